@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+// The clocks, in nanoseconds. Code that decides by time takes the time as a parameter, so that a
+// test can stand in for it.
+#pragma once
+
+#include <stdint.h>
+
+int64_t clock_monotonic_ns(void);
+int64_t clock_unix_ns(void);
