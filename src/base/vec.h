@@ -18,14 +18,15 @@
 
 void vec_grow(void **items, size_t *capacity, size_t item_size);
 
+// Evaluates to a pointer to the new element, valid until the next push.
 #define vec_push(vec, ...)                                                                        \
-	(*({                                                                                      \
+	({                                                                                        \
 		if ((vec)->count == (vec)->capacity)                                              \
 			vec_grow((void **)&(vec)->items, &(vec)->capacity, sizeof *(vec)->items); \
-		__typeof__((vec)->items) slot_ = &(vec)->items[(vec)->count++];                   \
-		*slot_ = (__typeof__(*(vec)->items))__VA_ARGS__;                                  \
+		__typeof__((vec)->items + 0) slot_ = &(vec)->items[(vec)->count++];               \
+		*slot_ = (__typeof__(*slot_))__VA_ARGS__;                                         \
 		slot_;                                                                            \
-	}))
+	})
 
 #define vec_deinit(vec)                             \
 	do {                                        \
@@ -34,6 +35,6 @@ void vec_grow(void **items, size_t *capacity, size_t item_size);
 		(vec)->count = (vec)->capacity = 0; \
 	} while (0)
 
-#define VEC_FOREACH(item, vec)                             \
-	for (__typeof__((vec)->items) item = (vec)->items; \
+#define VEC_FOREACH(item, vec)                                 \
+	for (__typeof__((vec)->items + 0) item = (vec)->items; \
 	     item && item < (vec)->items + (vec)->count; item++)

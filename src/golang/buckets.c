@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: runtime.mbuckets, mProfCycle, MemProfileRate. Out: stacks with counts.
+// Source: runtime/mprof.go of Go 1.22 to 1.27.
+#include "golang/buckets.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+	BUCKETS_MAX = 1 << 20,
+	DEPTH_MAX = 4096, // GODEBUG=profstackdepth is at most 1024
+	BUCKET_TYPE_MEM = 1,
+	CYCLES = 3,
+	ATTEMPTS_MAX = 4,
+	HEADER_MAX = 64,
+	RECORD_MAX = 128,
+};
+
+void go_buckets_deinit(struct go_buckets *buckets)
+{
+	vec_deinit(&buckets->buckets);
+	arena_deinit(&buckets->arena);
+}
+
+void go_scale_sample(int64_t rate, int64_t *count, int64_t *bytes)
+{
+	if (*count == 0 || *bytes == 0) {
+		*count = *bytes = 0;
+	} else if (rate > 1) {
+		double average = (double)*bytes / (double)*count;
+		double scale = 1 / (1 - exp(-average / (double)rate));
+		*count = (int64_t)((double)*count * scale);
+		*bytes = (int64_t)((double)*bytes * scale);
+	}
+}
+
+static bool profiler_is_on(const struct go_runtime *runtime, int64_t *rate, struct error *error)
+{
+	taddr_t disable = runtime->symbols[GO_SYMBOL_DISABLE_MEM_PROFILING], address;
+	uint8_t linked_out = 0;
+	if (disable && !target_read(runtime->target, disable, &linked_out, 1, error))
+		return false;
+	if (linked_out == 1) {
+		error_set(error, ERROR_UNSUPPORTED,
+			  "the linker left the memory profiler out of this program: nothing in it "
+			  "uses runtime.MemProfile, so it keeps no heap profile");
+		return error_hint(error,
+				  "import _ \"net/http/pprof\" or \"runtime/pprof\" anywhere "
+				  "in the program (no port needed); the ledger and the "
+				  "goroutines are there without it");
+	}
+	if (!go_runtime_symbol(runtime, GO_SYMBOL_MEM_PROFILE_RATE, &address, error) ||
+	    !target_read_u64(runtime->target, address, (uint64_t *)rate, error))
+		return false;
+	if (*rate > 0)
+		return true;
+	error_set(error, ERROR_UNSUPPORTED,
+		  "the program's memory profiler is off (runtime.MemProfileRate is %" PRId64 ")",
+		  *rate);
+	return error_hint(error, "start it without GODEBUG=memprofilerate=0 and without setting "
+				 "runtime.MemProfileRate = 0");
+}
+
+static uint64_t stack_hash(const taddr_t *stack, size_t depth, uint64_t size)
+{
+	uint64_t hash = 0;
+	for (size_t i = 0; i < depth; i++) {
+		hash += stack[i];
+		hash += hash << 10;
+		hash ^= hash >> 6;
+	}
+	hash += size;
+	hash += hash << 10;
+	hash ^= hash >> 6;
+	hash += hash << 3;
+	return hash ^ hash >> 11;
+}
+
+static void add_cycle(const struct go_layout *layout, const uint8_t *bytes, size_t size,
+		      uint64_t object_size, struct go_counts *counts)
+{
+	struct go_record cycle = {layout, bytes, size};
+	int64_t allocs = (int64_t)record_u64(&cycle, GO_MEM_RECORD_CYCLE_ALLOCS);
+	int64_t frees = (int64_t)record_u64(&cycle, GO_MEM_RECORD_CYCLE_FREES);
+	counts->alloc_objects += allocs;
+	counts->free_objects += frees;
+	if (layout_has(layout, GO_MEM_RECORD_CYCLE_ALLOC_BYTES)) {
+		counts->alloc_bytes += (int64_t)record_u64(&cycle, GO_MEM_RECORD_CYCLE_ALLOC_BYTES);
+		counts->free_bytes += (int64_t)record_u64(&cycle, GO_MEM_RECORD_CYCLE_FREE_BYTES);
+	} else { // Go 1.27: every object of a bucket has its size
+		counts->alloc_bytes += (int64_t)((uint64_t)allocs * object_size);
+		counts->free_bytes += (int64_t)((uint64_t)frees * object_size);
+	}
+}
+
+static void decode_record(const struct go_layout *layout, const uint8_t *record, uint32_t cycle,
+			  struct go_bucket *bucket)
+{
+	size_t size = (size_t)layout->offset[GO_SIZEOF_MEM_RECORD_CYCLE];
+	size_t future = (size_t)layout->offset[GO_MEM_RECORD_FUTURE];
+	add_cycle(layout, record + layout->offset[GO_MEM_RECORD_ACTIVE], size, bucket->object_size,
+		  &bucket->published);
+	bucket->now = bucket->published;
+	for (size_t i = 0; i < CYCLES; i++)
+		add_cycle(layout, record + future + i * size, size, bucket->object_size,
+			  &bucket->now);
+	// The runtime folds this one in whenever it is asked for the profile.
+	add_cycle(layout, record + future + cycle % CYCLES * size, size, bucket->object_size,
+		  &bucket->published);
+}
+
+static bool read_bucket(const struct go_runtime *runtime, taddr_t address, struct go_buckets *out,
+			taddr_t *next, struct error *error)
+{
+	uint8_t header[HEADER_MAX], bytes[RECORD_MAX];
+	const struct go_layout *layout = &runtime->layout;
+	size_t header_size = (size_t)layout->offset[GO_SIZEOF_BUCKET];
+	size_t record_size = (size_t)layout->offset[GO_SIZEOF_MEM_RECORD];
+	if (header_size > sizeof header || record_size > sizeof bytes ||
+	    !target_read(runtime->target, address, header, header_size, error))
+		return false;
+	struct go_record record = {layout, header, header_size};
+	uint64_t depth = record_u64(&record, GO_BUCKET_NSTK);
+	if (record_u64(&record, GO_BUCKET_TYP) != BUCKET_TYPE_MEM || depth > DEPTH_MAX)
+		return error_set(error, ERROR_BAD_DATA,
+				 "no profile bucket at 0x%" PRIx64 " (depth %" PRIu64 ")", address,
+				 depth);
+	taddr_t *stack = arena_array(&out->arena, depth, sizeof *stack);
+	if (!stack)
+		return error_set(error, ERROR_LIMIT,
+				 "the heap profile's stacks need too much memory");
+	if (!target_read(runtime->target, address + header_size, stack, depth * 8, error) ||
+	    !target_read(runtime->target, address + header_size + depth * 8, bytes, record_size,
+			 error))
+		return false;
+	struct go_bucket bucket = {record_u64(&record, GO_BUCKET_SIZE), stack, depth, {0}, {0}};
+	if (stack_hash(stack, depth, bucket.object_size) != record_u64(&record, GO_BUCKET_HASH))
+		out->damaged++;
+	decode_record(layout, bytes, out->cycle, &bucket);
+	vec_push(&out->buckets, bucket);
+	*next = record_u64(&record, GO_BUCKET_ALLNEXT);
+	return true;
+}
+
+// Before the first collection nothing is published: then the runtime shows all it has.
+static void publish_all_if_none_is(struct go_buckets *out)
+{
+	VEC_FOREACH (bucket, &out->buckets)
+		if (bucket->published.alloc_objects || bucket->published.free_objects)
+			return;
+	VEC_FOREACH (bucket, &out->buckets)
+		bucket->published = bucket->now;
+}
+
+static bool read_cycle(const struct go_runtime *runtime, uint32_t *cycle, struct error *error)
+{
+	taddr_t address;
+	uint32_t value;
+	if (!go_runtime_symbol(runtime, GO_SYMBOL_MPROF_CYCLE, &address, error) ||
+	    !target_read_u32(runtime->target, address, &value, error))
+		return false;
+	*cycle = value >> 1; // the lowest bit says that the cycle was flushed
+	return true;
+}
+
+static bool read_once(const struct go_runtime *runtime, struct go_buckets *out, struct error *error)
+{
+	taddr_t head, next;
+	uint32_t cycle_after;
+	target_forget(runtime->target);
+	if (!read_cycle(runtime, &out->cycle, error) ||
+	    !go_runtime_symbol(runtime, GO_SYMBOL_MBUCKETS, &head, error) ||
+	    !target_read_u64(runtime->target, head, &next, error))
+		return false;
+	while (next) {
+		if (out->buckets.count == BUCKETS_MAX)
+			return error_set(error, ERROR_LIMIT, "more than %d heap profile buckets",
+					 BUCKETS_MAX);
+		if (!read_bucket(runtime, next, out, &next, error))
+			return error_wrap(error, "heap profile");
+	}
+	publish_all_if_none_is(out);
+	target_forget(runtime->target);
+	if (!read_cycle(runtime, &cycle_after, error))
+		return false;
+	out->consistent = cycle_after == out->cycle;
+	return true;
+}
+
+bool go_buckets_read(const struct go_runtime *runtime, struct go_buckets *out, struct error *error)
+{
+	int64_t rate;
+	if (!profiler_is_on(runtime, &rate, error))
+		return false;
+	for (int attempt = 1;; attempt++) {
+		struct go_buckets buckets = {.rate = rate, .attempts = attempt};
+		bool ok = read_once(runtime, &buckets, error);
+		if (ok && (buckets.consistent || attempt == ATTEMPTS_MAX)) {
+			*out = buckets;
+			return true;
+		}
+		go_buckets_deinit(&buckets);
+		if (!ok)
+			return false;
+	}
+}

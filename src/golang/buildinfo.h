@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a Go binary says about its build: the Go version, the main module, its dependencies and
+ * settings. Read from the executable, so it is there without symbols. Format of Go 1.18 and later,
+ * source: debug/buildinfo/buildinfo.go. All texts are in the arena.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/vec.h"
+#include "golang/version.h"
+#include "target/elf_image.h"
+
+struct go_module {
+	const char *path, *version;
+	const char *replaced_by; // path of the replacement, or NULL
+};
+
+struct go_setting {
+	const char *key, *value; // "vcs.revision", "-race", "CGO_ENABLED", ...
+};
+
+struct go_buildinfo {
+	struct arena arena;
+	struct go_version version;
+	bool version_known;
+	const char *version_text;
+	const char *main_package; // "example.com/exportd/cmd/server", or "" when it was not stated
+	struct go_module main_module;
+	VEC(struct go_module) dependencies;
+	VEC(struct go_setting) settings;
+};
+
+// ERROR_NOT_FOUND: not a Go program (or one built before Go 1.13).
+bool go_buildinfo_read(int exe_fd, const struct elf_image *image, struct go_buildinfo *info,
+		       struct error *error) must_check;
+// The same from the bytes behind the magic, for tests and fuzzing.
+bool go_buildinfo_parse(const void *data, size_t size, struct go_buildinfo *info,
+			struct error *error) must_check;
+void go_buildinfo_deinit(struct go_buildinfo *info);
+// "" when the setting is not there.
+const char *go_buildinfo_setting(const struct go_buildinfo *info, const char *key);

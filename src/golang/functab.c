@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: the address of runtime.firstmoduledata. Out: frames for program counters.
+// Source: Go 1.22 to 1.27, runtime/symtab.go (findfunc, pcvalue, funcline1), symtabinl.go.
+#include "golang/functab.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/map.h"
+#include "base/reader.h"
+#include "base/vec.h"
+
+enum {
+	FUNCTIONS_MAX = 8 << 20,
+	NAME_MAX_BYTES = 4096,
+	PC_TABLE_STEPS_MAX = 1 << 20,
+	INLINE_DEPTH_MAX = 1024,
+	FUNCDATA_INL_TREE = 3,
+	PCDATA_INL_TREE_INDEX = 2,
+	TABLE_MAX = 64, // entries of pcdata or funcdata in one function
+};
+
+struct function {
+	taddr_t entry, end, address; // address: of its runtime._func
+};
+
+struct functab {
+	struct target *target;
+	const struct go_layout *layout;
+	struct arena arena;
+	taddr_t names, cu_table, files, pc_table, functions, text, go_func;
+	uint32_t *entries; // pairs: offset of the entry from text, offset of the _func
+	size_t count;
+	struct map strings; // address -> index in string_list
+	VEC(const char *) string_list;
+	struct map frames; // return pc -> index in frame_list
+	VEC(struct go_frame *) frame_list;
+	uint64_t failures;
+};
+
+// What one function's record says; see runtime._func.
+struct func_record {
+	struct function function;
+	uint32_t name_offset, pcsp, pcfile, pcln, cu_offset, pcdata_count;
+	int32_t start_line;
+	uint8_t func_id, funcdata_count;
+};
+
+// The inlined call at one place of a function; see runtime.inlinedCall.
+struct inlined_call {
+	uint8_t func_id;
+	uint32_t name_offset;
+	int32_t parent_pc, start_line;
+};
+
+static bool read_ftab(struct functab *functab, taddr_t address, uint64_t count, struct error *error)
+{
+	if (count < 2 || count > FUNCTIONS_MAX)
+		return error_set(error, ERROR_BAD_DATA, "function table of %" PRIu64 " entries",
+				 count);
+	functab->entries = alloc_try_array(count, 8);
+	functab->count = count - 1; // the last entry only ends the one before it
+	return functab->entries ? target_read_bulk(functab->target, address, functab->entries,
+						   count * 8, error)
+				: error_set(error, ERROR_LIMIT, "no memory for the function table");
+}
+
+static bool read_module(struct functab *functab, taddr_t moduledata, struct error *error)
+{
+	uint8_t bytes[1024];
+	size_t size = (size_t)functab->layout->offset[GO_SIZEOF_MODULEDATA];
+	if (size > sizeof bytes || !target_read(functab->target, moduledata, bytes, size, error))
+		return false;
+	struct go_record record = {functab->layout, bytes, size};
+	functab->names = record_u64(&record, GO_MODULEDATA_FUNCNAMETAB);
+	functab->cu_table = record_u64(&record, GO_MODULEDATA_CUTAB);
+	functab->files = record_u64(&record, GO_MODULEDATA_FILETAB);
+	functab->pc_table = record_u64(&record, GO_MODULEDATA_PCTAB);
+	functab->functions = record_u64(&record, GO_MODULEDATA_PCLNTABLE);
+	functab->text = record_u64(&record, GO_MODULEDATA_TEXT);
+	functab->go_func = record_u64(&record, GO_MODULEDATA_GOFUNC);
+	uint64_t count;
+	return target_read_u64(functab->target,
+			       moduledata + functab->layout->offset[GO_MODULEDATA_FTAB] + 8, &count,
+			       error) &&
+	       read_ftab(functab, record_u64(&record, GO_MODULEDATA_FTAB), count, error);
+}
+
+bool functab_open(struct target *target, const struct go_layout *layout, taddr_t moduledata,
+		  struct functab **out, struct error *error)
+{
+	struct functab *functab = alloc_zero(sizeof *functab);
+	functab->target = target;
+	functab->layout = layout;
+	if (!read_module(functab, moduledata, error)) {
+		functab_free(functab);
+		return error_wrap(error, "Go function tables");
+	}
+	*out = functab;
+	return true;
+}
+
+void functab_free(struct functab *functab)
+{
+	if (!functab)
+		return;
+	free(functab->entries);
+	map_deinit(&functab->strings);
+	map_deinit(&functab->frames);
+	vec_deinit(&functab->string_list);
+	vec_deinit(&functab->frame_list);
+	arena_deinit(&functab->arena);
+	free(functab);
+}
+
+uint64_t functab_failures(const struct functab *functab)
+{
+	return functab->failures;
+}
+
+static bool find_function(const struct functab *functab, taddr_t pc, struct function *function)
+{
+	const uint32_t *entries = functab->entries;
+	uint64_t offset = pc - functab->text;
+	if (pc < functab->text || offset < entries[0] || offset >= entries[2 * functab->count])
+		return false;
+	size_t low = 0, high = functab->count; // entries[low] <= offset < entries[high]
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+		if (entries[2 * middle] <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	*function = (struct function){
+		.entry = functab->text + entries[2 * low],
+		.end = functab->text + entries[2 * low + 2],
+		.address = functab->functions + entries[2 * low + 1],
+	};
+	return true;
+}
+
+static bool read_function(struct functab *functab, taddr_t pc, struct func_record *out)
+{
+	uint8_t bytes[64];
+	size_t size = (size_t)functab->layout->offset[GO_SIZEOF_FUNC];
+	if (!find_function(functab, pc, &out->function))
+		return false;
+	if (size > sizeof bytes ||
+	    !target_read(functab->target, out->function.address, bytes, size, NULL)) {
+		functab->failures++;
+		return false;
+	}
+	struct go_record record = {functab->layout, bytes, size};
+	out->name_offset = record_u32(&record, GO_FUNC_NAME_OFF);
+	out->pcsp = record_u32(&record, GO_FUNC_PCSP);
+	out->pcfile = record_u32(&record, GO_FUNC_PCFILE);
+	out->pcln = record_u32(&record, GO_FUNC_PCLN);
+	out->cu_offset = record_u32(&record, GO_FUNC_CU_OFFSET);
+	out->pcdata_count = record_u32(&record, GO_FUNC_NPCDATA);
+	out->start_line = (int32_t)record_u32(&record, GO_FUNC_START_LINE);
+	out->func_id = record_u8(&record, GO_FUNC_FUNC_ID);
+	out->funcdata_count = record_u8(&record, GO_FUNC_NFUNCDATA);
+	return true;
+}
+
+// A run of varints in the target, refilled as it is read.
+struct table_cursor {
+	struct target *target;
+	taddr_t next;
+	uint8_t bytes[256];
+	struct reader reader;
+};
+
+static uint32_t next_varint(struct table_cursor *cursor)
+{
+	if (cursor->reader.size - cursor->reader.offset < 10) {
+		cursor->next += cursor->reader.offset;
+		size_t size = target_read_some(cursor->target, cursor->next, cursor->bytes,
+					       sizeof cursor->bytes);
+		cursor->reader = reader_over(cursor->bytes, size);
+	}
+	// A block may end inside a varint: read the rest of it exactly.
+	if (cursor->reader.size < 10 &&
+	    target_read(cursor->target, cursor->next, cursor->bytes, 10, NULL))
+		cursor->reader = reader_over(cursor->bytes, 10);
+	return (uint32_t)reader_varint(&cursor->reader);
+}
+
+// The value of a pc-value table at `pc`; -1 when the table has none, as in runtime.pcvalue.
+static int32_t table_value(struct functab *functab, const struct function *function,
+			   uint32_t offset, taddr_t pc)
+{
+	if (offset == 0)
+		return -1;
+	struct table_cursor cursor = {.target = functab->target,
+				      .next = functab->pc_table + offset};
+	taddr_t at = function->entry;
+	uint32_t value = UINT32_MAX;
+	for (int step = 0; step < PC_TABLE_STEPS_MAX; step++) {
+		uint32_t delta = next_varint(&cursor);
+		if (delta == 0 && step > 0)
+			break;
+		value += -(delta & 1) ^ (delta >> 1);
+		at += next_varint(&cursor); // times the instruction quantum, 1 on amd64
+		if (!reader_ok(&cursor.reader))
+			break;
+		if (pc < at)
+			return (int32_t)value;
+	}
+	functab->failures++;
+	return -1;
+}
+
+static const char *read_string(struct functab *functab, taddr_t address)
+{
+	bool is_new;
+	uint64_t *index = map_put(&functab->strings, address, functab->string_list.count, &is_new);
+	if (!is_new)
+		return functab->string_list.items[*index];
+	char text[NAME_MAX_BYTES];
+	size_t length = 0;
+	while (length < sizeof text - 1 && !memchr(text, '\0', length)) {
+		size_t got = target_read_some(functab->target, address + length, text + length,
+					      length ? sizeof text - 1 - length : 128);
+		if (!got)
+			break;
+		length += got;
+	}
+	text[length] = '\0';
+	if (!length)
+		functab->failures++;
+	const char *copy = arena_string(&functab->arena, text, strlen(text));
+	return *vec_push(&functab->string_list, copy ? copy : "?");
+}
+
+static bool read_u32_entry(struct functab *functab, taddr_t address, uint32_t *value)
+{
+	if (target_read_u32(functab->target, address, value, NULL))
+		return true;
+	functab->failures++;
+	return false;
+}
+
+// The inlining tree's index at `pc`, or -1 where nothing is inlined.
+static int32_t inline_index(struct functab *functab, const struct func_record *record, taddr_t pc,
+			    taddr_t *tree)
+{
+	taddr_t tables = record->function.address + functab->layout->offset[GO_SIZEOF_FUNC];
+	uint32_t table, offset;
+	if (record->pcdata_count <= PCDATA_INL_TREE_INDEX || record->pcdata_count > TABLE_MAX ||
+	    record->funcdata_count <= FUNCDATA_INL_TREE ||
+	    !read_u32_entry(functab, tables + 4 * PCDATA_INL_TREE_INDEX, &table) ||
+	    !read_u32_entry(functab, tables + 4 * (record->pcdata_count + FUNCDATA_INL_TREE),
+			    &offset) ||
+	    offset == UINT32_MAX)
+		return -1;
+	*tree = functab->go_func + offset;
+	return table_value(functab, &record->function, table, pc);
+}
+
+static bool read_inlined_call(struct functab *functab, taddr_t tree, int32_t index,
+			      struct inlined_call *call)
+{
+	uint8_t bytes[32];
+	size_t size = (size_t)functab->layout->offset[GO_SIZEOF_INLINED_CALL];
+	if (size > sizeof bytes || index >= 1 << 20 ||
+	    !target_read(functab->target, tree + (uint64_t)index * size, bytes, size, NULL)) {
+		functab->failures++;
+		return false;
+	}
+	struct go_record record = {functab->layout, bytes, size};
+	call->func_id = record_u8(&record, GO_INLINED_CALL_FUNC_ID);
+	call->name_offset = record_u32(&record, GO_INLINED_CALL_NAME_OFF);
+	call->parent_pc = (int32_t)record_u32(&record, GO_INLINED_CALL_PARENT_PC);
+	call->start_line = (int32_t)record_u32(&record, GO_INLINED_CALL_START_LINE);
+	return true;
+}
+
+static const char *file_at(struct functab *functab, const struct func_record *record, taddr_t pc)
+{
+	int32_t number = table_value(functab, &record->function, record->pcfile, pc);
+	uint32_t offset;
+	if (number < 0 || record->cu_offset == UINT32_MAX ||
+	    !read_u32_entry(functab,
+			    functab->cu_table +
+				    4 * ((uint64_t)record->cu_offset + (uint32_t)number),
+			    &offset) ||
+	    offset == UINT32_MAX)
+		return "?";
+	return read_string(functab, functab->files + offset);
+}
+
+static struct go_frame make_frame(struct functab *functab, taddr_t return_pc)
+{
+	struct func_record record;
+	struct go_frame frame = {.pc = return_pc, .function = "", .file = ""};
+	if (!read_function(functab, return_pc, &record))
+		return frame;
+	taddr_t pc = return_pc > record.function.entry ? return_pc - 1 : return_pc, tree = 0;
+	int32_t line = table_value(functab, &record.function, record.pcln, pc);
+	int32_t index = inline_index(functab, &record, pc, &tree);
+	struct inlined_call call;
+	frame.valid = true;
+	frame.pc = pc;
+	frame.entry = record.function.entry;
+	frame.file = file_at(functab, &record, pc);
+	frame.line = line < 0 ? 0 : line;
+	frame.inlined = index >= 0 && read_inlined_call(functab, tree, index, &call);
+	frame.start_line = frame.inlined ? call.start_line : record.start_line;
+	frame.function = read_string(
+		functab, functab->names + (frame.inlined ? call.name_offset : record.name_offset));
+	return frame;
+}
+
+const struct go_frame *functab_frame(struct functab *functab, taddr_t return_pc)
+{
+	static const struct go_frame out_of_memory = {.function = "", .file = ""};
+	bool is_new;
+	uint64_t *index = map_put(&functab->frames, return_pc, functab->frame_list.count, &is_new);
+	if (!is_new)
+		return functab->frame_list.items[*index];
+	struct go_frame *frame = arena_alloc(&functab->arena, sizeof *frame);
+	if (frame)
+		*frame = make_frame(functab, return_pc);
+	else
+		frame = (struct go_frame *)(uintptr_t)&out_of_memory;
+	return *vec_push(&functab->frame_list, frame);
+}
+
+const char *functab_name(struct functab *functab, taddr_t pc)
+{
+	struct func_record record;
+	struct inlined_call call;
+	taddr_t tree = 0;
+	if (!read_function(functab, pc, &record))
+		return NULL;
+	int32_t index = inline_index(functab, &record, pc, &tree);
+	bool inlined = index >= 0 && read_inlined_call(functab, tree, index, &call);
+	return read_string(functab,
+			   functab->names + (inlined ? call.name_offset : record.name_offset));
+}
+
+size_t functab_expand_last(struct functab *functab, taddr_t *pcs, size_t count, size_t capacity)
+{
+	struct func_record record;
+	if (!count || !read_function(functab, pcs[count - 1] - 1, &record))
+		return count;
+	taddr_t pc = pcs[count - 1] - 1, tree = 0;
+	int32_t index = inline_index(functab, &record, pc, &tree);
+	for (int depth = 0; index >= 0 && depth < INLINE_DEPTH_MAX && count < capacity; depth++) {
+		struct inlined_call call;
+		if (!read_inlined_call(functab, tree, index, &call))
+			break;
+		pc = record.function.entry + (uint64_t)(int64_t)call.parent_pc;
+		index = inline_index(functab, &record, pc, &tree);
+		uint8_t id = record.func_id;
+		if (index >= 0 && read_inlined_call(functab, tree, index, &call))
+			id = call.func_id;
+		if (id != functab->layout->offset[GO_FUNC_ID_WRAPPER])
+			pcs[count++] = pc + 1;
+	}
+	return count;
+}
+
+int64_t functab_frame_size(struct functab *functab, taddr_t pc)
+{
+	struct func_record record;
+	if (!read_function(functab, pc, &record))
+		return -1;
+	return table_value(functab, &record.function, record.pcsp, pc);
+}
+
+taddr_t functab_entry(struct functab *functab, taddr_t pc)
+{
+	struct function function;
+	return find_function(functab, pc, &function) ? function.entry : 0;
+}
+
+void go_name_for_print(const char *name, char *buffer, size_t capacity)
+{
+	const char *open = strchr(name, '['), *close = strrchr(name, ']');
+	if (open && close && close > open)
+		snprintf(buffer, capacity, "%.*s[...]%s", (int)(open - name), name, close + 1);
+	else
+		snprintf(buffer, capacity, "%s", name);
+}

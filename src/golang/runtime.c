@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: a target and its executable. Out: where the Go runtime's variables are.
+#include "golang/runtime.h"
+
+#include <inttypes.h>
+
+#include "base/cleanup.h"
+
+static const char *const symbol_names[GO_SYMBOL_COUNT] = {
+	[GO_SYMBOL_MODULEDATA] = "runtime.firstmoduledata",
+	[GO_SYMBOL_MBUCKETS] = "runtime.mbuckets",
+	[GO_SYMBOL_MPROF_CYCLE] = "runtime.mProfCycle",
+	[GO_SYMBOL_MEM_PROFILE_RATE] = "runtime.MemProfileRate",
+	[GO_SYMBOL_DISABLE_MEM_PROFILING] = "runtime.disableMemoryProfiling",
+	[GO_SYMBOL_MHEAP] = "runtime.mheap_",
+	[GO_SYMBOL_MEMSTATS] = "runtime.memstats",
+	[GO_SYMBOL_GC_CONTROLLER] = "runtime.gcController",
+	[GO_SYMBOL_ALLGS] = "runtime.allgs",
+	[GO_SYMBOL_WAIT_REASONS] = "runtime.waitReasonStrings",
+	[GO_SYMBOL_GOMAXPROCS] = "runtime.gomaxprocs",
+};
+
+static bool find_symbols(struct elf_image *image, struct go_runtime *runtime, struct error *error)
+{
+	struct elf_symbol_query queries[GO_SYMBOL_COUNT] = {0};
+	for (int i = 0; i < GO_SYMBOL_COUNT; i++)
+		queries[i].name = symbol_names[i];
+	if (!elf_image_symbols(image, queries, GO_SYMBOL_COUNT, error))
+		return false;
+	for (int i = 0; i < GO_SYMBOL_COUNT; i++)
+		if (queries[i].found)
+			runtime->symbols[i] = queries[i].address + runtime->load_bias;
+	return true;
+}
+
+// A position-independent executable lies where the kernel put its first page.
+static bool find_load_bias(const struct target *target, const struct elf_image *image,
+			   uint64_t *bias, struct error *error)
+{
+	size_t count;
+	const struct elf_segment *segments = elf_image_segments(image, &count);
+	*bias = 0;
+	if (!elf_image_is_relocatable(image))
+		return true;
+	taddr_t start = target_exe_start(target);
+	for (size_t i = 0; start && i < count; i++) {
+		if (segments[i].file_offset != 0)
+			continue;
+		*bias = start - segments[i].address;
+		return true;
+	}
+	return error_set(error, ERROR_NOT_FOUND,
+			 "the executable's first page is not mapped in the target");
+}
+
+bool go_runtime_symbol(const struct go_runtime *runtime, enum go_symbol symbol, taddr_t *address,
+		       struct error *error)
+{
+	if (!runtime->symbols[symbol])
+		return error_set(error, ERROR_NOT_FOUND, "the executable has no symbol %s",
+				 symbol_names[symbol]);
+	*address = runtime->symbols[symbol];
+	return true;
+}
+
+bool go_runtime_open(struct target *target, struct elf_image *image,
+		     const struct go_buildinfo *info, struct go_runtime *out, struct error *error)
+{
+	struct go_runtime runtime = {.target = target};
+	taddr_t moduledata;
+	if (elf_image_machine(image) != ELF_MACHINE_AMD64)
+		return error_set(error, ERROR_UNSUPPORTED, "machine %u: whyoom reads amd64 for now",
+				 elf_image_machine(image));
+	if (!info->version_known)
+		return error_set(error, ERROR_UNSUPPORTED,
+				 "unknown Go version \"%.60s\" (an obfuscated build?)",
+				 info->version_text);
+	if (!layout_find(&info->version, &runtime.layout, error) ||
+	    !find_load_bias(target, image, &runtime.load_bias, error) ||
+	    !find_symbols(image, &runtime, error) ||
+	    !go_runtime_symbol(&runtime, GO_SYMBOL_MODULEDATA, &moduledata, error))
+		return false;
+	*out = runtime;
+	if (functab_open(target, &out->layout, moduledata, &out->functab, error))
+		return true;
+	return false;
+}
+
+void go_runtime_deinit(struct go_runtime *runtime)
+{
+	functab_free(runtime->functab);
+	runtime->functab = NULL;
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One Go runtime in a target: its version, its layouts, where its variables are. Everything else
+ * in golang/ starts from here.
+ *
+ * The symbol table finds the variables; a stripped binary is ERROR_UNSUPPORTED for now. Only
+ * amd64 for now.
+ */
+#pragma once
+
+#include "golang/buildinfo.h"
+#include "golang/functab.h"
+#include "golang/layout.h"
+#include "target/elf_image.h"
+#include "target/target.h"
+
+enum go_symbol {
+	GO_SYMBOL_MODULEDATA,
+	GO_SYMBOL_MBUCKETS,
+	GO_SYMBOL_MPROF_CYCLE,
+	GO_SYMBOL_MEM_PROFILE_RATE,
+	GO_SYMBOL_DISABLE_MEM_PROFILING, // absent where the linker dropped it
+	GO_SYMBOL_MHEAP,
+	GO_SYMBOL_MEMSTATS,
+	GO_SYMBOL_GC_CONTROLLER,
+	GO_SYMBOL_ALLGS,
+	GO_SYMBOL_WAIT_REASONS,
+	GO_SYMBOL_GOMAXPROCS,
+	GO_SYMBOL_COUNT
+};
+
+struct go_runtime {
+	struct target *target; // borrowed
+	struct go_layout layout;
+	struct functab *functab;
+	uint64_t load_bias;               // of a position-independent executable
+	taddr_t symbols[GO_SYMBOL_COUNT]; // 0: not in this binary
+};
+
+// `info` is what go_buildinfo_read said of the same image.
+bool go_runtime_open(struct target *target, struct elf_image *image,
+		     const struct go_buildinfo *info, struct go_runtime *runtime,
+		     struct error *error) must_check;
+void go_runtime_deinit(struct go_runtime *runtime);
+// The address of a variable, or ERROR_NOT_FOUND with its name.
+bool go_runtime_symbol(const struct go_runtime *runtime, enum go_symbol symbol, taddr_t *address,
+		       struct error *error) must_check;

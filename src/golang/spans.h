@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The runs of pages that the Go heap consists of. Source: runtime/mheap.go (mheap.allspans, mspan),
+ * runtime/mgcsweep.go (sweepgen).
+ */
+#pragma once
+
+#include "base/vec.h"
+#include "golang/runtime.h"
+
+enum { GO_PAGE_BYTES = 8192, GO_ARENA_BYTES = 64 << 20 };
+
+enum go_span_state { GO_SPAN_FREE = 0, GO_SPAN_IN_USE = 1, GO_SPAN_STACK = 2 };
+
+struct go_span {
+	taddr_t start;
+	uint64_t bytes;
+	uint64_t object_size;  // the whole span for one large object
+	uint64_t object_count; // allocated; garbage that is not swept yet included
+	enum go_span_state state;
+	bool unswept;
+};
+
+struct go_spans {
+	VEC(struct go_span) spans; // in use or stacks only, sorted by start
+	uint64_t heap_alloc;       // sum of object_count * object_size over spans in use
+	uint64_t heap_objects;
+	uint64_t heap_inuse;  // bytes of spans in use
+	uint64_t stack_bytes; // bytes of spans that hold goroutine stacks and the runtime's own
+	uint64_t failed;      // spans that could not be read or made no sense
+};
+
+bool go_spans_read(const struct go_runtime *runtime, struct go_spans *spans,
+		   struct error *error) must_check;
+void go_spans_deinit(struct go_spans *spans);
