@@ -1,5 +1,138 @@
 // SPDX-License-Identifier: Apache-2.0
-int main(void)
+// In: argv. Out: one command run, its exit code.
+#include <ctype.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const struct cli_command *find_command(const char *name)
 {
-	return 0;
+	for (const struct cli_command *command = cli_commands; command->name; command++)
+		if (strcmp(command->name, name) == 0)
+			return command;
+	return NULL;
+}
+
+static void print_command_help(const struct cli_command *command)
+{
+	printf("usage: %s\n\n%s\n", command->synopsis, command->summary);
+	if (command->details[0])
+		printf("\n%s", command->details);
+	if (command->options->name)
+		printf("\noptions:\n");
+	for (const struct cli_option *option = command->options; option->name; option++) {
+		char left[64];
+		snprintf(left, sizeof left, "%s%c%s--%s %s", option->letter ? "-" : "  ",
+			 option->letter ? option->letter : ' ', option->letter ? ", " : "  ",
+			 option->name, option->argument ? option->argument : "");
+		printf("  %-24s %s\n", left, option->help);
+	}
+	printf("\nexamples:\n%s", command->examples);
+	printf("\nexit codes: 0 done; 1 whyoom failed; 2 usage; 3 the target is not there, not Go or\n"
+	       "not permitted; 4 not supported; 5 done, but not stored\n");
+}
+
+int cli_help(const struct cli_arguments *arguments)
+{
+	if (arguments->positional_count) {
+		const struct cli_command *command = find_command(arguments->positional[0]);
+		if (!command)
+			return cli_usage("no such command: %s", arguments->positional[0]);
+		print_command_help(command);
+		return EXIT_OK;
+	}
+	printf("whyoom: why does this Go process use so much memory, and what will kill it?\n"
+	       "It reads from outside: no import, no agent, no restart.\n\n"
+	       "usage: whyoom PID | whyoom COMMAND ...\n\ncommands:\n");
+	for (const struct cli_command *command = cli_commands; command->name; command++)
+		printf("  %-10s %s\n", command->name, command->summary);
+	printf("\nexamples:\n  whyoom 4711\n  whyoom watch --pid 4711 --hold\n"
+	       "\n`whyoom COMMAND --help` has the rest.\n");
+	return EXIT_OK;
+}
+
+int cli_version(const struct cli_arguments *arguments)
+{
+	(void)arguments;
+	printf("whyoom %s\n", WHYOOM_VERSION);
+	return EXIT_OK;
+}
+
+// getopt's own tables from ours. `letters` has room for three characters an option.
+static int fill_getopt(const struct cli_option *options, struct option *longs, char *letters)
+{
+	int count = 0;
+	*letters++ = ':';
+	for (; options[count].name; count++) {
+		longs[count] =
+			(struct option){options[count].name,
+					options[count].argument ? required_argument : no_argument,
+					NULL, 1000 + count};
+		if (!options[count].letter)
+			continue;
+		*letters++ = options[count].letter;
+		if (options[count].argument)
+			*letters++ = ':';
+	}
+	longs[count] = (struct option){"help", no_argument, NULL, 'h'};
+	*letters++ = 'h';
+	*letters = '\0';
+	return count;
+}
+
+static int find_letter(const struct cli_option *options, int letter)
+{
+	int i = 0;
+	while (options[i].name && options[i].letter != letter)
+		i++;
+	return i;
+}
+
+static int run_command(const struct cli_command *command, int argc, char **argv)
+{
+	struct option longs[CLI_OPTIONS_MAX + 2] = {0};
+	char letters[3 * CLI_OPTIONS_MAX + 4];
+	struct cli_arguments arguments = {.options = command->options};
+	int count = fill_getopt(command->options, longs, letters), found;
+	opterr = 0;
+	optind = 1;
+	while ((found = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		if (found == 'h') {
+			print_command_help(command);
+			return EXIT_OK;
+		}
+		if (found == '?' || found == ':')
+			return cli_usage("%s: %s %s (see whyoom %s --help)", command->name,
+					 found == ':' ? "a value is missing behind"
+						      : "unknown option",
+					 argv[optind - 1], command->name);
+		int place = found >= 1000 ? found - 1000 : find_letter(command->options, found);
+		if (place < count)
+			arguments.values[place] = optarg ? optarg : "";
+	}
+	for (int i = optind; i < argc; i++) {
+		if (arguments.positional_count == CLI_POSITIONAL_MAX)
+			return cli_usage("%s: too many arguments", command->name);
+		arguments.positional[arguments.positional_count++] = argv[i];
+	}
+	return command->run(&arguments);
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN); // a closed pipe is an error of write, not a death
+	struct cli_arguments none = {.options = no_options};
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return cli_help(&none) | (argc < 2 ? EXIT_USAGE : 0);
+	if (strcmp(argv[1], "--version") == 0)
+		return cli_version(&none);
+	const struct cli_command *command = find_command(argv[1]);
+	if (command)
+		return run_command(command, argc - 1, argv + 1);
+	if (isdigit((unsigned char)argv[1][0]))
+		return run_command(find_command("why"), argc, argv);
+	return cli_usage("no such command: %s (whyoom --help lists them)", argv[1]);
 }

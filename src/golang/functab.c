@@ -116,6 +116,11 @@ void functab_free(struct functab *functab)
 	free(functab);
 }
 
+void functab_detach(struct functab *functab)
+{
+	functab->target = NULL;
+}
+
 uint64_t functab_failures(const struct functab *functab)
 {
 	return functab->failures;
@@ -147,7 +152,7 @@ static bool read_function(struct functab *functab, taddr_t pc, struct func_recor
 {
 	uint8_t bytes[64];
 	size_t size = (size_t)functab->layout->offset[GO_SIZEOF_FUNC];
-	if (!find_function(functab, pc, &out->function))
+	if (!functab->target || !find_function(functab, pc, &out->function))
 		return false;
 	if (size > sizeof bytes ||
 	    !target_read(functab->target, out->function.address, bytes, size, NULL)) {

@@ -42,6 +42,8 @@ size_t functab_expand_last(struct functab *functab, taddr_t *pcs, size_t count, 
 int64_t functab_frame_size(struct functab *functab, taddr_t pc);
 // The entry of the function that holds `pc`; 0 if none does.
 taddr_t functab_entry(struct functab *functab, taddr_t pc);
+// Lets go of the target: what was looked up stays, everything else is not found from here on.
+void functab_detach(struct functab *functab);
 // Tables that could not be read or made no sense so far.
 uint64_t functab_failures(const struct functab *functab);
 

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The command line: one row a command, one file a command, no logic of its own. Help and usage
+ * errors come from the same rows.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+// What the shell sees; documented in every --help.
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_INTERNAL = 1,    // whyoom or the machine failed
+	EXIT_USAGE = 2,       // the command line makes no sense
+	EXIT_TARGET = 3,      // the target: not there, gone, not Go, no permission
+	EXIT_UNSUPPORTED = 4, // whyoom cannot read this one (the message names why)
+	EXIT_NOT_STORED = 5,  // done and printed, but not written to disk
+};
+
+enum { CLI_OPTIONS_MAX = 24, CLI_POSITIONAL_MAX = 8 };
+
+struct cli_option {
+	const char *name;     // "json"; NULL ends the list
+	char letter;          // 'o', or 0
+	const char *argument; // "FILE", or NULL for a flag
+	const char *help;
+};
+
+struct cli_arguments {
+	const char *positional[CLI_POSITIONAL_MAX];
+	int positional_count;
+	const char *values[CLI_OPTIONS_MAX]; // by the option's place in its table; NULL: not given
+	const struct cli_option *options;
+};
+
+struct cli_command {
+	const char *name, *synopsis, *summary;
+	const char *details;  // more lines of help, or ""
+	const char *examples; // whole lines
+	const struct cli_option *options;
+	int (*run)(const struct cli_arguments *arguments);
+};
+
+extern const struct cli_command cli_commands[]; // ends with a name of NULL
+
+// The value of an option, "" for a flag that was given, NULL when it was not.
+const char *cli_value(const struct cli_arguments *arguments, const char *name);
+bool cli_flag(const struct cli_arguments *arguments, const char *name);
+// Prints what went wrong, why and what to do (as JSON with --json); returns the exit code for it.
+int cli_fail(const struct cli_arguments *arguments, const struct error *error);
+int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// Parses a process id or fails with what was wrong.
+bool cli_parse_pid(const char *text, int *pid, struct error *error) must_check;
+bool cli_colour(void); // whether standard output takes colours
+// Prints and frees; false when standard output did not take it.
+struct json_t;
+bool cli_print_json(struct json_t *value);
+bool cli_print(const char *text);
+
+// Runs `work` in a child process that gives up every privilege first; returns its exit code.
+int cli_run_sandboxed(int (*work)(void *context), void *context,
+		      const struct cli_arguments *arguments);
+
+int cli_why(const struct cli_arguments *arguments);
+int cli_heap(const struct cli_arguments *arguments);
+int cli_watch(const struct cli_arguments *arguments);
+int cli_help(const struct cli_arguments *arguments);
+int cli_version(const struct cli_arguments *arguments);
+
+extern const struct cli_option why_options[], heap_options[], watch_options[], no_options[];

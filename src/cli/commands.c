@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands, as data.
+#include "cli/cli.h"
+
+const struct cli_option no_options[] = {{0}};
+
+const struct cli_option why_options[] = {
+	{"json", 0, NULL, "print the whole report as JSON"},
+	{0},
+};
+
+const struct cli_option heap_options[] = {
+	{"output", 'o', "FILE", "write a profile for `go tool pprof` (- for standard output)"},
+	{"diff", 0, NULL, "compare two saved profiles or incidents: what grew"},
+	{"type", 0, "TYPE", "the sample type of --diff (default: now_space, else inuse_space)"},
+	{"rows", 'n', "N", "how many rows to print (default 20)"},
+	{"json", 0, NULL, "print JSON"},
+	{"all", 0, NULL, "with --json: every bucket with its whole stack, unscaled"},
+	{0},
+};
+
+const struct cli_option watch_options[] = {
+	{"pid", 'p', "PID", "watch this process and the memory cgroup it is in"},
+	{"cgroup", 'c', "PATH", "watch this memory cgroup; its largest process is the target"},
+	{"out", 'o', "DIR", "where incidents go (default: the current directory)"},
+	{"hold", 0, NULL,
+	 "cgroup v1: hold the kernel's kill at the limit until the evidence is taken (writes "
+	 "memory.oom_control, restores it always)"},
+	{"hold-limit", 0, "TIME", "never hold longer than this (default 2s)"},
+	{"json", 0, NULL, "print the final report as JSON"},
+	{0},
+};
+
+const struct cli_command cli_commands[] = {
+	{
+		"why",
+		"whyoom [why] PID [--json]",
+		"why does this Go process use so much memory: one snapshot, one screen",
+		"The target is not stopped and nothing is written to it.\n",
+		"  whyoom 4711\n"
+		"  whyoom why 4711 --json | jq .verdict.sentence\n",
+		why_options,
+		cli_why,
+	},
+	{
+		"heap",
+		"whyoom heap PID [-o FILE] [--json [--all]]\n"
+		"       whyoom heap --diff BEFORE AFTER [--type TYPE] [--json]",
+		"the heap profile, read from outside; or what grew between two",
+		"Two views: `published` is what /debug/pprof/heap would show, up to two collections\n"
+		"old; `now` includes what was allocated since, and garbage not swept yet.\n"
+		"BEFORE and AFTER are profiles (.pb.gz) or incident directories.\n",
+		"  whyoom heap 4711\n"
+		"  whyoom heap 4711 -o heap.pb.gz && go tool pprof -top heap.pb.gz\n"
+		"  whyoom heap --diff before.pb.gz after.pb.gz\n",
+		heap_options,
+		cli_heap,
+	},
+	{
+		"watch",
+		"whyoom watch --pid PID | --cgroup PATH [--hold] [--out DIR] [--json]",
+		"wait for the kill, with the evidence on disk before it",
+		"Samples the cgroup, captures as its limit comes near, recognises the kill, writes the\n"
+		"incident and prints its report. Without --hold nothing is written to the cgroup.\n"
+		"The last line of output is `incident: DIRECTORY`.\n",
+		"  whyoom watch --pid 4711 --out /var/lib/whyoom\n"
+		"  whyoom watch --cgroup /sys/fs/cgroup/memory/docker/ID --hold\n",
+		watch_options,
+		cli_watch,
+	},
+	{
+		"help",
+		"whyoom help [COMMAND]",
+		"this text, or a command's",
+		"",
+		"  whyoom help watch\n",
+		no_options,
+		cli_help,
+	},
+	{
+		"version",
+		"whyoom version",
+		"the version",
+		"",
+		"  whyoom version\n",
+		no_options,
+		cli_version,
+	},
+	{0},
+};

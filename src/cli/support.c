@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the commands share: arguments, messages, output, the sandboxed child.
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "cli/cli.h"
+#include "report/report.h"
+#include "system/sandbox.h"
+
+const char *cli_value(const struct cli_arguments *arguments, const char *name)
+{
+	for (int i = 0; arguments->options[i].name; i++)
+		if (strcmp(arguments->options[i].name, name) == 0)
+			return arguments->values[i];
+	return NULL;
+}
+
+bool cli_flag(const struct cli_arguments *arguments, const char *name)
+{
+	return cli_value(arguments, name) != NULL;
+}
+
+static int exit_code_of(const struct error *error)
+{
+	switch (error->code) {
+	case ERROR_USAGE:
+		return EXIT_USAGE;
+	case ERROR_NOT_FOUND:
+	case ERROR_FAULT:
+		return EXIT_TARGET;
+	case ERROR_UNSUPPORTED:
+		return EXIT_UNSUPPORTED;
+	case ERROR_OS:
+		return error->os_errno == EACCES || error->os_errno == EPERM ||
+				       error->os_errno == ESRCH || error->os_errno == ENOENT
+			       ? EXIT_TARGET
+			       : EXIT_INTERNAL;
+	default:
+		return EXIT_INTERNAL;
+	}
+}
+
+int cli_fail(const struct cli_arguments *arguments, const struct error *error)
+{
+	struct strbuf text = {0};
+	strbuf_add(&text, "whyoom: ");
+	strbuf_add_safe(&text, error->message);
+	if (error->hint[0]) {
+		strbuf_add(&text, "\n  ");
+		strbuf_add_safe(&text, error->hint);
+	}
+	strbuf_add(&text, "\n");
+	if (cli_flag(arguments, "json")) {
+		json_t *object = json_object();
+		json_object_set_new(object, "error", report_error_to_json(error));
+		cli_print_json(object);
+	}
+	fputs(text.text, stderr);
+	strbuf_deinit(&text);
+	return exit_code_of(error);
+}
+
+int cli_usage(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	fputs("whyoom: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputs("\n", stderr);
+	va_end(arguments);
+	return EXIT_USAGE;
+}
+
+bool cli_parse_pid(const char *text, int *pid, struct error *error)
+{
+	int64_t value;
+	if (!parse_integer(text, 1, 1 << 22, &value))
+		return error_set(error, ERROR_USAGE, "not a process id: %.64s", text);
+	*pid = (int)value;
+	return true;
+}
+
+bool cli_colour(void)
+{
+	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+	return isatty(STDOUT_FILENO) && !(no_colour && no_colour[0]) &&
+	       !(terminal && strcmp(terminal, "dumb") == 0);
+}
+
+bool cli_print(const char *text)
+{
+	if (fputs(text, stdout) != EOF && fflush(stdout) == 0)
+		return true;
+	fprintf(stderr, "whyoom: cannot write to standard output: %s\n", strerror(errno));
+	return false;
+}
+
+bool cli_print_json(struct json_t *value)
+{
+	_cleanup_free_ char *text = json_dumps(value, JSON_INDENT(2));
+	json_decref(value);
+	return text && cli_print(text) && cli_print("\n");
+}
+
+int cli_run_sandboxed(int (*work)(void *context), void *context,
+		      const struct cli_arguments *arguments)
+{
+	fflush(NULL);
+	pid_t child = fork();
+	if (child == 0) {
+		struct error error = {0};
+		int code = sandbox_enter(SANDBOX_DEFAULT, &error) ? work(context)
+								  : cli_fail(arguments, &error);
+		fflush(NULL);
+		_exit(code);
+	}
+	int status = 0;
+	if (child < 0 || waitpid(child, &status, 0) != child) {
+		fprintf(stderr, "whyoom: cannot start a process: %s\n", strerror(errno));
+		return EXIT_INTERNAL;
+	}
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	fprintf(stderr, "whyoom: the reading process died by signal %d; please report this\n",
+		WTERMSIG(status));
+	return EXIT_INTERNAL;
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: goroutines, one by one. Out: groups of the same ones, counted.
+#include "goroutine/groups.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+
+void goroutine_set_deinit(struct goroutine_set *set)
+{
+	map_deinit(&set->strings);
+	map_deinit(&set->group_map);
+	vec_deinit(&set->string_list);
+	vec_deinit(&set->groups);
+	vec_deinit(&set->states);
+	arena_deinit(&set->arena);
+}
+
+static const char *intern(struct goroutine_set *set, const char *text)
+{
+	if (!text)
+		return NULL;
+	size_t length = strlen(text);
+	bool is_new;
+	uint64_t *index =
+		map_put(&set->strings, hash_bytes(text, length), set->string_list.count, &is_new);
+	if (!is_new && strcmp(set->string_list.items[*index], text) == 0)
+		return set->string_list.items[*index];
+	const char *copy = arena_string(&set->arena, text, length);
+	if (is_new)
+		vec_push(&set->string_list, copy ? copy : "");
+	return copy ? copy : "";
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	return hash_mix(hash, text ? hash_bytes(text, strlen(text)) : 0);
+}
+
+static uint64_t hash_frame(uint64_t hash, const struct goroutine_frame *frame)
+{
+	return hash_mix(hash_text(hash_text(hash, frame->function), frame->file),
+			(uint64_t)frame->line);
+}
+
+static uint64_t hash_group(const struct goroutine_group *group)
+{
+	uint64_t hash = hash_text(hash_text(group->system, group->state), group->wait_reason);
+	hash = hash_frame(hash_frame(hash, &group->created_by), &group->start);
+	for (size_t i = 0; i < group->depth; i++)
+		hash = hash_frame(hash, &group->frames[i]);
+	return hash;
+}
+
+static struct goroutine_frame copy_frame(struct goroutine_set *set,
+					 const struct goroutine_frame *frame)
+{
+	return (struct goroutine_frame){
+		.function = intern(set, frame->function ? frame->function : ""),
+		.file = intern(set, frame->file ? frame->file : ""),
+		.line = frame->line,
+	};
+}
+
+static struct goroutine_group copy_group(struct goroutine_set *set,
+					 const struct goroutine_group *group)
+{
+	struct goroutine_group copy = *group;
+	struct goroutine_frame *frames = arena_array(&set->arena, group->depth, sizeof *frames);
+	copy.depth = frames ? group->depth : 0;
+	for (size_t i = 0; i < copy.depth; i++)
+		frames[i] = copy_frame(set, &group->frames[i]);
+	copy.frames = frames;
+	copy.state = intern(set, group->state);
+	copy.wait_reason = intern(set, group->wait_reason);
+	copy.created_by = copy_frame(set, &group->created_by);
+	copy.start = copy_frame(set, &group->start);
+	return copy;
+}
+
+static void count_state(struct goroutine_set *set, const char *state, uint64_t count)
+{
+	VEC_FOREACH (row, &set->states) {
+		if (strcmp(row->state, state) == 0) {
+			row->count += count;
+			return;
+		}
+	}
+	vec_push(&set->states, {intern(set, state), count});
+}
+
+void goroutine_set_add(struct goroutine_set *set, const struct goroutine_group *example)
+{
+	set->total += example->count;
+	set->stack_bytes += example->stack_bytes;
+	if (!example->system) {
+		set->user += example->count;
+		count_state(set, example->wait_reason ? example->wait_reason : example->state,
+			    example->count);
+	}
+	bool is_new;
+	uint64_t *index = map_put(&set->group_map, hash_group(example), set->groups.count, &is_new);
+	if (is_new) {
+		vec_push(&set->groups, copy_group(set, example));
+		return;
+	}
+	set->groups.items[*index].count += example->count;
+	set->groups.items[*index].stack_bytes += example->stack_bytes;
+}
+
+static int by_count(const void *a, const void *b)
+{
+	const struct goroutine_group *left = a, *right = b;
+	if (left->system != right->system)
+		return left->system ? 1 : -1;
+	if (left->count != right->count)
+		return left->count < right->count ? 1 : -1;
+	return (left->example_id > right->example_id) - (left->example_id < right->example_id);
+}
+
+static int by_state_count(const void *a, const void *b)
+{
+	const struct goroutine_state_count *left = a, *right = b;
+	if (left->count != right->count)
+		return left->count < right->count ? 1 : -1;
+	return strcmp(left->state, right->state);
+}
+
+void goroutine_set_sort(struct goroutine_set *set)
+{
+	if (set->groups.count)
+		qsort(set->groups.items, set->groups.count, sizeof *set->groups.items, by_count);
+	if (set->states.count)
+		qsort(set->states.items, set->states.count, sizeof *set->states.items,
+		      by_state_count);
+	map_deinit(&set->group_map); // its indexes are stale now
+}
+
+static void write_frame(struct strbuf *out, const char *indent, const struct goroutine_frame *frame)
+{
+	strbuf_add(out, indent);
+	strbuf_add_safe(out, frame->function);
+	strbuf_add(out, "\n");
+	strbuf_add(out, indent);
+	strbuf_add(out, "    ");
+	strbuf_add_safe(out, frame->file);
+	strbuf_addf(out, ":%" PRId64 "\n", frame->line);
+}
+
+static void write_group(struct strbuf *out, const struct goroutine_group *group)
+{
+	strbuf_addf(out, "%s goroutine%s [", human_count((int64_t)group->count).text,
+		    group->count == 1 ? "" : "s");
+	strbuf_add_safe(out, group->wait_reason ? group->wait_reason : group->state);
+	strbuf_addf(out, "]%s, stacks %s, for example %" PRIu64 "\n",
+		    group->system ? " (of the Go runtime)" : "",
+		    human_bytes((int64_t)group->stack_bytes).text, group->example_id);
+	for (size_t i = 0; i < group->depth; i++)
+		write_frame(out, "    ", &group->frames[i]);
+	if (!group->depth) {
+		strbuf_add(out, "    (no stack: it ran while it was read; it started in)\n");
+		write_frame(out, "    ", &group->start);
+	}
+	if (group->created_by.function[0]) {
+		strbuf_add(out, "  created by\n");
+		write_frame(out, "    ", &group->created_by);
+	}
+	strbuf_add(out, "\n");
+}
+
+void goroutine_set_write_text(const struct goroutine_set *set, struct strbuf *out)
+{
+	strbuf_addf(out, "%s goroutines of the program and %s of the Go runtime, in %zu groups\n\n",
+		    human_count((int64_t)set->user).text,
+		    human_count((int64_t)(set->total - set->user)).text, set->groups.count);
+	VEC_FOREACH (group, &set->groups)
+		write_group(out, group);
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One report model, shown as text or JSON: the verdict, the kill, the ledger, the holders, the
+ * goroutines, how the evidence was taken. Everything is borrowed.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/strbuf.h"
+#include "snapshot/kill.h"
+#include "snapshot/snapshot.h"
+#include "verdict/verdict.h"
+
+struct report {
+	const struct snapshot *snapshot;
+	const struct verdict *verdict;
+	const struct kill_facts *kill;        // NULL: the process lives
+	const struct kill_timeline *timeline; // NULL: it was not watched
+};
+
+struct report_style {
+	bool colour;
+};
+
+void report_write_text(const struct report *report, struct report_style style, struct strbuf *out);
+json_t *report_to_json(const struct report *report);
+
+// The parts that commands show alone.
+void report_write_ledger(const struct ledger *ledger, struct report_style style,
+			 struct strbuf *out);
+void report_write_holders(const struct snapshot *snapshot, struct report_style style, int rows,
+			  int stacks, struct strbuf *out);
+json_t *report_ledger_to_json(const struct ledger *ledger);
+json_t *report_quality_to_json(const struct snapshot_quality *quality);
+json_t *report_identity_to_json(const struct snapshot_identity *identity);
+// The heap alone: functions and, with `all`, every raw bucket with its symbolized stack.
+json_t *report_heap_to_json(const struct snapshot *snapshot, bool all);
+json_t *report_error_to_json(const struct error *error);

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: the report model. Out: one screen of text, the answer first.
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "report/text_priv.h"
+
+void text_bold(struct strbuf *out, struct report_style style, const char *text)
+{
+	if (style.colour)
+		strbuf_add(out, "\033[1m");
+	strbuf_add_safe(out, text);
+	if (style.colour)
+		strbuf_add(out, "\033[0m");
+}
+
+void text_title(struct strbuf *out, struct report_style style, const char *title)
+{
+	if (out->length)
+		strbuf_add(out, "\n");
+	text_bold(out, style, title);
+	for (size_t i = strlen(title); i < 12; i++)
+		strbuf_add(out, " ");
+}
+
+static void write_items(struct strbuf *out, const char *label, const char *const *items,
+			size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		strbuf_addf(out, "  %-10s", i ? "" : label);
+		strbuf_add_safe(out, items[i]);
+		strbuf_add(out, "\n");
+	}
+}
+
+static void write_item(struct strbuf *out, const char *label, const char *text)
+{
+	if (text[0])
+		write_items(out, label, &text, 1);
+}
+
+static void write_verdict(const struct report *report, struct report_style style,
+			  struct strbuf *out)
+{
+	const struct verdict *verdict = report->verdict;
+	text_title(out, style, "VERDICT");
+	text_bold(out, style, verdict->sentence);
+	strbuf_add(out, "\n");
+	if (verdict->determined)
+		write_item(out, "confidence", confidence_name(verdict->confidence));
+	write_items(out, "proof", verdict->evidence.items, verdict->evidence.count);
+	write_items(out, "not", verdict->rejected.items, verdict->rejected.count);
+	write_item(out, "fix", verdict->fix);
+	write_item(out, "refuted by", verdict->refuted_by);
+	write_item(out, "next", verdict->next_capture);
+}
+
+static void write_identity(const struct report *report, struct report_style style,
+			   struct strbuf *out)
+{
+	const struct snapshot_identity *identity = &report->snapshot->identity;
+	text_title(out, style, "PROCESS");
+	strbuf_addf(out, "%d ", identity->pid);
+	strbuf_add_safe(out, identity->command);
+	if (identity->is_go) {
+		strbuf_add(out, ", ");
+		strbuf_add_safe(out, identity->go_version);
+		strbuf_add(out, ", ");
+		strbuf_add_safe(out, identity->main_package[0] ? identity->main_package
+							       : identity->module_path);
+		if (identity->module_version[0] &&
+		    strcmp(identity->module_version, "(devel)") != 0) {
+			strbuf_add(out, "@");
+			strbuf_add_safe(out, identity->module_version);
+		}
+		if (identity->vcs_revision[0])
+			strbuf_addf(out, " (%.12s)", identity->vcs_revision);
+	}
+	strbuf_add(out, "\n");
+	write_item(out, "binary", identity->executable);
+	if (identity->started_unix_ns)
+		write_item(out, "started", human_time(identity->started_unix_ns).text);
+	write_item(out, "container", identity->container_id);
+	write_item(out, "cgroup", identity->cgroup_path);
+}
+
+static void write_go(const struct report *report, struct report_style style, struct strbuf *out)
+{
+	const struct snapshot_go *go = &report->snapshot->go;
+	const struct go_memstats *stats = &go->stats;
+	text_title(out, style, "GO");
+	if (!snapshot_has(&report->snapshot->go_absent)) {
+		strbuf_add(out, "not read: ");
+		strbuf_add_safe(out, report->snapshot->go_absent.message);
+		strbuf_add(out, "\n");
+		return;
+	}
+	strbuf_addf(out,
+		    "heap %s in %s objects; live after the last collection %s; %" PRIu64
+		    " collections",
+		    human_bytes((int64_t)go->heap_alloc_bytes).text,
+		    human_count((int64_t)go->heap_objects).text,
+		    human_bytes((int64_t)stats->heap_marked).text, stats->num_gc);
+	if (stats->gc_percent < 0)
+		strbuf_add(out, "; GOGC=off");
+	else
+		strbuf_addf(out, "; GOGC=%d", stats->gc_percent);
+	if (stats->memory_limit == INT64_MAX)
+		strbuf_add(out, "; no GOMEMLIMIT");
+	else
+		strbuf_addf(out, "; GOMEMLIMIT=%s", human_bytes(stats->memory_limit).text);
+	strbuf_addf(out, "; GOMAXPROCS=%d\n", stats->gomaxprocs);
+}
+
+static void write_goroutines(const struct report *report, struct report_style style,
+			     struct strbuf *out)
+{
+	const struct snapshot *snapshot = report->snapshot;
+	text_title(out, style, "GOROUTINES");
+	if (!snapshot_has(&snapshot->goroutines_absent)) {
+		strbuf_add(out, "not read: ");
+		strbuf_add_safe(out, snapshot->goroutines_absent.message);
+		strbuf_add(out, "\n");
+		return;
+	}
+	const struct goroutine_set *set = &snapshot->goroutines;
+	strbuf_addf(out, "%s", human_count((int64_t)set->user).text);
+	for (size_t i = 0; i < set->states.count; i++) {
+		strbuf_addf(out, "%s %" PRIu64 " ", i ? "," : ":", set->states.items[i].count);
+		strbuf_add_safe(out, set->states.items[i].state);
+	}
+	strbuf_addf(out, "; stacks %s\n", human_bytes((int64_t)set->stack_bytes).text);
+}
+
+static void write_ledgers(const struct report *report, struct report_style style,
+			  struct strbuf *out)
+{
+	const struct snapshot *snapshot = report->snapshot;
+	if (snapshot_has(&snapshot->cgroup_ledger_absent)) {
+		report_write_ledger(&snapshot->cgroup_ledger, style, out);
+		if (snapshot->cgroup.limit_bytes >= 0)
+			strbuf_addf(out, "  the limit is %s\n",
+				    human_bytes(snapshot->cgroup.limit_bytes).text);
+		else
+			strbuf_add(out, "  the cgroup has no limit\n");
+		return;
+	}
+	if (snapshot_has(&snapshot->process_ledger_absent))
+		report_write_ledger(&snapshot->process_ledger, style, out);
+	strbuf_add(out, "  no cgroup: ");
+	strbuf_add_safe(out, snapshot->cgroup_absent.message);
+	strbuf_add(out, "\n");
+}
+
+void report_write_text(const struct report *report, struct report_style style, struct strbuf *out)
+{
+	write_verdict(report, style, out);
+	if (report->kill)
+		text_write_kill(report, style, out);
+	write_ledgers(report, style, out);
+	write_go(report, style, out);
+	report_write_holders(report->snapshot, style, 8, 2, out);
+	write_goroutines(report, style, out);
+	write_identity(report, style, out);
+	text_write_quality(report, style, out);
+}

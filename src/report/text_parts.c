@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: a ledger, a heap profile, the facts of a kill. Out: their sections of the text form.
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "profile/top.h"
+#include "report/text_priv.h"
+#include "snapshot/heap_profile.h"
+
+enum { BAR_WIDTH = 20, STACK_FRAMES_SHOWN = 14 };
+
+static void write_bar(struct strbuf *out, int64_t bytes, int64_t total)
+{
+	int filled = total > 0 && bytes > 0 ? (int)(bytes * BAR_WIDTH / total) : 0;
+	for (int i = 0; i < BAR_WIDTH; i++)
+		strbuf_add(out, i < filled && filled <= BAR_WIDTH ? "#" : " ");
+}
+
+static void write_ledger_row(const struct ledger *ledger, const struct ledger_row *row,
+			     struct strbuf *out)
+{
+	double share = ledger->total_bytes ? (double)row->bytes / (double)ledger->total_bytes : 0;
+	strbuf_addf(out, "  %11s %6s  ", human_bytes(row->bytes).text, human_percent(share).text);
+	if (row->depth == 0)
+		write_bar(out, row->bytes, ledger->total_bytes);
+	else
+		strbuf_addf(out, "%*s", BAR_WIDTH, "");
+	strbuf_addf(out, "  %*s", 2 * row->depth, "");
+	strbuf_add_safe(out, row->label);
+	if (row->note[0]) {
+		strbuf_add(out, " (");
+		strbuf_add_safe(out, row->note);
+		strbuf_add(out, ")");
+	}
+	if (row->flags & LEDGER_ESTIMATED)
+		strbuf_add(out, " [estimated]");
+	strbuf_add(out, "\n");
+}
+
+void report_write_ledger(const struct ledger *ledger, struct report_style style, struct strbuf *out)
+{
+	text_title(out, style, "MEMORY");
+	strbuf_addf(out, "%s %s; every line below is part of it\n",
+		    human_bytes(ledger->total_bytes).text, ledger->total_label);
+	VEC_FOREACH (row, &ledger->rows)
+		write_ledger_row(ledger, row, out);
+}
+
+static void write_stack(const struct profile_stack *stack, struct strbuf *out)
+{
+	for (uint32_t i = 0; i < stack->count && i < STACK_FRAMES_SHOWN; i++) {
+		const struct profile_frame *frame = stack->frames[i];
+		strbuf_add(out, "      ");
+		strbuf_add_safe(out, frame->function);
+		strbuf_add(out, "  ");
+		strbuf_add_safe(out, frame->file);
+		strbuf_addf(out, ":%" PRId64 "\n", frame->line);
+	}
+	if (stack->count > STACK_FRAMES_SHOWN)
+		strbuf_addf(out, "      ... %u more frames\n", stack->count - STACK_FRAMES_SHOWN);
+}
+
+static void write_top_stacks(const struct profile *profile, int limit, struct strbuf *out)
+{
+	struct profile_top_stacks *stacks = NULL;
+	uint32_t now = profile_find_sample_type(profile, HEAP_NOW_SPACE);
+	uint32_t published = profile_find_sample_type(profile, HEAP_INUSE_SPACE);
+	if (now == PROFILE_NONE || published == PROFILE_NONE ||
+	    !profile_top_stacks_new(profile, now, &stacks, NULL))
+		return;
+	for (size_t i = 0; i < stacks->rows.count && i < (size_t)limit; i++) {
+		const struct profile_stack_row *row = &stacks->rows.items[i];
+		if (!row->value)
+			break;
+		strbuf_addf(out, "    %s now, %s published, allocated by\n",
+			    human_bytes(row->value).text, human_bytes(row->values[published]).text);
+		write_stack(&row->stack, out);
+	}
+	profile_top_stacks_free(stacks);
+}
+
+// One row of the table: the same function in the two views of the heap.
+static const struct profile_top_row *find_function(const struct profile_top *top,
+						   const char *function)
+{
+	VEC_FOREACH (row, &top->rows)
+		if (strcmp(row->function, function) == 0)
+			return row;
+	return NULL;
+}
+
+static void write_functions(const struct profile_top *now, const struct profile_top *published,
+			    int limit, struct strbuf *out)
+{
+	strbuf_addf(out, "  %11s %6s %11s %11s   function\n", "now", "", "with calls", "published");
+	for (size_t i = 0; i < now->rows.count && i < (size_t)limit; i++) {
+		const struct profile_top_row *row = &now->rows.items[i];
+		const struct profile_top_row *before = find_function(published, row->function);
+		if (!row->flat)
+			break;
+		double share = now->total ? (double)row->flat / (double)now->total : 0;
+		strbuf_addf(out, "  %11s %6s %11s %11s   ", human_bytes(row->flat).text,
+			    human_percent(share).text, human_bytes(row->cum).text,
+			    human_bytes(before ? before->flat : 0).text);
+		strbuf_add_safe(out, row->function);
+		strbuf_add(out, "  ");
+		const char *slash = strrchr(row->file, '/');
+		strbuf_add_safe(out, slash ? slash + 1 : row->file);
+		strbuf_addf(out, ":%" PRId64 "\n", row->line);
+	}
+}
+
+void report_write_holders(const struct snapshot *snapshot, struct report_style style, int rows,
+			  int stacks, struct strbuf *out)
+{
+	text_title(out, style, "HEAP");
+	if (!snapshot_has(&snapshot->heap_absent)) {
+		strbuf_add(out, "no profile: ");
+		strbuf_add_safe(out, snapshot->heap_absent.message);
+		strbuf_add(out, "\n");
+		return;
+	}
+	struct profile_top *now = NULL, *published = NULL;
+	uint32_t now_type = profile_find_sample_type(snapshot->heap, HEAP_NOW_SPACE);
+	uint32_t published_type = profile_find_sample_type(snapshot->heap, HEAP_INUSE_SPACE);
+	if (profile_top_new(snapshot->heap, now_type, PROFILE_TOP_FLAT, &now, NULL) &&
+	    profile_top_new(snapshot->heap, published_type, PROFILE_TOP_FLAT, &published, NULL)) {
+		strbuf_addf(out,
+			    "%s in use now, %s published (what /debug/pprof/heap would show, up to "
+			    "two collections old)\n",
+			    human_bytes(now->total).text, human_bytes(published->total).text);
+		write_functions(now, published, rows, out);
+		write_top_stacks(snapshot->heap, stacks, out);
+	}
+	profile_top_free(now);
+	profile_top_free(published);
+}
+
+static const char *signal_name(int number)
+{
+	const char *name = sigabbrev_np(number);
+	return name ? name : "?";
+}
+
+static void write_ending(const struct kill_facts *kill, struct strbuf *out)
+{
+	strbuf_addf(out, "%s  ", human_time(kill->unix_ns).text);
+	switch (kill->cause) {
+	case KILL_CGROUP_OOM:
+		strbuf_add(out, "killed by the kernel at the cgroup's memory limit");
+		break;
+	case KILL_GLOBAL_OOM:
+		strbuf_add(out, "killed by the kernel: the machine had no memory left");
+		break;
+	case KILL_SIGNAL:
+		strbuf_add(out, "ended by a signal that was not the kernel's OOM killer's");
+		break;
+	case KILL_EXIT:
+		strbuf_addf(out, "exited with code %d", kill->exit_code);
+		break;
+	case KILL_UNKNOWN:
+		strbuf_add(out, "ended; nobody said how");
+		break;
+	case KILL_NONE:
+		strbuf_add(out, "still running when the watch ended");
+		break;
+	}
+	if (kill->signal)
+		strbuf_addf(out, ", signal %d (SIG%s)", kill->signal, signal_name(kill->signal));
+	strbuf_add(out, "\n");
+}
+
+static void write_growth(const struct kill_timeline *timeline, struct strbuf *out)
+{
+	if (timeline->count < 2)
+		return;
+	const struct kill_sample *last = &timeline->samples[timeline->count - 1];
+	const struct kill_sample *first = &timeline->samples[0];
+	// The last rise: from the lowest point of the record that comes before its highest.
+	for (int i = 0; i < timeline->count; i++)
+		if (timeline->samples[i].usage_bytes <= first->usage_bytes)
+			first = &timeline->samples[i];
+	if (last->usage_bytes <= first->usage_bytes || last->unix_ns <= first->unix_ns)
+		return;
+	double seconds = (double)(last->unix_ns - first->unix_ns) / 1e9;
+	strbuf_addf(
+		out, "  growth    from %s to %s in %s, %s/s\n",
+		human_bytes(first->usage_bytes).text, human_bytes(last->usage_bytes).text,
+		human_duration(last->unix_ns - first->unix_ns).text,
+		human_bytes((int64_t)((double)(last->usage_bytes - first->usage_bytes) / seconds))
+			.text);
+}
+
+void text_write_kill(const struct report *report, struct report_style style, struct strbuf *out)
+{
+	const struct kill_facts *kill = report->kill;
+	text_title(out, style, "KILL");
+	write_ending(kill, out);
+	if (kill->limit_bytes >= 0) {
+		strbuf_addf(out, "  limit     %s of ", human_bytes(kill->limit_bytes).text);
+		strbuf_add_safe(out, kill->limit_cgroup);
+		if (kill->usage_bytes >= 0)
+			strbuf_addf(out, "; usage at the kill %s",
+				    human_bytes(kill->usage_bytes).text);
+		strbuf_add(out, "\n");
+	}
+	if (kill->anon_rss_bytes >= 0)
+		strbuf_addf(out, "  victim    process %d, anonymous memory %s, files %s\n",
+			    kill->pid, human_bytes(kill->anon_rss_bytes).text,
+			    human_bytes(kill->file_rss_bytes).text);
+	if (report->timeline)
+		write_growth(report->timeline, out);
+	if (kill->oom_kills_after >= 0)
+		strbuf_addf(out,
+			    "  counter   the cgroup's oom_kill went from %" PRId64 " to %" PRId64
+			    "\n",
+			    kill->oom_kills_before, kill->oom_kills_after);
+	if (kill->exit_source[0])
+		strbuf_addf(out, "  exit      as told by %s\n", kill->exit_source);
+	if (kill->kernel_line[0]) {
+		strbuf_add(out, "  kernel    ");
+		strbuf_add_safe(out, kill->kernel_line);
+		strbuf_add(out, "\n");
+	}
+	if (kill->held)
+		strbuf_addf(out, "  held      whyoom held the kill for %s to take the evidence\n",
+			    human_duration(kill->held_ns).text);
+}
+
+void text_write_quality(const struct report *report, struct report_style style, struct strbuf *out)
+{
+	const struct snapshot_quality *quality = &report->snapshot->quality;
+	text_title(out, style, "EVIDENCE");
+	strbuf_addf(out, "%s; taken in %s\n", quality->mode,
+		    human_duration(quality->duration_ns).text);
+	strbuf_addf(out, "  when      %s", human_time(quality->taken_unix_ns).text);
+	if (report->kill && report->kill->cause != KILL_NONE)
+		strbuf_addf(out, ", %s before the end",
+			    human_duration(report->kill->unix_ns - quality->taken_unix_ns).text);
+	if (report->kill && report->kill->held)
+		strbuf_add(out, ", at the limit, while the kernel waited");
+	strbuf_addf(out, "\n  pause     %s\n",
+		    quality->target_pause_ns ? human_duration(quality->target_pause_ns).text
+					     : "none by whyoom");
+	strbuf_addf(out, "  reads     %s, %s; failed %" PRIu64 "\n",
+		    human_count((int64_t)quality->reads).text,
+		    human_bytes((int64_t)quality->read_bytes).text, quality->failed_reads);
+	if (quality->sample_rate_bytes)
+		strbuf_addf(
+			out,
+			"  profile   one sample for each %s allocated, scaled as pprof does; %s\n",
+			human_bytes(quality->sample_rate_bytes).text,
+			quality->profile_consistent
+				? "no collection came in between"
+				: "a collection came in between: values may be torn");
+	if (quality->damaged_buckets || quality->failed_spans || quality->failed_stacks ||
+	    quality->table_failures)
+		strbuf_addf(out,
+			    "  holes     %" PRIu64 " damaged buckets, %" PRIu64 " spans, %" PRIu64
+			    " stacks and %" PRIu64 " table entries not read\n",
+			    quality->damaged_buckets, quality->failed_spans, quality->failed_stacks,
+			    quality->table_failures);
+}

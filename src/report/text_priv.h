@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shared by the files that write the text form.
+#pragma once
+
+#include "report/report.h"
+
+// A section's title in bold, as "TITLE  rest of the line" without a line end.
+void text_title(struct strbuf *out, struct report_style style, const char *title);
+void text_bold(struct strbuf *out, struct report_style style, const char *text);
+void text_write_kill(const struct report *report, struct report_style style, struct strbuf *out);
+void text_write_quality(const struct report *report, struct report_style style, struct strbuf *out);

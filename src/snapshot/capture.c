@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: a process id. Out: a snapshot of it and its cgroup.
+#include "snapshot/capture.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "golang/runtime.h"
+#include "golang/spans.h"
+#include "ledger/cgroup_ledger.h"
+#include "ledger/process_ledger.h"
+#include "snapshot/convert.h"
+#include "snapshot/heap_profile.h"
+#include "system/cgroup.h"
+#include "system/container.h"
+#include "system/maps.h"
+#include "system/process.h"
+
+enum { PROCESSES_MAX = 256, CGROUP_TEXT_MAX = 64 << 10 };
+
+struct other_process {
+	pid_t pid;
+	char name[PROCESS_NAME_MAX];
+	int64_t anon_bytes;
+};
+
+struct capture {
+	struct process_files files;
+	struct cgroup_place place;
+	struct cgroup *cgroup;
+	struct error cgroup_error; // why there is none
+	VEC(struct other_process) others;
+	int64_t boot_unix_ns;
+};
+
+void capture_close(struct capture *capture)
+{
+	if (!capture)
+		return;
+	process_files_close(&capture->files);
+	cgroup_close(capture->cgroup);
+	vec_deinit(&capture->others);
+	free(capture);
+}
+
+// The anonymous memory of the other processes of the cgroup: the kernel's numbers only.
+static void read_others(struct capture *capture, const char *proc_root)
+{
+	struct cgroup_pids pids = {0};
+	if (!cgroup_read_pids(capture->cgroup, &pids, NULL))
+		return;
+	for (size_t i = 0; i < pids.list.count && capture->others.count < PROCESSES_MAX; i++) {
+		char path[64], text[4096];
+		struct process_status status;
+		_cleanup_close_ int fd = -1;
+		snprintf(path, sizeof path, "%s/%d/status", proc_root, pids.list.items[i]);
+		if (pids.list.items[i] == capture->files.pid || pids.list.items[i] <= 0 ||
+		    !file_open(AT_FDCWD, path, &fd, NULL) ||
+		    !file_read_into(fd, path, text, sizeof text, NULL) ||
+		    !process_status_parse(text, &status, NULL))
+			continue;
+		struct other_process other = {.pid = pids.list.items[i]};
+		snprintf(other.name, sizeof other.name, "%s", status.name);
+		other.anon_bytes =
+			status.rss_anon_bytes.known ? (int64_t)status.rss_anon_bytes.value : 0;
+		vec_push(&capture->others, other);
+	}
+	cgroup_pids_deinit(&pids);
+}
+
+static void open_cgroup(struct capture *capture, const char *proc_root, const char *path)
+{
+	if (path)
+		snprintf(capture->place.path, sizeof capture->place.path, "%s", path);
+	else if (!cgroup_find(proc_root, "/proc/self/mountinfo", capture->files.pid,
+			      &capture->place, &capture->cgroup_error))
+		return;
+	if (cgroup_open(capture->place.path, &capture->cgroup, &capture->cgroup_error))
+		read_others(capture, proc_root);
+}
+
+bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path, struct capture **out,
+		  struct error *error)
+{
+	struct capture *capture = alloc_zero(sizeof *capture);
+	capture->files = PROCESS_FILES_NONE;
+	if (!process_files_open(proc_root, pid, &capture->files, error)) {
+		free(capture);
+		return false;
+	}
+	capture->boot_unix_ns = process_boot_unix_ns();
+	open_cgroup(capture, proc_root, cgroup_path);
+	*out = capture;
+	return true;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	vec_deinit(&snapshot->identity.replaced_modules);
+	profile_free(snapshot->heap);
+	go_buckets_deinit(&snapshot->buckets);
+	functab_free(snapshot->functab);
+	goroutine_set_deinit(&snapshot->goroutines);
+	ledger_deinit(&snapshot->process_ledger);
+	ledger_deinit(&snapshot->cgroup_ledger);
+	arena_deinit(&snapshot->arena);
+	free(snapshot);
+}
+
+// What is needed while one snapshot is taken.
+struct taking {
+	struct capture *capture;
+	struct snapshot *snapshot;
+	unsigned int parts;
+	const char *default_sample_type;
+	struct elf_image *image;
+	struct target *target;
+	struct go_buildinfo info;
+	struct go_runtime runtime;
+	struct go_spans spans;
+	bool has_runtime, has_spans;
+	char exe_path[4096]; // without " (deleted)"
+};
+
+static const char *keep(struct taking *taking, const char *text)
+{
+	const char *copy = arena_string(&taking->snapshot->arena, text, strlen(text));
+	return copy ? copy : "";
+}
+
+static bool read_process_identity(struct taking *taking, struct error *error)
+{
+	struct snapshot_identity *identity = &taking->snapshot->identity;
+	struct capture *capture = taking->capture;
+	struct process_stat stat;
+	struct process_status status;
+	struct container container;
+	char text[CGROUP_TEXT_MAX];
+	identity->pid = capture->files.pid;
+	identity->executable = identity->build_id = identity->container_id = "";
+	identity->go_version = identity->main_package = identity->module_path = "";
+	identity->module_version = identity->vcs_revision = "";
+	if (!process_stat_read(&capture->files, &stat, error) ||
+	    !process_status_read(&capture->files, &status, error))
+		return false;
+	snprintf(identity->command, sizeof identity->command, "%.31s", status.name);
+	identity->threads = (int)stat.thread_count;
+	identity->started_unix_ns = process_start_unix_ns(&stat, capture->boot_unix_ns);
+	if (capture->files.exe_path)
+		identity->executable = keep(taking, capture->files.exe_path);
+	identity->cgroup_path = keep(taking, capture->place.path);
+	if (capture->files.cgroup >= 0 &&
+	    file_read_into(capture->files.cgroup, "/proc/PID/cgroup", text, sizeof text, NULL) &&
+	    container_parse(text, &container))
+		identity->container_id = keep(taking, container.id);
+	snprintf(taking->exe_path, sizeof taking->exe_path, "%s", identity->executable);
+	char *deleted = strstr(taking->exe_path, " (deleted)");
+	if (deleted)
+		*deleted = '\0';
+	return true;
+}
+
+static void read_build_identity(struct taking *taking)
+{
+	struct snapshot_identity *identity = &taking->snapshot->identity;
+	const struct go_buildinfo *info = &taking->info;
+	identity->is_go = true;
+	identity->build_id = keep(taking, elf_image_build_id(taking->image));
+	identity->go_version = keep(taking, info->version_text);
+	identity->main_package = keep(taking, info->main_package);
+	identity->module_path = keep(taking, info->main_module.path);
+	identity->module_version = keep(taking, info->main_module.version);
+	identity->vcs_revision = keep(taking, go_buildinfo_setting(info, "vcs.revision"));
+	VEC_FOREACH (module, &info->dependencies)
+		if (module->replaced_by && strchr("./", module->replaced_by[0]))
+			vec_push(&identity->replaced_modules, keep(taking, module->path));
+}
+
+static bool open_target(struct taking *taking, struct error *error)
+{
+	struct maps maps = {0};
+	const struct process_files *files = &taking->capture->files;
+	if (!maps_read(files->maps, "/proc/PID/maps", &maps, error))
+		return false;
+	if (!maps.list.count) {
+		maps_deinit(&maps);
+		return error_set(error, ERROR_NOT_FOUND, "process %d has ended", files->pid);
+	}
+	taking->target = convert_target(&maps, files->mem, files->exe, taking->exe_path);
+	maps_deinit(&maps);
+	return true;
+}
+
+static bool open_runtime(struct taking *taking, struct error *error)
+{
+	int exe = taking->capture->files.exe;
+	if (exe < 0)
+		return error_set(error, ERROR_NOT_FOUND,
+				 "the executable of process %d cannot be opened",
+				 taking->capture->files.pid);
+	if (!elf_image_open(exe, &taking->image, error) ||
+	    !go_buildinfo_read(exe, taking->image, &taking->info, error))
+		return false;
+	read_build_identity(taking);
+	if (!go_runtime_open(taking->target, taking->image, &taking->info, &taking->runtime, error))
+		return false;
+	taking->has_runtime = true;
+	taking->snapshot->functab = taking->runtime.functab; // the snapshot owns it from here
+	return true;
+}
+
+static bool take_go(struct taking *taking, struct error *error)
+{
+	struct snapshot_go *go = &taking->snapshot->go;
+	if (!go_memstats_read(&taking->runtime, &go->stats, error) ||
+	    !go_spans_read(&taking->runtime, &taking->spans, error))
+		return false;
+	taking->has_spans = true;
+	taking->snapshot->quality.failed_spans = taking->spans.failed;
+	go->heap_alloc_bytes = taking->spans.heap_alloc;
+	go->heap_objects = taking->spans.heap_objects;
+	VEC_FOREACH (span, &taking->spans.spans)
+		if (span->state == GO_SPAN_IN_USE && span->unswept)
+			go->unswept_bytes += span->object_count * span->object_size;
+	return true;
+}
+
+static bool take_heap(struct taking *taking, struct error *error)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	struct go_buckets *buckets = &snapshot->buckets;
+	if (!go_buckets_read(&taking->runtime, buckets, error))
+		return false;
+	snapshot->quality.profile_attempts = buckets->attempts;
+	snapshot->quality.profile_consistent = buckets->consistent;
+	snapshot->quality.damaged_buckets = buckets->damaged;
+	snapshot->quality.sample_rate_bytes = buckets->rate;
+	struct heap_profile_source source = {
+		.buckets = buckets,
+		.functab = snapshot->functab,
+		.default_sample_type = taking->default_sample_type,
+		.taken_unix_ns = snapshot->quality.taken_unix_ns,
+		.executable = convert_executable(taking->target, taking->image, taking->exe_path),
+	};
+	if (taking->parts & CAPTURE_RAW_STACKS)
+		VEC_FOREACH (bucket, &buckets->buckets)
+			for (size_t i = 0; i < bucket->depth; i++)
+				(void)functab_frame(snapshot->functab, bucket->stack[i]);
+	return heap_profile_build(&source, &snapshot->heap, error);
+}
+
+static bool take_goroutines(struct taking *taking, struct error *error)
+{
+	struct go_goroutines goroutines = {0};
+	if (!go_goroutines_read(&taking->runtime, &goroutines, error))
+		return false;
+	taking->snapshot->quality.failed_stacks = goroutines.stacks_failed;
+	convert_goroutines(&goroutines, taking->snapshot->functab, &taking->snapshot->goroutines);
+	go_goroutines_deinit(&goroutines);
+	return true;
+}
+
+static bool take_process_ledger(struct taking *taking, int64_t *anon_bytes, struct error *error)
+{
+	const struct process_files *files = &taking->capture->files;
+	struct maps maps = {0};
+	if (files->smaps < 0)
+		return error_set(error, ERROR_NOT_FOUND, "/proc/%d/smaps cannot be opened",
+				 files->pid);
+	if (!maps_read(files->smaps, "/proc/PID/smaps", &maps, error))
+		return false;
+	VEC_FOREACH (mapping, &maps.list)
+		*anon_bytes += (int64_t)mapping->anonymous_bytes.value;
+	struct process_ledger_input input = {
+		.maps = &maps,
+		.pagemap_fd = files->pagemap,
+		.exe_path = taking->exe_path,
+		.has_c_library = taking->image && elf_image_is_dynamic(taking->image),
+		.spans = taking->has_spans ? &taking->spans : NULL,
+		.stats = taking->has_spans ? &taking->snapshot->go.stats : NULL,
+	};
+	bool ok = process_ledger_build(&input, &taking->snapshot->process_ledger, error);
+	maps_deinit(&maps);
+	return ok;
+}
+
+static void fill_cgroup(struct taking *taking, const struct cgroup_stat *stat)
+{
+	struct snapshot_cgroup *cgroup = &taking->snapshot->cgroup;
+	const struct capture *capture = taking->capture;
+	cgroup->version = (int)cgroup_get_version(capture->cgroup);
+	cgroup->path = keep(taking, cgroup_get_path(capture->cgroup));
+	cgroup->usage_bytes = (int64_t)stat->counts.usage_bytes.value;
+	cgroup->limit_bytes = stat->effective_limit.known && !stat->effective_limit.unlimited
+				      ? (int64_t)stat->effective_limit.bytes
+				      : -1;
+	cgroup->limit_path =
+		keep(taking, stat->effective_limit_path ? stat->effective_limit_path : "");
+	cgroup->anon_bytes = (int64_t)stat->anon_bytes.value;
+	cgroup->file_bytes = (int64_t)stat->file_bytes.value;
+	cgroup->oom_kills =
+		stat->counts.oom_kill_count.known ? (int64_t)stat->counts.oom_kill_count.value : -1;
+	cgroup->processes = (int)capture->others.count + 1;
+}
+
+static bool take_cgroup(struct taking *taking, int64_t process_anon_bytes, struct error *error)
+{
+	struct capture *capture = taking->capture;
+	struct snapshot *snapshot = taking->snapshot;
+	struct cgroup_stat stat;
+	if (!capture->cgroup) {
+		*error = capture->cgroup_error;
+		return false;
+	}
+	if (!cgroup_stat(capture->cgroup, &stat, error))
+		return false;
+	fill_cgroup(taking, &stat);
+	_cleanup_free_ struct cgroup_process *processes =
+		alloc_array(capture->others.count + 1, sizeof *processes);
+	processes[0] = (struct cgroup_process){
+		.pid = capture->files.pid,
+		.name = snapshot->identity.command,
+		.anon_bytes = process_anon_bytes,
+		.ledger = snapshot_has(&snapshot->process_ledger_absent) ? &snapshot->process_ledger
+									 : NULL,
+	};
+	for (size_t i = 0; i < capture->others.count; i++)
+		processes[i + 1] = (struct cgroup_process){
+			.pid = capture->others.items[i].pid,
+			.name = capture->others.items[i].name,
+			.anon_bytes = capture->others.items[i].anon_bytes,
+		};
+	struct cgroup_ledger_input input = {
+		.version = cgroup_get_version(capture->cgroup),
+		.stat = &stat,
+		.processes = processes,
+		.process_count = capture->others.count + 1,
+	};
+	cgroup_ledger_build(&input, &snapshot->cgroup_ledger);
+	return true;
+}
+
+// In the order of worth for each millisecond, so that a target that dies on the way leaves most.
+static void take_parts(struct taking *taking)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	struct error no_runtime = {0};
+	int64_t anon_bytes = 0;
+	if (!open_runtime(taking, &no_runtime)) {
+		snapshot->go_absent = snapshot->heap_absent = snapshot->goroutines_absent =
+			no_runtime;
+	} else {
+		if (!take_go(taking, &snapshot->go_absent))
+			error_wrap(&snapshot->go_absent, "memory statistics");
+		if (!(taking->parts & CAPTURE_HEAP))
+			error_set(&snapshot->heap_absent, ERROR_NOT_FOUND, "not asked for");
+		else if (!take_heap(taking, &snapshot->heap_absent))
+			profile_free(take_ptr(snapshot->heap));
+		if (!(taking->parts & CAPTURE_GOROUTINES))
+			error_set(&snapshot->goroutines_absent, ERROR_NOT_FOUND, "not asked for");
+		else
+			(void)!take_goroutines(taking, &snapshot->goroutines_absent);
+	}
+	if (!(taking->parts & CAPTURE_LEDGER)) {
+		error_set(&snapshot->process_ledger_absent, ERROR_NOT_FOUND, "not asked for");
+		snapshot->cgroup_absent = snapshot->cgroup_ledger_absent =
+			snapshot->process_ledger_absent;
+		return;
+	}
+	(void)!take_process_ledger(taking, &anon_bytes, &snapshot->process_ledger_absent);
+	if (!take_cgroup(taking, anon_bytes, &snapshot->cgroup_absent))
+		snapshot->cgroup_ledger_absent = snapshot->cgroup_absent;
+}
+
+static void finish(struct taking *taking)
+{
+	struct snapshot_quality *quality = &taking->snapshot->quality;
+	struct target_counters counters = target_get_counters(taking->target);
+	quality->reads = counters.reads;
+	quality->read_bytes = counters.bytes;
+	quality->failed_reads = counters.failed_reads;
+	if (taking->snapshot->functab) {
+		quality->table_failures = functab_failures(taking->snapshot->functab);
+		functab_detach(taking->snapshot->functab);
+	}
+	target_free(taking->target);
+	elf_image_free(taking->image);
+	go_buildinfo_deinit(&taking->info);
+	go_spans_deinit(&taking->spans);
+}
+
+bool capture_take(struct capture *capture, unsigned int parts, const char *default_sample_type,
+		  struct snapshot **out, struct error *error)
+{
+	int64_t start = clock_monotonic_ns();
+	_cleanup_(snapshot_freep) struct snapshot *snapshot = alloc_zero(sizeof *snapshot);
+	struct taking taking = {.capture = capture,
+				.snapshot = snapshot,
+				.parts = parts,
+				.default_sample_type = default_sample_type};
+	snapshot->quality.mode = "live, the target was not stopped";
+	snapshot->quality.taken_unix_ns = clock_unix_ns();
+	if (!read_process_identity(&taking, error) || !open_target(&taking, error))
+		return false;
+	take_parts(&taking);
+	finish(&taking);
+	if (process_ended(&capture->files) && !snapshot_has(&snapshot->heap_absent) &&
+	    !snapshot_has(&snapshot->process_ledger_absent))
+		return error_set(error, ERROR_NOT_FOUND, "process %d ended while it was read",
+				 capture->files.pid);
+	snapshot->quality.duration_ns = clock_monotonic_ns() - start;
+	*out = take_ptr(snapshot);
+	return true;
+}

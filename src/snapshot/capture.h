@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Taking a snapshot of a live process, in two steps: capture_open needs privileges and looks at
+ * nothing but the kernel's own numbers; capture_take works on the open descriptors, after the
+ * privileges are gone, and looks at the foreign bytes. Between them stands sandbox_enter().
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "snapshot/snapshot.h"
+
+enum capture_part {
+	CAPTURE_HEAP = 1,
+	CAPTURE_GOROUTINES = 2,
+	CAPTURE_LEDGER = 4,
+	CAPTURE_RAW_STACKS = 8, // resolve every raw stack of the buckets, for printing them
+	CAPTURE_ALL = CAPTURE_HEAP | CAPTURE_GOROUTINES | CAPTURE_LEDGER,
+};
+
+struct capture;
+
+// `cgroup_path` NULL: the one of the process. A process without a memory cgroup is no error: the
+// snapshot says so.
+bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path,
+		  struct capture **capture, struct error *error) must_check;
+void capture_close(struct capture *capture);
+
+// Fails only where nothing can be said: the process is gone. Everything else that is missing is
+// absent in the snapshot, with its reason. `default_sample_type` is for the heap profile.
+bool capture_take(struct capture *capture, unsigned int parts, const char *default_sample_type,
+		  struct snapshot **snapshot, struct error *error) must_check;
+void snapshot_free(struct snapshot *snapshot);
+static inline void snapshot_freep(struct snapshot **snapshot)
+{
+	snapshot_free(*snapshot);
+}

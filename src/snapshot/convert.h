@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the layers' own models: mappings to a target, goroutines to groups.
+#pragma once
+
+#include "golang/functab.h"
+#include "golang/goroutines.h"
+#include "goroutine/groups.h"
+#include "profile/profile.h"
+#include "system/maps.h"
+#include "target/elf_image.h"
+#include "target/target.h"
+
+// A live process's target. `exe_path` tells its executable's mappings from others.
+struct target *convert_target(const struct maps *maps, int memory_fd, int exe_fd,
+			      const char *exe_path);
+void convert_goroutines(const struct go_goroutines *goroutines, struct functab *functab,
+			struct goroutine_set *set);
+// The executable's code as a profile's mapping. Texts are borrowed.
+struct profile_mapping convert_executable(const struct target *target, struct elf_image *image,
+					  const char *exe_path);

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What is known of the end of a watched process: only what the cgroup and the kernel said. Plain
+ * data of fixed size, so that it can go through a pipe to a process without privileges.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum kill_cause {
+	KILL_NONE = 0,   // it lives, or the watch ended first
+	KILL_CGROUP_OOM, // at the limit of its cgroup or of an ancestor
+	KILL_GLOBAL_OOM, // the machine had no memory left
+	KILL_SIGNAL,     // by a signal that the kernel's OOM killer did not send
+	KILL_EXIT,       // it exited
+	KILL_UNKNOWN,    // it is gone, and nobody said how
+};
+
+struct kill_facts {
+	enum kill_cause cause;
+	int pid;
+	char victim[32];      // the kernel's name for it
+	int signal;           // 0: not by a signal, or not known
+	int exit_code;        // -1: not known
+	char exit_source[64]; // who said so: "pidfd", "zombie's stat", "kernel log"
+	int64_t unix_ns;      // when the kernel logged it, else when it was noticed
+	int64_t limit_bytes, usage_bytes, peak_bytes; // -1: not known
+	int64_t anon_rss_bytes, file_rss_bytes;       // of the victim, by the kernel; -1: not known
+	int64_t oom_kills_before, oom_kills_after;    // the cgroup's counter; -1: not known
+	char limit_cgroup[256];                       // the cgroup whose limit it was
+	char kernel_line[512]; // "Memory cgroup out of memory: Killed process ..."; "" if not seen
+	bool held;             // whyoom held the kill to capture
+	int64_t held_ns;       // for how long
+};
+
+enum { KILL_TIMELINE_MAX = 240 };
+
+struct kill_sample {
+	int64_t unix_ns, usage_bytes, anon_bytes, file_bytes;
+};
+
+// The end of a watch, as a report needs it.
+struct kill_timeline {
+	int count;
+	struct kill_sample samples[KILL_TIMELINE_MAX]; // oldest first
+};

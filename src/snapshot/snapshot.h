@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A snapshot: everything known about one process and its cgroup at one instant.
+ *
+ * Immutable once taken. Every part is optional: where it is absent, its `absent` error says why.
+ * Rules, diffs, reports and exports consume snapshots and nothing else, so that a crash log alone
+ * or a profile alone can go through the same rules as a full live capture.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "golang/buckets.h"
+#include "golang/memstats.h"
+#include "goroutine/groups.h"
+#include "ledger/ledger.h"
+#include "profile/profile.h"
+
+struct snapshot_identity {
+	int pid;
+	char command[32];         // as the kernel knows it
+	const char *executable;   // path, "" when not known
+	const char *build_id;     // GNU build ID, "" when there is none
+	const char *container_id; // "" when it is in none that whyoom knows
+	const char *cgroup_path;  // of the memory controller; "" when there is none
+	int64_t started_unix_ns;  // 0: not known
+	int threads;
+	bool is_go;
+	const char *go_version, *main_package, *module_path, *module_version, *vcs_revision;
+	VEC(const char *) replaced_modules; // paths that a replace directive made the user's own
+};
+
+// How the evidence was taken, and how good it is.
+struct snapshot_quality {
+	const char *mode; // "live, target not stopped"
+	int64_t taken_unix_ns, duration_ns;
+	int64_t target_pause_ns; // 0: never stopped
+	uint64_t reads, read_bytes, failed_reads, table_failures;
+	int profile_attempts;
+	bool profile_consistent;
+	uint64_t damaged_buckets, failed_spans, failed_stacks;
+	int64_t sample_rate_bytes;
+};
+
+struct snapshot_cgroup {
+	int version; // 1 or 2
+	const char *path;
+	int64_t usage_bytes, limit_bytes; // limit -1: none
+	const char *limit_path;           // the cgroup whose limit bites: this one or an ancestor
+	int64_t anon_bytes, file_bytes;
+	int64_t oom_kills; // -1: not known
+	int processes;
+};
+
+struct snapshot_go {
+	struct go_memstats stats;
+	uint64_t heap_alloc_bytes, heap_objects; // exact, from the spans
+	uint64_t unswept_bytes; // of heap_alloc: in spans that hold garbage of the last cycle still
+};
+
+// One part that can be missing: `absent.code` is ERROR_NONE when it is there.
+struct snapshot {
+	struct arena arena;
+	struct snapshot_identity identity;
+	struct snapshot_quality quality;
+
+	struct error cgroup_absent;
+	struct snapshot_cgroup cgroup;
+	struct error go_absent;
+	struct snapshot_go go;
+	struct error heap_absent;
+	struct profile *heap;      // sample types: see snapshot/heap_profile.h
+	struct go_buckets buckets; // the raw samples behind `heap`
+	struct functab *functab;   // resolves the stacks of `buckets`
+	struct error goroutines_absent;
+	struct goroutine_set goroutines;
+	struct error process_ledger_absent;
+	struct ledger process_ledger; // sums to the process's resident memory
+	struct error cgroup_ledger_absent;
+	struct ledger cgroup_ledger; // sums to the cgroup's charge
+};
+
+static inline bool snapshot_has(const struct error *absent)
+{
+	return absent->code == ERROR_NONE;
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: the files of a v1 memory cgroup. Out: the common account, and the two event descriptors that
+// only v1 has. Linux mm/memcontrol-v1.c.
+#include "system/cgroup_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+#define STAT(field)  offsetof(struct cgroup_stat, field)
+#define EVENT(field) offsetof(struct cgroup_sample, field)
+
+// The total_* values, since usage and limit also cover the cgroups below.
+static const struct text_row stat_rows[] = {
+	{"total_rss", STAT(anon_bytes)},
+	{"total_cache", STAT(file_bytes)},
+	{"total_shmem", STAT(shmem_bytes)},
+	{"total_mapped_file", STAT(file_mapped_bytes)},
+	{"total_dirty", STAT(file_dirty_bytes)},
+	{"total_writeback", STAT(file_writeback_bytes)},
+	{"total_rss_huge", STAT(anon_huge_bytes)},
+	{"total_swap", STAT(swap_bytes)},
+	{"total_active_anon", STAT(active_anon_bytes)},
+	{"total_inactive_anon", STAT(inactive_anon_bytes)},
+	{"total_active_file", STAT(active_file_bytes)},
+	{"total_inactive_file", STAT(inactive_file_bytes)},
+	{"total_unevictable", STAT(unevictable_bytes)},
+	{"total_pgfault", STAT(page_faults)},
+	{"total_pgmajfault", STAT(major_faults)},
+	{"hierarchical_memory_limit", STAT(hierarchical_limit)},
+};
+
+static const struct text_row event_rows[] = {
+	{"oom_kill_disable", EVENT(oom_kill_disabled)},
+	{"under_oom", EVENT(under_oom)},
+	{"oom_kill", EVENT(oom_kill_count)},
+};
+
+static bool stat_more(struct cgroup *cgroup, struct cgroup_stat *stat, struct error *error)
+{
+	return cgroup_read_number(cgroup, FILE_KERNEL, &stat->kernel_bytes, error) &&
+	       cgroup_read_number(cgroup, FILE_SOCK, &stat->sock_bytes, error);
+}
+
+const struct cgroup_kind cgroup_kind_v1 = {
+	.version = CGROUP_V1,
+	.files =
+		{
+			[FILE_USAGE] = "memory.usage_in_bytes",
+			[FILE_STAT] = "memory.stat",
+			[FILE_LIMIT] = "memory.limit_in_bytes",
+			[FILE_PEAK] = "memory.max_usage_in_bytes",
+			[FILE_EVENTS] = "memory.oom_control",
+			[FILE_LIMIT_HITS] = "memory.failcnt",
+			[FILE_KERNEL] = "memory.kmem.usage_in_bytes",
+			[FILE_SOCK] = "memory.kmem.tcp.usage_in_bytes",
+		},
+	.stat_rows = stat_rows,
+	.stat_row_count = sizeof stat_rows / sizeof stat_rows[0],
+	.event_rows = event_rows,
+	.event_row_count = sizeof event_rows / sizeof event_rows[0],
+	.stat_more = stat_more,
+};
+
+// "EVENTFD FILE [ARGUMENT]" into cgroup.event_control; the kernel keeps its own reference to the
+// file, so ours can go.
+static bool register_event(struct cgroup *cgroup, enum cgroup_file file, const char *argument,
+			   int *event_fd, struct error *error)
+{
+	const char *name = cgroup->kind->files[file];
+	if (cgroup->kind->version != CGROUP_V1)
+		return error_set(error, ERROR_UNSUPPORTED, "cgroup v2 has no eventfd for %s", name);
+	_cleanup_close_ int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	_cleanup_close_ int control =
+		openat(cgroup->dir, "cgroup.event_control", O_WRONLY | O_CLOEXEC);
+	if (event < 0 || control < 0)
+		return error_set_os(error, errno, "cannot watch %s of cgroup %s", name,
+				    cgroup->path);
+	char line[96];
+	int length = snprintf(line, sizeof line, "%d %d %s", event, cgroup->fds[file], argument);
+	if (write(control, line, (size_t)length) != length)
+		return error_set_os(error, errno, "cannot watch %s of cgroup %s", name,
+				    cgroup->path);
+	*event_fd = take_fd(&event);
+	return true;
+}
+
+bool cgroup_watch_usage(struct cgroup *cgroup, uint64_t threshold_bytes, int *event_fd,
+			struct error *error)
+{
+	char argument[32];
+	snprintf(argument, sizeof argument, "%" PRIu64, threshold_bytes);
+	return register_event(cgroup, FILE_USAGE, argument, event_fd, error);
+}
+
+bool cgroup_watch_oom(struct cgroup *cgroup, int *event_fd, struct error *error)
+{
+	return register_event(cgroup, FILE_EVENTS, "", event_fd, error);
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: a snapshot and, after a kill, its facts. Out: the first rule that the evidence carries, or
+// "not determined" with the reason.
+#include "verdict/verdict.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "verdict/rules.h"
+
+static const struct rule rules[] = {
+	{"holder", rule_holder},
+};
+
+void verdict_deinit(struct verdict *verdict)
+{
+	vec_deinit(&verdict->evidence);
+	vec_deinit(&verdict->rejected);
+	arena_deinit(&verdict->arena);
+}
+
+const char *confidence_name(enum verdict_confidence confidence)
+{
+	static const char *const names[] = {
+		[CONFIDENCE_NONE] = "none",
+		[CONFIDENCE_LOW] = "low",
+		[CONFIDENCE_MEDIUM] = "medium",
+		[CONFIDENCE_HIGH] = "high",
+	};
+	return names[confidence];
+}
+
+const char *verdict_text(struct verdict *verdict, const char *format, ...)
+{
+	char text[2048];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	const char *copy = arena_string(&verdict->arena, text, strlen(text));
+	return copy ? copy : "";
+}
+
+const char *path_tail(const char *path, int parts)
+{
+	const char *tail = path + strlen(path);
+	for (; tail > path; tail--)
+		if (tail[-1] == '/' && --parts == 0)
+			break;
+	return tail;
+}
+
+static struct evidence gather(const struct snapshot *snapshot, const struct kill_facts *kill)
+{
+	struct evidence evidence = {.snapshot = snapshot, .kill = kill};
+	evidence.heap_bytes = ledger_bytes(&snapshot->process_ledger, "go.heap.objects");
+	evidence.charge_bytes = snapshot_has(&snapshot->cgroup_absent)
+					? snapshot->cgroup.usage_bytes
+					: snapshot->process_ledger.total_bytes;
+	return evidence;
+}
+
+// The largest line of the charge: where to look when no rule fits.
+static const struct ledger_row *largest_row(const struct ledger *ledger)
+{
+	const struct ledger_row *largest = NULL;
+	VEC_FOREACH (row, &ledger->rows)
+		if (row->depth == 0 && (!largest || row->bytes > largest->bytes))
+			largest = row;
+	return largest;
+}
+
+static void say_not_determined(const struct evidence *evidence, struct verdict *verdict,
+			       const char *why_not)
+{
+	const struct snapshot *snapshot = evidence->snapshot;
+	const struct ledger *ledger = snapshot_has(&snapshot->cgroup_ledger_absent)
+					      ? &snapshot->cgroup_ledger
+					      : &snapshot->process_ledger;
+	const struct ledger_row *largest = largest_row(ledger);
+	verdict->sentence = verdict_text(verdict, "Not determined: %s.", why_not);
+	if (largest)
+		vec_push(&verdict->evidence,
+			 verdict_text(verdict, "the largest part of the memory is %s: %s of %s",
+				      largest->label, human_bytes(largest->bytes).text,
+				      human_bytes(ledger->total_bytes).text));
+	if (!evidence->kill)
+		verdict->next_capture = verdict_text(
+			verdict, "whyoom watch --pid %d: captures as the limit comes near",
+			snapshot->identity.pid);
+}
+
+void verdict_decide(const struct snapshot *snapshot, const struct kill_facts *kill,
+		    struct verdict *out)
+{
+	struct verdict verdict = {.rule = "",
+				  .sentence = "",
+				  .library_call = "",
+				  .refuted_by = "",
+				  .fix = "",
+				  .next_capture = "",
+				  .guilty = {"", "", 0}};
+	struct evidence evidence = gather(snapshot, kill);
+	struct strbuf why_not = {0};
+	for (size_t i = 0; i < sizeof rules / sizeof *rules && !verdict.determined; i++) {
+		verdict.determined = rules[i].decide(&evidence, &verdict, &why_not);
+		if (verdict.determined)
+			verdict.rule = rules[i].name;
+	}
+	if (!verdict.determined)
+		say_not_determined(&evidence, &verdict,
+				   why_not.length ? why_not.text : "no rule fits the evidence");
+	strbuf_deinit(&why_not);
+	*out = verdict;
+}

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures. Everything that a test starts or makes through them is ended and removed again."""
+
+import itertools
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from harness import (VERSIONS, WHYOOM, Exportd, MemoryCgroup, Target, Watch, program,  # noqa: E402
+                     run_whyoom)
+
+_numbers = itertools.count(1)
+
+
+def pytest_configure():
+    if not WHYOOM.exists():
+        pytest.exit(f"{WHYOOM} is missing: run ./dev build", returncode=1)
+
+
+@pytest.fixture(params=VERSIONS, ids=lambda version: f"go{version}")
+def version(request):
+    return request.param
+
+
+@pytest.fixture
+def whyoom():
+    return run_whyoom
+
+
+@pytest.fixture
+def start(request):
+    """start(NAME, VERSION, *arguments, env=..., cgroup=...) -> a Target that is ready."""
+
+    def start_target(name, version, *arguments, **options):
+        target = Target(program(name, version), arguments, **options)
+        request.addfinalizer(target.stop)
+        return target
+
+    return start_target
+
+
+@pytest.fixture
+def cgroup(request):
+    """cgroup(LIMIT_BYTES) -> a MemoryCgroup; None is no limit."""
+    reason = MemoryCgroup.why_not()
+    if reason:
+        pytest.skip(reason)
+
+    def make(limit_bytes):
+        group = MemoryCgroup(f"whyoom-test-{os.getpid()}-{next(_numbers)}", limit_bytes)
+        request.addfinalizer(group.close)
+        return group
+
+    return make
+
+
+@pytest.fixture
+def exportd(request, tmp_path):
+    """exportd(CGROUP, SIZE_BYTES) -> the demo's service, running in that cgroup."""
+
+    def start_service(group, size_bytes):
+        service = Exportd(tmp_path, group, size_bytes)
+        request.addfinalizer(service.stop)
+        return service
+
+    return start_service
+
+
+@pytest.fixture
+def watch(request, tmp_path):
+    """watch(*arguments) -> a running `whyoom watch`."""
+
+    def start_watch(*arguments):
+        running = Watch(tmp_path, *arguments)
+        request.addfinalizer(running.stop)
+        return running
+
+    return start_watch

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package profiles writes what a process says about itself: the truth that tests compare with.
+package profiles
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+)
+
+type Frame struct {
+	PC       uintptr `json:"pc"` // as the runtime stores it: a return address
+	Function string  `json:"function"`
+	File     string  `json:"file"`
+	Line     int     `json:"line"`
+}
+
+type Record struct {
+	AllocObjects int64   `json:"alloc_objects"`
+	AllocBytes   int64   `json:"alloc_bytes"`
+	InUseObjects int64   `json:"inuse_objects"`
+	InUseBytes   int64   `json:"inuse_bytes"`
+	Stack        []Frame `json:"stack"`
+}
+
+// WriteMemProfile writes all records, unscaled, as JSON: {"rate": N, "records": [...]}.
+// runtime.MemProfile cuts a stack at 32 frames, and the pprof format leaves the runtime's own
+// frames out; the legacy text keeps both the counts and every program counter.
+func WriteMemProfile(path string) error {
+	var text bytes.Buffer
+	if err := pprof.Lookup("heap").WriteTo(&text, 1); err != nil {
+		return err
+	}
+	var records []Record
+	for _, line := range strings.Split(text.String(), "\n") {
+		if strings.HasPrefix(line, "# runtime.MemStats") {
+			break
+		}
+		if line == "" || line[0] < '0' || line[0] > '9' {
+			continue // the heading and the symbolised frames
+		}
+		record, err := parseRecord(line)
+		if err != nil {
+			return err
+		}
+		records = append(records, record)
+	}
+	return writeJSON(path, map[string]any{"rate": runtime.MemProfileRate, "records": records})
+}
+
+// parseRecord reads "objects: bytes [objects: bytes] @ 0x... 0x...": in use, then allocated.
+func parseRecord(line string) (Record, error) {
+	counts, stack, found := strings.Cut(line, " @")
+	if !found {
+		return Record{}, fmt.Errorf("not a heap profile record: %q", line)
+	}
+	var r Record
+	if _, err := fmt.Sscanf(counts, "%d: %d [%d: %d]", &r.InUseObjects, &r.InUseBytes,
+		&r.AllocObjects, &r.AllocBytes); err != nil {
+		return Record{}, fmt.Errorf("%q: %w", line, err)
+	}
+	for _, word := range strings.Fields(stack) {
+		pc, err := strconv.ParseUint(word, 0, 64)
+		if err != nil {
+			return Record{}, fmt.Errorf("%q: %w", line, err)
+		}
+		r.Stack = append(r.Stack, symbolise(uintptr(pc)))
+	}
+	return r, nil
+}
+
+// symbolise treats each program counter alone: the runtime stores one for each logical frame.
+func symbolise(pc uintptr) Frame {
+	frame, _ := runtime.CallersFrames([]uintptr{pc}).Next()
+	return Frame{PC: pc, Function: frame.Function, File: frame.File, Line: frame.Line}
+}
+
+// WriteHeap writes the heap profile in the pprof format.
+func WriteHeap(path string) error {
+	return write(path, "heap", 0)
+}
+
+// WriteGoroutines writes every goroutine with its state, as a crash would print it.
+func WriteGoroutines(path string) error {
+	return write(path, "goroutine", 2)
+}
+
+func write(path, profile string, debug int) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return pprof.Lookup(profile).WriteTo(file, debug)
+}
+
+var memStats runtime.MemStats // not on the heap: reading it must not change what it says
+
+// WriteMemStats reads runtime.MemStats before it does anything else.
+func WriteMemStats(path string) error {
+	runtime.ReadMemStats(&memStats)
+	return writeJSON(path, &memStats)
+}
+
+func writeJSON(path string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, 0o644)
+}

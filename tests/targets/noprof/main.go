@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Noprof reaches nothing that reads the heap profile, so the linker turns the profiler off.
+package main
+
+import "example.com/targets/internal/control"
+
+var kept [][]byte
+
+func main() {
+	for range 64 {
+		kept = append(kept, make([]byte, 256<<10))
+	}
+	control.Serve(nil, nil)
+}

@@ -1,0 +1,130 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: Apache-2.0
+# The parts that ./dev is made of. Sourced, from the root of the tree.
+
+go_package=golang-1.19-go # only to fetch the toolchains, where no newer Go is on PATH
+demo_go=1.26.8
+
+die() {
+	echo "dev: $*" >&2
+	exit 1
+}
+
+usage_error() {
+	echo "dev: no such command: $*; ./dev prints them" >&2
+	exit 2
+}
+
+step() {
+	printf '\n== %s\n' "$*"
+}
+
+# as_root COMMAND...: with the settings that our scripts look at, and Go's caches of the caller.
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+		return
+	fi
+	command -v sudo >/dev/null || die "this needs root, and there is no sudo: $*"
+	set -- env "PATH=$PATH" "$@"
+	for name in WHYOOM WHYOOM_CACHE WHYOOM_DEMO_LIMIT_MIB WHYOOM_DEMO_RATE_MIB WHYOOM_DEMO_OUT \
+		UBSAN_OPTIONS; do
+		eval "value=\${$name:-}"
+		# shellcheck disable=SC2154 # set by eval
+		[ -z "$value" ] || {
+			shift
+			set -- env "$name=$value" "$@"
+		}
+	done
+	sudo "$@"
+}
+
+# need_packages "NAME...": installs the Debian packages that are missing; no network if none is.
+need_packages() {
+	missing=
+	for package in $1; do
+		is_installed "$package" || missing="$missing $package"
+	done
+	[ -n "$missing" ] || return 0
+	command -v apt-get >/dev/null || die "not a Debian; install what corresponds to:$missing"
+	echo "installing:$missing"
+	as_root apt-get update -q
+	# shellcheck disable=SC2086 # a list of words
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+}
+
+is_installed() {
+	case $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) in
+		installed*) true ;;
+		*) false ;;
+	esac
+}
+
+# need_go VERSION
+need_go() {
+	tools/go-toolchain --have-bootstrap || need_packages "ca-certificates $go_package"
+	tools/go-toolchain "$1" >/dev/null
+}
+
+# configure FOLDER [MESON OPTION...]: once.
+configure() {
+	[ -f "$1/build.ninja" ] || meson setup "$@"
+}
+
+# c_sources_with COMMAND...: runs it with every C file of ours as arguments.
+c_sources_with() {
+	find src tests \( -name '*.c' -o -name '*.h' \) -print0 | xargs -0 -r "$@"
+}
+
+gofmt_path() {
+	go=$(tools/go-toolchain "$demo_go")
+	echo "${go%/*}/gofmt"
+}
+
+go_is_formatted() {
+	unformatted=$("$(gofmt_path)" -l demo tests/targets) || return 1
+	[ -z "$unformatted" ] || {
+		echo "$unformatted"
+		return 1
+	}
+}
+
+# Seeds and logs of other people are full of words that are none.
+spell() {
+	git ls-files -z --cached --others --exclude-standard -- . \
+		':!:LICENSE*' ':!:**/go.sum' ':!:tests/fuzz/*seeds*' ':!:tests/incidents' |
+		xargs -0 codespell --ignore-words-list=inout,ans
+}
+
+# check NAME COMMAND...: says how it went and collects the failures in $failed.
+check() {
+	name=$1
+	shift
+	if "$@"; then
+		echo "ok: $name"
+	else
+		echo "FAILED: $name"
+		failed="${failed:-} $name"
+	fi
+}
+
+# fuzz_all SECONDS: what a fuzzer finds new goes to build-fuzz/corpus, what breaks to build-fuzz.
+fuzz_all() {
+	fuzzers=$(find build-fuzz/tests/fuzz -maxdepth 1 -type f -perm -u+x -name 'fuzz-*' | sort)
+	[ -n "$fuzzers" ] || die "there are no fuzzers in build-fuzz/tests/fuzz"
+	for fuzzer in $fuzzers; do
+		fuzz_one "$fuzzer" "$1"
+	done
+}
+
+# fuzz_one PROGRAM SECONDS
+fuzz_one() {
+	subject=${1##*/fuzz-}
+	corpus=build-fuzz/corpus/$subject
+	mkdir -p "$corpus"
+	step "fuzz $subject for $2 s"
+	set -- "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+		-artifact_prefix="build-fuzz/$subject-" "$corpus"
+	[ ! -d "tests/fuzz/seeds/$subject" ] || set -- "$@" "tests/fuzz/seeds/$subject"
+	"$@"
+}
