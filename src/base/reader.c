@@ -6,7 +6,7 @@
 
 struct reader reader_over(const void *data, size_t size)
 {
-	return (struct reader){.data = data, .size = data ? size : 0};
+	return (struct reader){.data = data ? data : "", .size = data ? size : 0};
 }
 
 bool reader_ok(const struct reader *reader)

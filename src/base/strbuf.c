@@ -3,6 +3,7 @@
 #include "base/strbuf.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,11 +68,38 @@ void strbuf_addf(struct strbuf *buffer, const char *format, ...)
 	va_end(again);
 }
 
+static bool continues(const unsigned char *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) // stops at the terminator
+		if ((bytes[i] & 0xc0) != 0x80)
+			return false;
+	return true;
+}
+
+// The bytes of the character at `c`; 0 for a control character (also U+0080 to U+009F, which drive
+// terminals too) and for what is no UTF-8.
+static size_t shown_bytes(const unsigned char *c)
+{
+	if (c[0] < 0x80)
+		return c[0] >= 0x20 && c[0] != 0x7f;
+	if (c[0] < 0xe0)
+		return c[0] >= 0xc2 && continues(c + 1, 1) && (c[0] > 0xc2 || c[1] >= 0xa0) ? 2 : 0;
+	if (c[0] < 0xf0)
+		return continues(c + 1, 2) && (c[0] > 0xe0 || c[1] >= 0xa0) &&
+				       (c[0] != 0xed || c[1] < 0xa0)
+			       ? 3
+			       : 0;
+	return c[0] <= 0xf4 && continues(c + 1, 3) && (c[0] > 0xf0 || c[1] >= 0x90) &&
+			       (c[0] < 0xf4 || c[1] < 0x90)
+		       ? 4
+		       : 0;
+}
+
 void strbuf_add_safe(struct strbuf *buffer, const char *text)
 {
-	for (const char *c = text ? text : ""; *c; c++) {
-		unsigned char byte = (unsigned char)*c;
-		char shown = byte < 0x20 || byte == 0x7f ? '?' : *c;
-		strbuf_add_bytes(buffer, &shown, 1);
+	for (const char *c = text ? text : ""; *c;) {
+		size_t size = shown_bytes((const unsigned char *)c);
+		strbuf_add_bytes(buffer, size ? c : "?", size ? size : 1);
+		c += size ? size : 1;
 	}
 }

@@ -17,7 +17,7 @@ struct human human_bytes(int64_t bytes)
 	struct human human;
 	double value = fabs((double)bytes);
 	size_t unit = 0;
-	while (value >= 1023.995 && unit < 6) {
+	while (value >= 1023.5 && unit < 6) { // what would round to 1024
 		value /= 1024;
 		unit++;
 	}
@@ -30,23 +30,24 @@ struct human human_bytes(int64_t bytes)
 struct human human_duration(int64_t ns)
 {
 	struct human human;
-	const int64_t second = 1000000000, minute = 60 * second, hour = 60 * minute;
+	const int64_t second = 1000000000;
 	const char *sign = ns < 0 ? "-" : "";
 	int64_t size = ns < 0 ? (ns == INT64_MIN ? INT64_MAX : -ns) : ns;
 	double seconds = (double)size / 1e9;
-	if (size < 1000000)
+	int64_t whole = size / second + (size % second >= second / 2), minutes = whole / 60;
+	if (size < 999500)
 		snprintf(human.text, sizeof human.text, "%s%.0f us", sign, seconds * 1e6);
-	else if (size < second)
-		snprintf(human.text, sizeof human.text, "%s%.*f ms", sign, size < 10000000 ? 1 : 0,
+	else if (size < 999500000)
+		snprintf(human.text, sizeof human.text, "%s%.*f ms", sign, size < 9950000 ? 1 : 0,
 			 seconds * 1e3);
-	else if (size < minute)
+	else if (size < 59950000000)
 		snprintf(human.text, sizeof human.text, "%s%.1f s", sign, seconds);
-	else if (size < hour)
-		snprintf(human.text, sizeof human.text, "%s%dm%02ds", sign, (int)(size / minute),
-			 (int)(size % minute / second));
+	else if (minutes < 60)
+		snprintf(human.text, sizeof human.text, "%s%dm%02ds", sign, (int)minutes,
+			 (int)(whole % 60));
 	else
-		snprintf(human.text, sizeof human.text, "%s%dh%02dm", sign, (int)(size / hour),
-			 (int)(size % hour / minute));
+		snprintf(human.text, sizeof human.text, "%s%dh%02dm", sign, (int)(minutes / 60),
+			 (int)(minutes % 60));
 	return human;
 }
 
@@ -79,8 +80,10 @@ struct human human_percent(double fraction)
 static struct human format_time(int64_t unix_ns, bool utc)
 {
 	struct human human;
-	time_t seconds = (time_t)(unix_ns / 1000000000);
-	int milliseconds = (int)(unix_ns / 1000000 % 1000);
+	int64_t second = 1000000000,
+		part = (unix_ns % second + second) % second; // also before 1970
+	time_t seconds = (time_t)((unix_ns - part % second) / second);
+	int milliseconds = (int)(part / 1000000);
 	struct tm parts;
 	char text[24];
 	if (utc)
@@ -113,6 +116,8 @@ static bool parse_with_units(const char *text, const struct unit *units, int64_t
 		return false;
 	char *end;
 	double number = strtod(text, &end);
+	if (end != text + strspn(text, "0123456789.")) // no hexadecimal, no exponent
+		return false;
 	for (; units->name; units++) {
 		if (strcasecmp(end, units->name) != 0)
 			continue;

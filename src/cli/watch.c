@@ -1,9 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
-// whyoom watch
+// whyoom watch: wait for the kill with the evidence on disk before it.
+#include "watch/watch.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/units.h"
 #include "cli/cli.h"
+
+enum { SIGNAL_EXIT_BASE = 128 };
+
+static const int64_t HOLD_LIMIT_DEFAULT_NS = 2000000000, HOLD_LIMIT_MAX_NS = 60000000000;
+
+// What to say when nothing was captured: the end alone.
+static int tell_end_without_evidence(const struct kill_facts *kill)
+{
+	switch (kill->cause) {
+	case KILL_EXIT:
+		printf("process %d exited with code %d; it was never near its limit: no incident\n",
+		       kill->pid, kill->exit_code);
+		return EXIT_OK;
+	case KILL_SIGNAL:
+		printf("process %d was ended by signal %d, not by the OOM killer; it was never near "
+		       "its limit: no incident\n",
+		       kill->pid, kill->signal);
+		return EXIT_OK;
+	case KILL_UNKNOWN:
+		printf("process %d has ended, nobody said how; it was never near its limit\n",
+		       kill->pid);
+		return EXIT_OK;
+	default:
+		fprintf(stderr,
+			"whyoom: process %d was killed for want of memory before a capture could be "
+			"taken\n",
+			kill->pid);
+		return EXIT_INTERNAL;
+	}
+}
+
+static int tell_result(const struct watch_result *result)
+{
+	if (!result->captured && result->signal)
+		return SIGNAL_EXIT_BASE + result->signal;
+	if (!result->captured)
+		return tell_end_without_evidence(&result->kill);
+	if (!result->stored) {
+		fprintf(stderr, "whyoom: the incident above is NOT STORED: %s\n",
+			result->store_error.message);
+		return EXIT_NOT_STORED;
+	}
+	printf("\nincident: %s\n", result->incident);
+	return result->signal ? SIGNAL_EXIT_BASE + result->signal : EXIT_OK;
+}
+
+static bool parse(const struct cli_arguments *arguments, struct watch_options *options,
+		  struct error *error)
+{
+	const char *pid = cli_value(arguments, "pid"), *limit = cli_value(arguments, "hold-limit");
+	if (arguments->positional_count)
+		return error_set(error, ERROR_USAGE, "watch: unexpected argument %.64s",
+				 arguments->positional[0]);
+	options->cgroup_path = cli_value(arguments, "cgroup");
+	if (!pid && !options->cgroup_path)
+		return error_set(
+			error, ERROR_USAGE,
+			"watch: give --pid PID or --cgroup PATH (see whyoom watch --help)");
+	if (pid && !cli_parse_pid(pid, &options->pid, error))
+		return false;
+	if (limit &&
+	    (!parse_duration(limit, &options->hold_limit_ns) || options->hold_limit_ns < 1000000 ||
+	     options->hold_limit_ns > HOLD_LIMIT_MAX_NS))
+		return error_set(error, ERROR_USAGE,
+				 "watch: --hold-limit takes a time from 1ms to 60s, not %.64s",
+				 limit);
+	return true;
+}
 
 int cli_watch(const struct cli_arguments *arguments)
 {
-	(void)arguments;
-	return cli_usage("watch: not built yet");
+	const char *out = cli_value(arguments, "out");
+	struct watch_options options = {
+		.out = out ? out : ".",
+		.hold = cli_flag(arguments, "hold"),
+		.hold_limit_ns = HOLD_LIMIT_DEFAULT_NS,
+		.json = cli_flag(arguments, "json"),
+		.colour = cli_colour(),
+		.live_line = isatty(STDERR_FILENO),
+	};
+	struct watch_result result;
+	struct error error = {0};
+	if (!parse(arguments, &options, &error) || !watch_run(&options, &result, &error))
+		return cli_fail(arguments, &error);
+	return tell_result(&result);
 }

@@ -16,11 +16,19 @@ enum {
 	HEADER_MAX = 64,
 	RECORD_MAX = 128,
 };
+static const uint64_t COUNT_MAX = (uint64_t)1 << 59; // more was never allocated anywhere
 
 void go_buckets_deinit(struct go_buckets *buckets)
 {
 	vec_deinit(&buckets->buckets);
 	arena_deinit(&buckets->arena);
+}
+
+static int64_t saturate(double value)
+{
+	if (value >= 0x1p63)
+		return INT64_MAX;
+	return value > -0x1p63 ? (int64_t)value : INT64_MIN;
 }
 
 void go_scale_sample(int64_t rate, int64_t *count, int64_t *bytes)
@@ -30,8 +38,8 @@ void go_scale_sample(int64_t rate, int64_t *count, int64_t *bytes)
 	} else if (rate > 1) {
 		double average = (double)*bytes / (double)*count;
 		double scale = 1 / (1 - exp(-average / (double)rate));
-		*count = (int64_t)((double)*count * scale);
-		*bytes = (int64_t)((double)*bytes * scale);
+		*count = saturate((double)*count * scale);
+		*bytes = saturate((double)*bytes * scale);
 	}
 }
 
@@ -77,37 +85,49 @@ static uint64_t stack_hash(const taddr_t *stack, size_t depth, uint64_t size)
 	return hash ^ hash >> 11;
 }
 
-static void add_cycle(const struct go_layout *layout, const uint8_t *bytes, size_t size,
+// False, and nothing added, when no program can have counted so far.
+static bool add_count(int64_t *sum, uint64_t count, uint64_t size)
+{
+	uint64_t value;
+	if (__builtin_mul_overflow(count, size, &value) || value > COUNT_MAX)
+		return false;
+	*sum += (int64_t)value;
+	return true;
+}
+
+static bool add_cycle(const struct go_layout *layout, const uint8_t *bytes, size_t size,
 		      uint64_t object_size, struct go_counts *counts)
 {
 	struct go_record cycle = {layout, bytes, size};
-	int64_t allocs = (int64_t)record_u64(&cycle, GO_MEM_RECORD_CYCLE_ALLOCS);
-	int64_t frees = (int64_t)record_u64(&cycle, GO_MEM_RECORD_CYCLE_FREES);
-	counts->alloc_objects += allocs;
-	counts->free_objects += frees;
+	uint64_t allocs = record_u64(&cycle, GO_MEM_RECORD_CYCLE_ALLOCS);
+	uint64_t frees = record_u64(&cycle, GO_MEM_RECORD_CYCLE_FREES);
+	uint64_t alloc_bytes = allocs, free_bytes = frees;
 	if (layout_has(layout, GO_MEM_RECORD_CYCLE_ALLOC_BYTES)) {
-		counts->alloc_bytes += (int64_t)record_u64(&cycle, GO_MEM_RECORD_CYCLE_ALLOC_BYTES);
-		counts->free_bytes += (int64_t)record_u64(&cycle, GO_MEM_RECORD_CYCLE_FREE_BYTES);
-	} else { // Go 1.27: every object of a bucket has its size
-		counts->alloc_bytes += (int64_t)((uint64_t)allocs * object_size);
-		counts->free_bytes += (int64_t)((uint64_t)frees * object_size);
-	}
+		alloc_bytes = record_u64(&cycle, GO_MEM_RECORD_CYCLE_ALLOC_BYTES);
+		free_bytes = record_u64(&cycle, GO_MEM_RECORD_CYCLE_FREE_BYTES);
+		object_size = 1;
+	} // Go 1.27: every object of a bucket has its size
+	bool ok = add_count(&counts->alloc_objects, allocs, 1);
+	ok &= add_count(&counts->free_objects, frees, 1);
+	ok &= add_count(&counts->alloc_bytes, alloc_bytes, object_size);
+	return ok & add_count(&counts->free_bytes, free_bytes, object_size);
 }
 
-static void decode_record(const struct go_layout *layout, const uint8_t *record, uint32_t cycle,
+// False when a count makes no sense; it is left out.
+static bool decode_record(const struct go_layout *layout, const uint8_t *record, uint32_t cycle,
 			  struct go_bucket *bucket)
 {
 	size_t size = (size_t)layout->offset[GO_SIZEOF_MEM_RECORD_CYCLE];
 	size_t future = (size_t)layout->offset[GO_MEM_RECORD_FUTURE];
-	add_cycle(layout, record + layout->offset[GO_MEM_RECORD_ACTIVE], size, bucket->object_size,
-		  &bucket->published);
+	bool ok = add_cycle(layout, record + layout->offset[GO_MEM_RECORD_ACTIVE], size,
+			    bucket->object_size, &bucket->published);
 	bucket->now = bucket->published;
 	for (size_t i = 0; i < CYCLES; i++)
-		add_cycle(layout, record + future + i * size, size, bucket->object_size,
-			  &bucket->now);
+		ok &= add_cycle(layout, record + future + i * size, size, bucket->object_size,
+				&bucket->now);
 	// The runtime folds this one in whenever it is asked for the profile.
-	add_cycle(layout, record + future + cycle % CYCLES * size, size, bucket->object_size,
-		  &bucket->published);
+	return ok & add_cycle(layout, record + future + cycle % CYCLES * size, size,
+			      bucket->object_size, &bucket->published);
 }
 
 static bool read_bucket(const struct go_runtime *runtime, taddr_t address, struct go_buckets *out,
@@ -135,9 +155,10 @@ static bool read_bucket(const struct go_runtime *runtime, taddr_t address, struc
 			 error))
 		return false;
 	struct go_bucket bucket = {record_u64(&record, GO_BUCKET_SIZE), stack, depth, {0}, {0}};
-	if (stack_hash(stack, depth, bucket.object_size) != record_u64(&record, GO_BUCKET_HASH))
-		out->damaged++;
-	decode_record(layout, bytes, out->cycle, &bucket);
+	bool same =
+		stack_hash(stack, depth, bucket.object_size) == record_u64(&record, GO_BUCKET_HASH);
+	bool counted = decode_record(layout, bytes, out->cycle, &bucket);
+	out->damaged += !same || !counted;
 	vec_push(&out->buckets, bucket);
 	*next = record_u64(&record, GO_BUCKET_ALLNEXT);
 	return true;

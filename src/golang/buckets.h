@@ -33,7 +33,8 @@ struct go_buckets {
 	uint32_t cycle;   // of the profile
 	int attempts;     // 1, or more where a collection came in between
 	bool consistent;  // the cycle did not change while reading
-	uint64_t damaged; // buckets whose stored hash does not match their stack
+	uint64_t damaged; // buckets whose stored hash does not match their stack, or with a count
+			  // that cannot be (it is left out)
 };
 
 // ERROR_UNSUPPORTED when the program has no memory profiler (linked out, or its rate is 0): never

@@ -29,7 +29,7 @@ struct function {
 
 struct functab {
 	struct target *target;
-	const struct go_layout *layout;
+	struct go_layout layout;
 	struct arena arena;
 	taddr_t names, cu_table, files, pc_table, functions, text, go_func;
 	uint32_t *entries; // pairs: offset of the entry from text, offset of the _func
@@ -71,10 +71,10 @@ static bool read_ftab(struct functab *functab, taddr_t address, uint64_t count, 
 static bool read_module(struct functab *functab, taddr_t moduledata, struct error *error)
 {
 	uint8_t bytes[1024];
-	size_t size = (size_t)functab->layout->offset[GO_SIZEOF_MODULEDATA];
+	size_t size = (size_t)functab->layout.offset[GO_SIZEOF_MODULEDATA];
 	if (size > sizeof bytes || !target_read(functab->target, moduledata, bytes, size, error))
 		return false;
-	struct go_record record = {functab->layout, bytes, size};
+	struct go_record record = {&functab->layout, bytes, size};
 	functab->names = record_u64(&record, GO_MODULEDATA_FUNCNAMETAB);
 	functab->cu_table = record_u64(&record, GO_MODULEDATA_CUTAB);
 	functab->files = record_u64(&record, GO_MODULEDATA_FILETAB);
@@ -84,7 +84,7 @@ static bool read_module(struct functab *functab, taddr_t moduledata, struct erro
 	functab->go_func = record_u64(&record, GO_MODULEDATA_GOFUNC);
 	uint64_t count;
 	return target_read_u64(functab->target,
-			       moduledata + functab->layout->offset[GO_MODULEDATA_FTAB] + 8, &count,
+			       moduledata + functab->layout.offset[GO_MODULEDATA_FTAB] + 8, &count,
 			       error) &&
 	       read_ftab(functab, record_u64(&record, GO_MODULEDATA_FTAB), count, error);
 }
@@ -94,7 +94,7 @@ bool functab_open(struct target *target, const struct go_layout *layout, taddr_t
 {
 	struct functab *functab = alloc_zero(sizeof *functab);
 	functab->target = target;
-	functab->layout = layout;
+	functab->layout = *layout;
 	if (!read_module(functab, moduledata, error)) {
 		functab_free(functab);
 		return error_wrap(error, "Go function tables");
@@ -151,7 +151,7 @@ static bool find_function(const struct functab *functab, taddr_t pc, struct func
 static bool read_function(struct functab *functab, taddr_t pc, struct func_record *out)
 {
 	uint8_t bytes[64];
-	size_t size = (size_t)functab->layout->offset[GO_SIZEOF_FUNC];
+	size_t size = (size_t)functab->layout.offset[GO_SIZEOF_FUNC];
 	if (!functab->target || !find_function(functab, pc, &out->function))
 		return false;
 	if (size > sizeof bytes ||
@@ -159,7 +159,7 @@ static bool read_function(struct functab *functab, taddr_t pc, struct func_recor
 		functab->failures++;
 		return false;
 	}
-	struct go_record record = {functab->layout, bytes, size};
+	struct go_record record = {&functab->layout, bytes, size};
 	out->name_offset = record_u32(&record, GO_FUNC_NAME_OFF);
 	out->pcsp = record_u32(&record, GO_FUNC_PCSP);
 	out->pcfile = record_u32(&record, GO_FUNC_PCFILE);
@@ -254,7 +254,7 @@ static bool read_u32_entry(struct functab *functab, taddr_t address, uint32_t *v
 static int32_t inline_index(struct functab *functab, const struct func_record *record, taddr_t pc,
 			    taddr_t *tree)
 {
-	taddr_t tables = record->function.address + functab->layout->offset[GO_SIZEOF_FUNC];
+	taddr_t tables = record->function.address + functab->layout.offset[GO_SIZEOF_FUNC];
 	uint32_t table, offset;
 	if (record->pcdata_count <= PCDATA_INL_TREE_INDEX || record->pcdata_count > TABLE_MAX ||
 	    record->funcdata_count <= FUNCDATA_INL_TREE ||
@@ -271,13 +271,13 @@ static bool read_inlined_call(struct functab *functab, taddr_t tree, int32_t ind
 			      struct inlined_call *call)
 {
 	uint8_t bytes[32];
-	size_t size = (size_t)functab->layout->offset[GO_SIZEOF_INLINED_CALL];
+	size_t size = (size_t)functab->layout.offset[GO_SIZEOF_INLINED_CALL];
 	if (size > sizeof bytes || index >= 1 << 20 ||
 	    !target_read(functab->target, tree + (uint64_t)index * size, bytes, size, NULL)) {
 		functab->failures++;
 		return false;
 	}
-	struct go_record record = {functab->layout, bytes, size};
+	struct go_record record = {&functab->layout, bytes, size};
 	call->func_id = record_u8(&record, GO_INLINED_CALL_FUNC_ID);
 	call->name_offset = record_u32(&record, GO_INLINED_CALL_NAME_OFF);
 	call->parent_pc = (int32_t)record_u32(&record, GO_INLINED_CALL_PARENT_PC);
@@ -365,7 +365,7 @@ size_t functab_expand_last(struct functab *functab, taddr_t *pcs, size_t count, 
 		uint8_t id = record.func_id;
 		if (index >= 0 && read_inlined_call(functab, tree, index, &call))
 			id = call.func_id;
-		if (id != functab->layout->offset[GO_FUNC_ID_WRAPPER])
+		if (id != functab->layout.offset[GO_FUNC_ID_WRAPPER])
 			pcs[count++] = pc + 1;
 	}
 	return count;

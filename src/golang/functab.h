@@ -27,6 +27,7 @@ struct go_frame {
 	bool valid;         // false: no Go function holds the program counter
 };
 
+// The layout is copied.
 bool functab_open(struct target *target, const struct go_layout *layout, taddr_t moduledata,
 		  struct functab **functab, struct error *error) must_check;
 void functab_free(struct functab *functab);

@@ -24,7 +24,7 @@ static bool read_structure(const struct go_runtime *runtime, enum go_symbol symb
 }
 
 struct heap_totals {
-	int64_t committed, released, in_heap, in_stacks, in_work_bufs;
+	uint64_t in_stacks, in_work_bufs; // a delta may be negative: they wrap around
 };
 
 // The consistent statistics are the sum of three rotating deltas.
@@ -35,11 +35,8 @@ static struct heap_totals sum_deltas(const struct go_layout *layout, const struc
 	size_t start = (size_t)layout->offset[GO_MSTATS_HEAP_STATS];
 	for (size_t i = 0; i < DELTAS && start + (i + 1) * size <= mstats->size; i++) {
 		struct go_record delta = {layout, mstats->bytes + start + i * size, size};
-		total.committed += (int64_t)record_u64(&delta, GO_HEAP_STATS_DELTA_COMMITTED);
-		total.released += (int64_t)record_u64(&delta, GO_HEAP_STATS_DELTA_RELEASED);
-		total.in_heap += (int64_t)record_u64(&delta, GO_HEAP_STATS_DELTA_IN_HEAP);
-		total.in_stacks += (int64_t)record_u64(&delta, GO_HEAP_STATS_DELTA_IN_STACKS);
-		total.in_work_bufs += (int64_t)record_u64(&delta, GO_HEAP_STATS_DELTA_IN_WORK_BUFS);
+		total.in_stacks += record_u64(&delta, GO_HEAP_STATS_DELTA_IN_STACKS);
+		total.in_work_bufs += record_u64(&delta, GO_HEAP_STATS_DELTA_IN_WORK_BUFS);
 	}
 	return total;
 }
@@ -48,12 +45,12 @@ static void fill_from_mstats(const struct go_layout *layout, const struct go_rec
 			     struct go_memstats *stats)
 {
 	struct heap_totals heap = sum_deltas(layout, mstats);
-	stats->stack_inuse = (uint64_t)heap.in_stacks;
+	stats->stack_inuse = heap.in_stacks;
 	stats->stack_sys = stats->stack_inuse + record_u64(mstats, GO_MSTATS_STACKS_SYS);
 	stats->mspan_sys = record_u64(mstats, GO_MSTATS_MSPAN_SYS);
 	stats->mcache_sys = record_u64(mstats, GO_MSTATS_MCACHE_SYS);
 	stats->buckhash_sys = record_u64(mstats, GO_MSTATS_BUCKHASH_SYS);
-	stats->gc_sys = record_u64(mstats, GO_MSTATS_GC_MISC_SYS) + (uint64_t)heap.in_work_bufs;
+	stats->gc_sys = record_u64(mstats, GO_MSTATS_GC_MISC_SYS) + heap.in_work_bufs;
 	stats->other_sys = record_u64(mstats, GO_MSTATS_OTHER_SYS);
 	stats->num_gc = record_u32(mstats, GO_MSTATS_NUMGC);
 	stats->last_gc_unix_ns = (int64_t)record_u64(mstats, GO_MSTATS_LAST_GC_UNIX);

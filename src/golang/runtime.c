@@ -78,12 +78,11 @@ bool go_runtime_open(struct target *target, struct elf_image *image,
 	if (!layout_find(&info->version, &runtime.layout, error) ||
 	    !find_load_bias(target, image, &runtime.load_bias, error) ||
 	    !find_symbols(image, &runtime, error) ||
-	    !go_runtime_symbol(&runtime, GO_SYMBOL_MODULEDATA, &moduledata, error))
+	    !go_runtime_symbol(&runtime, GO_SYMBOL_MODULEDATA, &moduledata, error) ||
+	    !functab_open(target, &runtime.layout, moduledata, &runtime.functab, error))
 		return false;
 	*out = runtime;
-	if (functab_open(target, &out->layout, moduledata, &out->functab, error))
-		return true;
-	return false;
+	return true;
 }
 
 void go_runtime_deinit(struct go_runtime *runtime)

@@ -30,7 +30,7 @@ static void add_process(struct ledger *ledger, const struct cgroup_process *proc
 	snprintf(key, sizeof key, "anon.process.%d", process->pid);
 	snprintf(label, sizeof label, "process %d (%.64s)", process->pid, process->name);
 	ledger_add(ledger, 1, key, label, process->anon_bytes, 0, "");
-	if (!process->ledger)
+	if (!process->ledger || !process->anon_bytes) // a row of 0 is left out, with its parts
 		return;
 	int64_t own = add_own_rows(ledger, process);
 	ledger_add(ledger, 2, "anon.data", "written pages of mapped files",
@@ -42,6 +42,8 @@ static void add_anonymous(struct ledger *ledger, const struct cgroup_ledger_inpu
 {
 	int64_t anon = value(input->stat->anon_bytes), left = anon;
 	ledger_add(ledger, 0, "anon", "anonymous memory of processes", anon, 0, "");
+	if (!anon)
+		return;
 	for (size_t i = 0; i < input->process_count; i++) {
 		add_process(ledger, &input->processes[i]);
 		left -= input->processes[i].anon_bytes;

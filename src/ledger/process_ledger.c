@@ -6,10 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/map.h"
 #include "system/pagemap.h"
-
-enum { ARENA_SHIFT = 26 };
 
 // Where each resident byte was put.
 struct account {
@@ -22,33 +19,35 @@ struct account {
 
 struct builder {
 	const struct process_ledger_input *input;
-	struct map arenas; // index of each 64 MiB arena that holds a span
 	struct account account;
 	size_t next_span;
 };
 
-static void collect_arenas(struct builder *builder)
+// Whether a span lies, as a whole or in part, from `first` to `last`.
+static bool holds_span(const struct go_spans *spans, uint64_t first, uint64_t last)
 {
-	const struct go_spans *spans = builder->input->spans;
-	for (size_t i = 0; spans && i < spans->spans.count; i++) {
-		const struct go_span *span = &spans->spans.items[i];
-		uint64_t last = (span->start + span->bytes - 1) >> ARENA_SHIFT;
-		for (uint64_t arena = span->start >> ARENA_SHIFT; arena <= last; arena++)
-			map_put(&builder->arenas, arena, 1, NULL);
+	const struct go_span *items = spans->spans.items;
+	size_t low = 0, high = spans->spans.count; // the first span at `first` or behind it
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (items[middle].start < first)
+			low = middle + 1;
+		else
+			high = middle;
 	}
+	return (low < spans->spans.count && items[low].start <= last) ||
+	       (low && items[low - 1].bytes > first - items[low - 1].start);
 }
 
+// The heap's arenas are Go's alone: a mapping is of the heap when there is a span in an arena that
+// it reaches into.
 static bool is_go_heap(const struct builder *builder, const struct mapping *mapping)
 {
 	if (mapping->inode || mapping->perms[3] != 'p')
 		return false;
-	if (strncmp(mapping->name, "[anon: Go: heap", 15) == 0)
-		return true;
-	uint64_t last = (mapping->end - 1) >> ARENA_SHIFT;
-	for (uint64_t arena = mapping->start >> ARENA_SHIFT; arena <= last; arena++)
-		if (map_find(&builder->arenas, arena))
-			return true;
-	return false;
+	return strncmp(mapping->name, "[anon: Go: heap", 15) == 0 ||
+	       holds_span(builder->input->spans, mapping->start & ~(uint64_t)(GO_ARENA_BYTES - 1),
+			  (mapping->end - 1) | (GO_ARENA_BYTES - 1));
 }
 
 static int64_t count_present(const uint8_t *bitmap, uint64_t first, uint64_t count)
@@ -219,18 +218,14 @@ bool process_ledger_build(const struct process_ledger_input *input, struct ledge
 	struct builder builder = {.input = input};
 	struct ledger ledger = {.total_key = "rss",
 				.total_label = "resident memory of the process"};
-	collect_arenas(&builder);
 	for (size_t i = 0; i < input->maps->list.count; i++) {
 		const struct mapping *mapping = &input->maps->list.items[i];
-		if (!mapping->rss_bytes.known) {
-			map_deinit(&builder.arenas);
+		if (!mapping->rss_bytes.known)
 			return error_set(error, ERROR_UNSUPPORTED,
 					 "the kernel does not tell what each mapping holds");
-		}
 		account_mapping(&builder, mapping, i ? mapping - 1 : NULL);
 		ledger.total_bytes += (int64_t)mapping->rss_bytes.value;
 	}
-	map_deinit(&builder.arenas);
 	split_metadata(&builder);
 	write_rows(&builder, &ledger);
 	*out = ledger;

@@ -67,7 +67,7 @@ static void find_pod(const struct text *path, struct container *container)
 		if (uuid_length(&rest) < UUID_LENGTH)
 			continue;
 		for (size_t i = 0; i < UUID_LENGTH; i++)
-			container->pod_uid[i] = rest.at[i] == '_' ? '-' : rest.at[i];
+			container->pod_uid[i] = (char)(rest.at[i] == '_' ? '-' : rest.at[i]);
 		container->pod_uid[UUID_LENGTH] = '\0';
 	}
 }

@@ -38,7 +38,7 @@ static bool take_status_line(struct text line, struct process_status *status, st
 	if (text_skip(&rest, "Name:\t")) {
 		text_copy(&rest, status->name, sizeof status->name);
 	} else if (text_skip(&rest, "State:\t")) {
-		status->state = text_empty(&rest) ? '?' : *rest.at;
+		status->state = (char)(text_empty(&rest) ? '?' : *rest.at);
 	} else if (text_skip(&rest, "Uid:\t")) {
 		status->uid.known = text_u64(&rest, &status->uid.value);
 	} else if (text_skip(&rest, "NSpid:")) {
@@ -131,7 +131,7 @@ static bool take_stat_name(struct text *line, struct process_stat *stat)
 	line->at = close + 2;
 	stat->pid = (pid_t)pid;
 	struct text state = text_word(line);
-	stat->state = text_empty(&state) ? '\0' : *state.at;
+	stat->state = (char)(text_empty(&state) ? '\0' : *state.at);
 	return text_left(&state) == 1;
 }
 

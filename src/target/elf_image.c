@@ -198,6 +198,8 @@ static size_t common_prefix(const struct elf_symbol_query *queries, size_t count
 bool elf_image_symbols(struct elf_image *image, struct elf_symbol_query *queries, size_t count,
 		       struct error *error)
 {
+	if (!count)
+		return true;
 	Elf_Data *symbols = section_data(image, ".symtab");
 	Elf_Data *strings = section_data(image, ".strtab");
 	if (!symbols || !strings || !symbols->d_buf || !strings->d_buf)

@@ -6,7 +6,7 @@
  * being killed. (A system call that needs memory then gets ENOMEM, as the kernel does it.) Only
  * the limit of this very cgroup is held: not one below it, not one above, not the machine's.
  *
- * A guard process does it: its own session, deaf to SIGINT, SIGTERM and SIGHUP, with four open
+ * A guard process does it: its own session, deaf to SIGINT, SIGTERM and SIGHUP, with five open
  * descriptors and nothing else. It sets memory.oom_control to 1, and puts the old value back when
  * the caller says so, when the caller dies in whatever way, or when `limit_ns` have passed since
  * the cgroup ran out of memory: whichever is first. Should the guard itself die, the caller puts

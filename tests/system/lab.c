@@ -52,6 +52,58 @@ void lab_dir_remove(const struct lab_dir *dir)
 	assert_int_equal(0, system(command));
 }
 
+// Cgroups of tests that failed half-way, and what still sleeps in them.
+static struct lab_cgroup made[32];
+static size_t made_count;
+static pid_t maker;
+
+static void write_if_there(const struct lab_cgroup *cgroup, const char *file, const char *text)
+{
+	char path[PATH_MAX + 64];
+	snprintf(path, sizeof path, "%s/%s", cgroup->path, file);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)!write(fd, text, strlen(text));
+	close(fd);
+}
+
+static void kill_all_in(const struct lab_cgroup *cgroup)
+{
+	char path[PATH_MAX + 64];
+	int pid;
+	snprintf(path, sizeof path, "%s/cgroup.procs", cgroup->path);
+	FILE *file = fopen(path, "re");
+	while (file && fscanf(file, "%d", &pid) == 1)
+		if (pid > 1 && pid != getpid())
+			kill(pid, SIGKILL);
+	if (file)
+		fclose(file);
+}
+
+static void remove_leftovers(void)
+{
+	if (getpid() != maker)
+		return;
+	for (size_t i = made_count; i-- > 0;) {
+		if (access(made[i].path, F_OK) != 0)
+			continue;
+		write_if_there(&made[i], "memory.oom_control", "0");
+		kill_all_in(&made[i]);
+		for (int try = 0; try < 100 && rmdir(made[i].path) != 0; try++)
+			lab_sleep_ms(10);
+	}
+}
+
+static void remember(const struct lab_cgroup *cgroup)
+{
+	if (!made_count)
+		atexit(remove_leftovers);
+	maker = getpid();
+	if (made_count < sizeof made / sizeof made[0])
+		made[made_count++] = *cgroup;
+}
+
 void lab_cgroup_make(struct lab_cgroup *cgroup, const char *name, uint64_t limit_bytes)
 {
 	static struct cgroup_place place;
@@ -70,9 +122,18 @@ void lab_cgroup_make(struct lab_cgroup *cgroup, const char *name, uint64_t limit
 		print_message("skipped: cannot make a cgroup: %s\n", strerror(errno));
 		skip();
 	}
+	remember(cgroup);
 	snprintf(text, sizeof text, "%llu", (unsigned long long)limit_bytes);
 	if (limit_bytes)
 		lab_cgroup_write(cgroup, "memory.limit_in_bytes", text);
+}
+
+void lab_cgroup_make_below(const struct lab_cgroup *above, struct lab_cgroup *cgroup)
+{
+	snprintf(cgroup->path, sizeof cgroup->path, "%.3500s/below", above->path);
+	snprintf(cgroup->name, sizeof cgroup->name, "%.3500s/below", above->name);
+	assert_int_equal(0, mkdir(cgroup->path, 0755));
+	remember(cgroup);
 }
 
 void lab_cgroup_write(const struct lab_cgroup *cgroup, const char *file, const char *text)

@@ -48,6 +48,7 @@ struct lab_cgroup {
 	char name[PATH_MAX]; // in the kernel's log
 };
 void lab_cgroup_make(struct lab_cgroup *cgroup, const char *name, uint64_t limit_bytes);
+void lab_cgroup_make_below(const struct lab_cgroup *above, struct lab_cgroup *cgroup);
 void lab_cgroup_write(const struct lab_cgroup *cgroup, const char *file, const char *text);
 uint64_t lab_cgroup_read(const struct lab_cgroup *cgroup, const char *file, const char *key);
 void lab_cgroup_remove(const struct lab_cgroup *cgroup);

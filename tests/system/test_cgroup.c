@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "system/cgroup.h"
@@ -329,9 +328,7 @@ static void an_ancestor_limits(void **state)
 	struct lab_cgroup lab, child;
 	struct cgroup_stat stat;
 	lab_cgroup_make(&lab, "above", 32 << 20);
-	child = lab;
-	strcat(child.path, "/below");
-	assert_int_equal(0, mkdir(child.path, 0755));
+	lab_cgroup_make_below(&lab, &child);
 	struct cgroup *cgroup = open_lab(&child);
 	assert_ok(cgroup_stat(cgroup, &stat, &error));
 	assert_true(stat.limit.known && stat.limit.unlimited);

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * An incident directory: report.txt, report.json, heap.pb.gz, goroutines.txt, ledger.json and
+ * manifest.json with the hash of each. Its files are opened while there are privileges and written
+ * after they are gone; what was written may be written again. No contents of the target's memory:
+ * names, types, sizes and counts only.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "report/report.h"
+
+enum incident_part {
+	INCIDENT_HEAP,
+	INCIDENT_GOROUTINES,
+	INCIDENT_LEDGER,
+	INCIDENT_REPORT_JSON,
+	INCIDENT_REPORT_TEXT,
+	INCIDENT_MANIFEST,
+	INCIDENT_PARTS
+};
+
+struct incident_file {
+	int fd; // -1: not open
+	bool written;
+	int64_t size_bytes;
+	char sha256[65];
+};
+
+struct incident {
+	struct incident_file files[INCIDENT_PARTS];
+};
+
+// Makes the directory `path` (its parent must be there) and opens its files.
+bool incident_open(const char *path, struct incident *incident, struct error *error) must_check;
+void incident_close(struct incident *incident);
+// Writes every part and syncs it to disk, the heap profile first. The parts that a snapshot lacks
+// say why in place of what they lack.
+bool incident_write(struct incident *incident, const struct report *report,
+		    struct error *error) must_check;

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: the kernel's log, counters, an exit status. Out: the facts of a kill.
+#include "watch/ending.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "system/exit.h"
+
+static const int64_t PATIENCE_NS = 1000000000;
+static const useconds_t STEP_US = 10000;
+
+void ending_begin(struct ending *ending, struct cgroup *cgroup, const struct process_files *process)
+{
+	struct cgroup_sample sample;
+	*ending = (struct ending){.cgroup = cgroup, .process = process, .oom_kills_before = -1};
+	ending->has_log = kmsg_open("/dev/kmsg", KMSG_FROM_NOW, &ending->log, NULL);
+	if (cgroup_sample(cgroup, &sample, NULL) && sample.oom_kill_count.known)
+		ending->oom_kills_before = (int64_t)sample.oom_kill_count.value;
+}
+
+void ending_deinit(struct ending *ending)
+{
+	kernel_oom_collector_deinit(&ending->collector);
+	if (ending->has_log)
+		kmsg_close(&ending->log);
+}
+
+static int64_t value_or_unknown(struct known_u64 number)
+{
+	return number.known ? (int64_t)number.value : -1;
+}
+
+static void take_oom(struct kill_facts *facts, const struct kernel_oom *oom)
+{
+	facts->cause = oom->constraint == OOM_CONSTRAINT_MEMCG ? KILL_CGROUP_OOM : KILL_GLOBAL_OOM;
+	facts->unix_ns = oom->unix_ns;
+	snprintf(facts->victim, sizeof facts->victim, "%s", oom->victim);
+	snprintf(facts->limit_cgroup, sizeof facts->limit_cgroup, "%.255s", oom->oom_memcg);
+	facts->limit_bytes = value_or_unknown(oom->limit_bytes);
+	facts->usage_bytes = value_or_unknown(oom->usage_bytes);
+	facts->anon_rss_bytes = value_or_unknown(oom->anon_rss_bytes);
+	facts->file_rss_bytes = value_or_unknown(oom->file_rss_bytes);
+	const char *line = oom->raw.text ? strstr(oom->raw.text, "Killed process") : NULL;
+	for (; line && line > oom->raw.text && line[-1] != '\n'; line--)
+		;
+	if (line)
+		snprintf(facts->kernel_line, sizeof facts->kernel_line, "%.*s",
+			 (int)strcspn(line, "\n"), line);
+}
+
+// Reads what the log has so far; true once it named this process as a victim.
+static bool read_log(struct ending *ending, struct kill_facts *facts)
+{
+	struct kmsg_record record;
+	struct kernel_oom oom;
+	bool got = true, found = false;
+	while (ending->has_log && !found) {
+		if (!kmsg_read(&ending->log, &record, &got, NULL))
+			continue; // a damaged record: the next call goes on behind it
+		if (!got)
+			break;
+		if (!kernel_oom_collect(&ending->collector, &record, kmsg_unix_offset_ns(), &oom))
+			continue;
+		found = oom.victim_pid == ending->process->pid;
+		if (found)
+			take_oom(facts, &oom);
+		kernel_oom_deinit(&oom);
+	}
+	return found;
+}
+
+static bool read_exit(struct ending *ending, struct kill_facts *facts)
+{
+	struct exit_info info;
+	if (!exit_find(ending->process, &info, NULL) || !info.known)
+		return false;
+	facts->signal = info.signalled ? info.signal : 0;
+	facts->exit_code = info.signalled ? -1 : info.code;
+	snprintf(facts->exit_source, sizeof facts->exit_source, "%s", info.source);
+	return true;
+}
+
+static void read_counters(struct ending *ending, struct kill_facts *facts)
+{
+	struct cgroup_stat stat;
+	if (!cgroup_stat(ending->cgroup, &stat, NULL))
+		return;
+	facts->oom_kills_after = value_or_unknown(stat.counts.oom_kill_count);
+	facts->peak_bytes = value_or_unknown(stat.peak_bytes);
+	if (facts->limit_bytes < 0 && stat.effective_limit.known && !stat.effective_limit.unlimited)
+		facts->limit_bytes = (int64_t)stat.effective_limit.bytes;
+	if (!facts->limit_cgroup[0])
+		snprintf(facts->limit_cgroup, sizeof facts->limit_cgroup, "%.255s",
+			 stat.effective_limit_path ? stat.effective_limit_path
+						   : cgroup_get_path(ending->cgroup));
+}
+
+// Without the kernel's log: the counter and the signal together still prove a kill at the limit.
+static void conclude(struct kill_facts *facts)
+{
+	bool counted =
+		facts->oom_kills_before >= 0 && facts->oom_kills_after > facts->oom_kills_before;
+	if (facts->cause != KILL_UNKNOWN) {
+		if (!facts->signal) { // "Killed process" is the kernel's word for signal 9
+			facts->signal = 9;
+			snprintf(facts->exit_source, sizeof facts->exit_source, "the kernel's log");
+		}
+	} else if (facts->signal == 9 && counted) {
+		facts->cause = KILL_CGROUP_OOM;
+	} else if (facts->signal) {
+		facts->cause = KILL_SIGNAL;
+	} else if (facts->exit_code >= 0) {
+		facts->cause = KILL_EXIT;
+	}
+}
+
+struct kill_facts ending_find(struct ending *ending, bool ended)
+{
+	struct kill_facts facts = {
+		.cause = ended ? KILL_UNKNOWN : KILL_NONE,
+		.pid = ending->process->pid,
+		.exit_code = -1,
+		.unix_ns = clock_unix_ns(),
+		.limit_bytes = -1,
+		.usage_bytes = -1,
+		.peak_bytes = -1,
+		.anon_rss_bytes = -1,
+		.file_rss_bytes = -1,
+		.oom_kills_before = ending->oom_kills_before,
+		.oom_kills_after = -1,
+	};
+	int64_t deadline = clock_monotonic_ns() + (ended ? PATIENCE_NS : 0);
+	bool logged = !ended, exited = !ended;
+	do {
+		logged = logged || read_log(ending, &facts);
+		exited = exited || read_exit(ending, &facts);
+		bool oom_is_possible = facts.signal == 9 || !exited;
+		if (exited && (logged || !oom_is_possible))
+			break;
+		usleep(STEP_US);
+	} while (clock_monotonic_ns() < deadline);
+	read_counters(ending, &facts);
+	if (ended)
+		conclude(&facts);
+	return facts;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a watched process ended: put together from the kernel's log, the cgroup's counters and the
+// process's exit status. Nothing is guessed: what nobody said stays unknown.
+#pragma once
+
+#include "snapshot/kill.h"
+#include "system/cgroup.h"
+#include "system/kernel_oom.h"
+#include "system/kmsg.h"
+#include "system/process.h"
+
+struct ending {
+	struct cgroup *cgroup;               // borrowed
+	const struct process_files *process; // borrowed
+	bool has_log;
+	struct kmsg log;
+	struct kernel_oom_collector collector;
+	int64_t oom_kills_before; // -1: not known
+};
+
+// Opens the kernel's log where that is allowed; without it the other two sources have to do.
+void ending_begin(struct ending *ending, struct cgroup *cgroup,
+		  const struct process_files *process);
+void ending_deinit(struct ending *ending);
+// Call once the process has ended (or, for KILL_NONE, when the watch ends before). Waits a moment
+// for the log and the exit status, never longer than a second.
+struct kill_facts ending_find(struct ending *ending, bool ended);

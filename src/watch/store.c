@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: directories of captures. Out: one incident directory, made whole by renaming.
+#include "watch/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+enum { PATH_BYTES = 4096, CAPTURES_MAX = 64 };
+
+// A process's name goes into a path: only what is harmless there.
+static void add_safe_name(char *name, size_t capacity, const char *command)
+{
+	size_t length = strlen(name);
+	for (; *command && length < capacity - 1; command++) {
+		bool plain = (*command >= 'a' && *command <= 'z') ||
+			     (*command >= 'A' && *command <= 'Z') ||
+			     (*command >= '0' && *command <= '9') || strchr("._-", *command);
+		name[length++] = plain ? *command : '_';
+	}
+	name[length] = '\0';
+}
+
+void store_begin(struct store *store, const char *out, const struct process_files *process)
+{
+	struct process_status status = {0};
+	time_t now = time(NULL);
+	struct tm parts;
+	char pid[16];
+	*store = (struct store){0};
+	localtime_r(&now, &parts);
+	strftime(store->name, sizeof store->name, "incident-%Y%m%d-%H%M%S-", &parts);
+	if (process_status_read(process, &status, NULL))
+		add_safe_name(store->name, 128, status.name);
+	snprintf(pid, sizeof pid, "-%d", process->pid);
+	strncat(store->name, pid, sizeof store->name - strlen(store->name) - 1);
+	snprintf(store->out, sizeof store->out, "%s", out);
+}
+
+static void partial_path(const struct store *store, char *path)
+{
+	snprintf(path, PATH_BYTES, "%s/%s.partial", store->out, store->name);
+}
+
+bool store_next(struct store *store, char *directory, size_t capacity)
+{
+	char partial[PATH_BYTES];
+	partial_path(store, partial);
+	if (store->captures == CAPTURES_MAX)
+		return false;
+	if (!store->made) {
+		mkdir(store->out, 0755);
+		store->made = mkdir(partial, 0755) == 0;
+	}
+	// Even where the directory could not be made: the capture then says why it is not stored.
+	snprintf(directory, capacity, "%s/capture-%d", partial, ++store->captures);
+	return true;
+}
+
+static void remove_directory(const char *path)
+{
+	DIR *dir = opendir(path);
+	if (!dir)
+		return;
+	for (struct dirent *entry; (entry = readdir(dir));)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	closedir(dir);
+	rmdir(path);
+}
+
+void store_drop(struct store *store, const char *directory)
+{
+	if (store->made && directory[0])
+		remove_directory(directory);
+}
+
+static void sync_directory(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		fsync(fd);
+}
+
+static void move_earlier(const struct store *store, const char *incident)
+{
+	char partial[PATH_BYTES], from[PATH_BYTES + 32], to[PATH_BYTES + 32];
+	int count = 0;
+	partial_path(store, partial);
+	for (int i = 1; i <= store->captures; i++) {
+		snprintf(from, sizeof from, "%s/capture-%d", partial, i);
+		snprintf(to, sizeof to, "%s/earlier-%d", incident, count + 1);
+		count += rename(from, to) == 0;
+	}
+}
+
+bool store_keep(struct store *store, const char *directory, char *incident, size_t capacity,
+		struct error *error)
+{
+	char path[PATH_BYTES];
+	snprintf(path, sizeof path, "%s/%s", store->out, store->name);
+	if (rename(directory, path) != 0)
+		return error_set_os(error, errno, "cannot rename %.200s to %.200s", directory,
+				    path);
+	move_earlier(store, path);
+	sync_directory(path);
+	sync_directory(store->out);
+	snprintf(incident, capacity, "%s", path);
+	return true;
+}
+
+void store_end(struct store *store)
+{
+	char partial[PATH_BYTES];
+	partial_path(store, partial);
+	if (store->made)
+		rmdir(partial);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where captures go. While the watch runs they lie in OUT/incident-TIME-NAME-PID.partial/, one
+ * directory each, complete and synced: when whyoom dies, they stay there. In the end the newest
+ * becomes OUT/incident-TIME-NAME-PID, with the earlier ones below it as earlier-1, earlier-2, ...
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "system/process.h"
+
+struct store {
+	char out[2048], name[256];
+	int captures;
+	bool made; // the partial directory
+};
+
+void store_begin(struct store *store, const char *out, const struct process_files *process);
+// The directory for the next capture; not made yet, but its parent is. False when nothing can be
+// kept; the capture goes on without.
+bool store_next(struct store *store, char *directory, size_t capacity);
+// Removes what a failed capture left.
+void store_drop(struct store *store, const char *directory);
+bool store_keep(struct store *store, const char *directory, char *incident, size_t capacity,
+		struct error *error) must_check;
+// Removes the partial directory if it is empty.
+void store_end(struct store *store);

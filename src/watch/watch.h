@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * whyoom watch: one process and its memory cgroup, until the process ends or a signal says so.
+ *
+ * The watch itself keeps its privileges and looks at nothing but the kernel's own numbers; each
+ * capture is a worker without privileges (worker.h). Without `hold` nothing is ever written to the
+ * cgroup.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "snapshot/kill.h"
+
+struct watch_options {
+	int pid;                 // 0: the largest process of the cgroup
+	const char *cgroup_path; // NULL: the one of the process
+	const char *out;         // directory for incidents; made when it is not there
+	bool hold;
+	int64_t hold_limit_ns;
+	bool json, colour;
+	bool live_line; // redraw one line on standard error
+};
+
+struct watch_result {
+	struct kill_facts kill;
+	bool captured; // there is evidence, and its report was printed
+	bool stored;   // and it is on disk, in `incident`
+	int signal;    // that ended the watch, or 0
+	char incident[4096];
+	struct error store_error; // why it is not stored
+};
+
+// Fails where it cannot begin: no such process or cgroup, no limit, no permission; or the cgroup
+// was removed. The final report goes to standard output, progress to standard error.
+bool watch_run(const struct watch_options *options, struct watch_result *result,
+	       struct error *error) must_check;
