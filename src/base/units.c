@@ -72,8 +72,11 @@ struct human human_percent(double fraction)
 {
 	struct human human;
 	double percent = fraction * 100;
-	snprintf(human.text, sizeof human.text, fabs(percent) < 9.95 ? "%.1f%%" : "%.0f%%",
-		 percent);
+	// Nearly all is not all: 99.8% must not become 100%.
+	if (percent >= 99.5 && percent < 100)
+		percent = percent > 99.9 ? 99.9 : percent;
+	bool fine = fabs(percent) < 9.95 || (percent >= 99.5 && percent < 100);
+	snprintf(human.text, sizeof human.text, fine ? "%.1f%%" : "%.0f%%", percent);
 	return human;
 }
 

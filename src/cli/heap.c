@@ -76,26 +76,39 @@ static int work(void *context)
 	return code ? code : print_profile(heap, snapshot);
 }
 
-// The file appears under its name only once it is whole.
+static int not_stored(const struct heap *heap, const char *what, const char *path)
+{
+	struct error error = {0};
+	error_set_os(&error, errno, "cannot %s %s", what, path);
+	cli_fail(heap->arguments, &error);
+	return EXIT_NOT_STORED;
+}
+
+// Reads, and writes to `path`, which is opened with `flags`.
+static int run_into(struct heap *heap, const char *path, int flags)
+{
+	heap->output_path = path;
+	heap->output_fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0644);
+	if (heap->output_fd < 0)
+		return not_stored(heap, flags & O_CREAT ? "create" : "open", path);
+	int code = cli_run_sandboxed(work, heap, heap->arguments);
+	if (close(heap->output_fd) != 0 && code == EXIT_OK)
+		return not_stored(heap, "write", path);
+	return code;
+}
+
+// The file appears under its name only once it is whole. What is there and is no regular file (a
+// device, a pipe, a link) stays what it is and is written in place.
 static int run_with_output(struct heap *heap, const char *path)
 {
+	struct stat there;
+	if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode))
+		return run_into(heap, path, O_TRUNC);
 	_cleanup_free_ char *partial = alloc_format("%s.partial-%d", path, (int)getpid());
-	struct error error = {0};
-	heap->output_path = path;
-	heap->output_fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (heap->output_fd < 0) {
-		error_set_os(&error, errno, "cannot create %s", partial);
-		cli_fail(heap->arguments, &error);
-		return EXIT_NOT_STORED;
-	}
-	int code = cli_run_sandboxed(work, heap, heap->arguments);
-	close(heap->output_fd);
-	if (code == EXIT_OK && rename(partial, path) != 0) {
-		error_set_os(&error, errno, "cannot rename %s to %s", partial, path);
-		cli_fail(heap->arguments, &error);
-		code = EXIT_NOT_STORED;
-	}
-	if (code != EXIT_OK)
+	int code = run_into(heap, partial, O_CREAT | O_EXCL);
+	if (code == EXIT_OK && rename(partial, path) != 0)
+		code = not_stored(heap, "create", path);
+	if (code != EXIT_OK && heap->output_fd >= 0)
 		unlink(partial);
 	return code;
 }

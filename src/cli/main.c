@@ -8,6 +8,10 @@
 
 #include "cli/cli.h"
 
+static const char exit_codes[] =
+	"\nexit codes: 0 done; 1 whyoom failed; 2 usage; 3 the target or a file is not there, not Go,\n"
+	"damaged or not permitted; 4 not supported; 5 done, but not stored\n";
+
 static const struct cli_command *find_command(const char *name)
 {
 	for (const struct cli_command *command = cli_commands; command->name; command++)
@@ -31,8 +35,20 @@ static void print_command_help(const struct cli_command *command)
 		printf("  %-24s %s\n", left, option->help);
 	}
 	printf("\nexamples:\n%s", command->examples);
-	printf("\nexit codes: 0 done; 1 whyoom failed; 2 usage; 3 the target is not there, not Go or\n"
-	       "not permitted; 4 not supported; 5 done, but not stored\n");
+	fputs(exit_codes, stdout);
+}
+
+static void print_help(FILE *out)
+{
+	fputs("whyoom: why does this Go process use so much memory, and what will kill it?\n"
+	      "It reads from outside: no import, no agent, no restart.\n\n"
+	      "usage: whyoom PID | whyoom COMMAND ...\n\ncommands:\n",
+	      out);
+	for (const struct cli_command *command = cli_commands; command->name; command++)
+		fprintf(out, "  %-10s %s\n", command->name, command->summary);
+	fputs("\nexamples:\n  whyoom 4711\n  whyoom watch --pid 4711 --hold\n", out);
+	fputs(exit_codes, out);
+	fputs("\n`whyoom COMMAND --help` has the rest.\n", out);
 }
 
 int cli_help(const struct cli_arguments *arguments)
@@ -44,13 +60,7 @@ int cli_help(const struct cli_arguments *arguments)
 		print_command_help(command);
 		return EXIT_OK;
 	}
-	printf("whyoom: why does this Go process use so much memory, and what will kill it?\n"
-	       "It reads from outside: no import, no agent, no restart.\n\n"
-	       "usage: whyoom PID | whyoom COMMAND ...\n\ncommands:\n");
-	for (const struct cli_command *command = cli_commands; command->name; command++)
-		printf("  %-10s %s\n", command->name, command->summary);
-	printf("\nexamples:\n  whyoom 4711\n  whyoom watch --pid 4711 --hold\n"
-	       "\n`whyoom COMMAND --help` has the rest.\n");
+	print_help(stdout);
 	return EXIT_OK;
 }
 
@@ -123,10 +133,16 @@ static int run_command(const struct cli_command *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	signal(SIGPIPE, SIG_IGN); // a closed pipe is an error of write, not a death
+	// A closed pipe and a file that may not grow are errors of write, not deaths.
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	struct cli_arguments none = {.options = no_options};
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		return cli_help(&none) | (argc < 2 ? EXIT_USAGE : 0);
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return cli_help(&none);
 	if (strcmp(argv[1], "--version") == 0)
 		return cli_version(&none);
 	const struct cli_command *command = find_command(argv[1]);

@@ -35,6 +35,7 @@ static int exit_code_of(const struct error *error)
 		return EXIT_USAGE;
 	case ERROR_NOT_FOUND:
 	case ERROR_FAULT:
+	case ERROR_BAD_DATA:
 		return EXIT_TARGET;
 	case ERROR_UNSUPPORTED:
 		return EXIT_UNSUPPORTED;
@@ -99,7 +100,8 @@ bool cli_print(const char *text)
 {
 	if (fputs(text, stdout) != EOF && fflush(stdout) == 0)
 		return true;
-	fprintf(stderr, "whyoom: cannot write to standard output: %s\n", strerror(errno));
+	if (errno != EPIPE) // who closed the pipe has read enough
+		fprintf(stderr, "whyoom: cannot write to standard output: %s\n", strerror(errno));
 	return false;
 }
 

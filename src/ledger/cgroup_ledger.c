@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { PROCESSES_SHOWN = 5 }; // each in a row of its own
+
 static int64_t value(struct known_u64 number)
 {
 	return number.known ? (int64_t)number.value : 0;
@@ -38,16 +40,33 @@ static void add_process(struct ledger *ledger, const struct cgroup_process *proc
 		   "the program's data");
 }
 
+// The processes that are not worth a row each, in one.
+static int64_t add_smaller(struct ledger *ledger, const struct cgroup_process *processes,
+			   size_t count)
+{
+	char label[64];
+	int64_t sum = 0;
+	for (size_t i = 0; i < count; i++)
+		sum += processes[i].anon_bytes;
+	snprintf(label, sizeof label, "%zu smaller processes", count);
+	ledger_add(ledger, 1, "anon.processes", label, sum, 0, "");
+	return sum;
+}
+
 static void add_anonymous(struct ledger *ledger, const struct cgroup_ledger_input *input)
 {
 	int64_t anon = value(input->stat->anon_bytes), left = anon;
 	ledger_add(ledger, 0, "anon", "anonymous memory of processes", anon, 0, "");
 	if (!anon)
 		return;
-	for (size_t i = 0; i < input->process_count; i++) {
+	size_t count = input->process_count, shown = count;
+	if (count > PROCESSES_SHOWN + 1)
+		shown = PROCESSES_SHOWN;
+	for (size_t i = 0; i < shown; i++) {
 		add_process(ledger, &input->processes[i]);
 		left -= input->processes[i].anon_bytes;
 	}
+	left -= add_smaller(ledger, input->processes + shown, count - shown);
 	ledger_add(ledger, 1, "anon.rest", "shared, or moved while it was read", left,
 		   LEDGER_UNEXPLAINED, "");
 }

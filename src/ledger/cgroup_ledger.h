@@ -15,10 +15,11 @@ struct cgroup_process {
 struct cgroup_ledger_input {
 	enum cgroup_version version;
 	const struct cgroup_stat *stat;
-	const struct cgroup_process *processes;
+	const struct cgroup_process *processes; // the most important first: the last share a row
 	size_t process_count;
 };
 
-// Rows: "anon" (with "anon.process.PID" and, of a Go process, its rows), "cache" (page cache),
+// Rows: "anon" (with "anon.process.PID" and, of a Go process, its rows; "anon.processes" for the
+// last of many), "cache" (page cache),
 // "shmem", "kernel", "swapcache"; "unexplained" is the rest.
 void cgroup_ledger_build(const struct cgroup_ledger_input *input, struct ledger *ledger);

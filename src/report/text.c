@@ -20,7 +20,7 @@ void text_title(struct strbuf *out, struct report_style style, const char *title
 	if (out->length)
 		strbuf_add(out, "\n");
 	text_bold(out, style, title);
-	for (size_t i = strlen(title); i < 12; i++)
+	for (size_t i = strlen(title); i < 14; i++)
 		strbuf_add(out, " ");
 }
 
@@ -28,7 +28,7 @@ static void write_items(struct strbuf *out, const char *label, const char *const
 			size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		strbuf_addf(out, "  %-10s", i ? "" : label);
+		strbuf_addf(out, "  %-12s", i ? "" : label);
 		strbuf_add_safe(out, items[i]);
 		strbuf_add(out, "\n");
 	}
@@ -133,24 +133,32 @@ static void write_goroutines(const struct report *report, struct report_style st
 	strbuf_addf(out, "; stacks %s\n", human_bytes((int64_t)set->stack_bytes).text);
 }
 
+// A cgroup without a limit (a shell's, say) is nobody's budget: then the process alone counts.
 static void write_ledgers(const struct report *report, struct report_style style,
 			  struct strbuf *out)
 {
 	const struct snapshot *snapshot = report->snapshot;
-	if (snapshot_has(&snapshot->cgroup_ledger_absent)) {
+	bool limited =
+		snapshot_has(&snapshot->cgroup_ledger_absent) && snapshot->cgroup.limit_bytes >= 0;
+	if (limited) {
 		report_write_ledger(&snapshot->cgroup_ledger, style, out);
-		if (snapshot->cgroup.limit_bytes >= 0)
-			strbuf_addf(out, "  the limit is %s\n",
-				    human_bytes(snapshot->cgroup.limit_bytes).text);
-		else
-			strbuf_add(out, "  the cgroup has no limit\n");
+		strbuf_addf(out, "  limit       %s of ",
+			    human_bytes(snapshot->cgroup.limit_bytes).text);
+		strbuf_add_safe(out, snapshot->cgroup.limit_path);
+		strbuf_add(out, "\n");
 		return;
 	}
 	if (snapshot_has(&snapshot->process_ledger_absent))
 		report_write_ledger(&snapshot->process_ledger, style, out);
-	strbuf_add(out, "  no cgroup: ");
-	strbuf_add_safe(out, snapshot->cgroup_absent.message);
-	strbuf_add(out, "\n");
+	strbuf_add(out, "  limit       ");
+	if (snapshot_has(&snapshot->cgroup_absent)) {
+		strbuf_addf(out, "none; its cgroup is charged %s in all\n",
+			    human_bytes(snapshot->cgroup.usage_bytes).text);
+	} else {
+		strbuf_add(out, "not known: ");
+		strbuf_add_safe(out, snapshot->cgroup_absent.message);
+		strbuf_add(out, "\n");
+	}
 }
 
 void report_write_text(const struct report *report, struct report_style style, struct strbuf *out)

@@ -9,7 +9,7 @@
 #include "report/text_priv.h"
 #include "snapshot/heap_profile.h"
 
-enum { BAR_WIDTH = 20, STACK_FRAMES_SHOWN = 14 };
+enum { BAR_WIDTH = 20, STACK_FRAMES_SHOWN = 14, STACK_MIN_PERCENT = 5 };
 
 static void write_bar(struct strbuf *out, int64_t bytes, int64_t total)
 {
@@ -48,6 +48,22 @@ void report_write_ledger(const struct ledger *ledger, struct report_style style,
 		write_ledger_row(ledger, row, out);
 }
 
+// "/root/go/pkg/mod/a@v1/b.go" -> "a@v1/b.go"; the standard library's path likewise. The user's own
+// files keep theirs.
+static const char *short_path(const char *file)
+{
+	static const char *const roots[] = {"/pkg/mod/golang.org/toolchain@", "/go/src/",
+					    "/pkg/mod/"};
+	for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
+		const char *found = strstr(file, roots[i]);
+		if (!found)
+			continue;
+		const char *source = i == 0 ? strstr(found, "/src/") : NULL;
+		return source ? source + 5 : found + strlen(roots[i]);
+	}
+	return file;
+}
+
 static void write_stack(const struct profile_stack *stack, struct strbuf *out)
 {
 	for (uint32_t i = 0; i < stack->count && i < STACK_FRAMES_SHOWN; i++) {
@@ -55,7 +71,7 @@ static void write_stack(const struct profile_stack *stack, struct strbuf *out)
 		strbuf_add(out, "      ");
 		strbuf_add_safe(out, frame->function);
 		strbuf_add(out, "  ");
-		strbuf_add_safe(out, frame->file);
+		strbuf_add_safe(out, short_path(frame->file));
 		strbuf_addf(out, ":%" PRId64 "\n", frame->line);
 	}
 	if (stack->count > STACK_FRAMES_SHOWN)
@@ -72,7 +88,7 @@ static void write_top_stacks(const struct profile *profile, int limit, struct st
 		return;
 	for (size_t i = 0; i < stacks->rows.count && i < (size_t)limit; i++) {
 		const struct profile_stack_row *row = &stacks->rows.items[i];
-		if (!row->value)
+		if (!row->value || (i && row->value < stacks->total / 100 * STACK_MIN_PERCENT))
 			break;
 		strbuf_addf(out, "    %s now, %s published, allocated by\n",
 			    human_bytes(row->value).text, human_bytes(row->values[published]).text);
@@ -172,25 +188,25 @@ static void write_ending(const struct kill_facts *kill, struct strbuf *out)
 	strbuf_add(out, "\n");
 }
 
+// The last rise: from the lowest point before the highest one to that.
 static void write_growth(const struct kill_timeline *timeline, struct strbuf *out)
 {
-	if (timeline->count < 2)
-		return;
-	const struct kill_sample *last = &timeline->samples[timeline->count - 1];
-	const struct kill_sample *first = &timeline->samples[0];
-	// The last rise: from the lowest point of the record that comes before its highest.
+	int high = 0, low = 0;
 	for (int i = 0; i < timeline->count; i++)
-		if (timeline->samples[i].usage_bytes <= first->usage_bytes)
-			first = &timeline->samples[i];
-	if (last->usage_bytes <= first->usage_bytes || last->unix_ns <= first->unix_ns)
+		if (timeline->samples[i].usage_bytes >= timeline->samples[high].usage_bytes)
+			high = i;
+	for (int i = 0; i < high; i++)
+		if (timeline->samples[i].usage_bytes <= timeline->samples[low].usage_bytes)
+			low = i;
+	const struct kill_sample *first = &timeline->samples[low], *last = &timeline->samples[high];
+	int64_t grown = last->usage_bytes - first->usage_bytes;
+	int64_t elapsed_ns = last->unix_ns - first->unix_ns;
+	if (grown <= 0 || elapsed_ns <= 0)
 		return;
-	double seconds = (double)(last->unix_ns - first->unix_ns) / 1e9;
-	strbuf_addf(
-		out, "  growth    from %s to %s in %s, %s/s\n",
-		human_bytes(first->usage_bytes).text, human_bytes(last->usage_bytes).text,
-		human_duration(last->unix_ns - first->unix_ns).text,
-		human_bytes((int64_t)((double)(last->usage_bytes - first->usage_bytes) / seconds))
-			.text);
+	strbuf_addf(out, "  growth      from %s to %s in %s, %s/s\n",
+		    human_bytes(first->usage_bytes).text, human_bytes(last->usage_bytes).text,
+		    human_duration(elapsed_ns).text,
+		    human_bytes((int64_t)((double)grown / ((double)elapsed_ns / 1e9))).text);
 }
 
 void text_write_kill(const struct report *report, struct report_style style, struct strbuf *out)
@@ -199,7 +215,7 @@ void text_write_kill(const struct report *report, struct report_style style, str
 	text_title(out, style, "KILL");
 	write_ending(kill, out);
 	if (kill->limit_bytes >= 0) {
-		strbuf_addf(out, "  limit     %s of ", human_bytes(kill->limit_bytes).text);
+		strbuf_addf(out, "  limit       %s of ", human_bytes(kill->limit_bytes).text);
 		strbuf_add_safe(out, kill->limit_cgroup);
 		if (kill->usage_bytes >= 0)
 			strbuf_addf(out, "; usage at the kill %s",
@@ -207,25 +223,25 @@ void text_write_kill(const struct report *report, struct report_style style, str
 		strbuf_add(out, "\n");
 	}
 	if (kill->anon_rss_bytes >= 0)
-		strbuf_addf(out, "  victim    process %d, anonymous memory %s, files %s\n",
+		strbuf_addf(out, "  victim      process %d, anonymous memory %s, files %s\n",
 			    kill->pid, human_bytes(kill->anon_rss_bytes).text,
 			    human_bytes(kill->file_rss_bytes).text);
 	if (report->timeline)
 		write_growth(report->timeline, out);
 	if (kill->oom_kills_after >= 0)
 		strbuf_addf(out,
-			    "  counter   the cgroup's oom_kill went from %" PRId64 " to %" PRId64
+			    "  counter     the cgroup's oom_kill went from %" PRId64 " to %" PRId64
 			    "\n",
 			    kill->oom_kills_before, kill->oom_kills_after);
 	if (kill->exit_source[0])
-		strbuf_addf(out, "  exit      as told by %s\n", kill->exit_source);
+		strbuf_addf(out, "  exit        as told by %s\n", kill->exit_source);
 	if (kill->kernel_line[0]) {
-		strbuf_add(out, "  kernel    ");
+		strbuf_add(out, "  kernel      ");
 		strbuf_add_safe(out, kill->kernel_line);
 		strbuf_add(out, "\n");
 	}
 	if (kill->held)
-		strbuf_addf(out, "  held      whyoom held the kill for %s to take the evidence\n",
+		strbuf_addf(out, "  held        whyoom held the kill for %s to take the evidence\n",
 			    human_duration(kill->held_ns).text);
 }
 
@@ -235,22 +251,23 @@ void text_write_quality(const struct report *report, struct report_style style, 
 	text_title(out, style, "EVIDENCE");
 	strbuf_addf(out, "%s; taken in %s\n", quality->mode,
 		    human_duration(quality->duration_ns).text);
-	strbuf_addf(out, "  when      %s", human_time(quality->taken_unix_ns).text);
+	strbuf_addf(out, "  when        %s", human_time(quality->taken_unix_ns).text);
 	if (report->kill && report->kill->cause != KILL_NONE)
 		strbuf_addf(out, ", %s before the end",
 			    human_duration(report->kill->unix_ns - quality->taken_unix_ns).text);
 	if (report->kill && report->kill->held)
 		strbuf_add(out, ", at the limit, while the kernel waited");
-	strbuf_addf(out, "\n  pause     %s\n",
+	strbuf_addf(out, "\n  pause       %s\n",
 		    quality->target_pause_ns ? human_duration(quality->target_pause_ns).text
-					     : "none by whyoom");
-	strbuf_addf(out, "  reads     %s, %s; failed %" PRIu64 "\n",
+		    : report->kill && report->kill->held ? "none but the hold at the limit"
+							 : "none");
+	strbuf_addf(out, "  reads       %s, %s; failed %" PRIu64 "\n",
 		    human_count((int64_t)quality->reads).text,
 		    human_bytes((int64_t)quality->read_bytes).text, quality->failed_reads);
 	if (quality->sample_rate_bytes)
 		strbuf_addf(
 			out,
-			"  profile   one sample for each %s allocated, scaled as pprof does; %s\n",
+			"  profile     one sample for each %s allocated, scaled as pprof does; %s\n",
 			human_bytes(quality->sample_rate_bytes).text,
 			quality->profile_consistent
 				? "no collection came in between"
@@ -258,7 +275,7 @@ void text_write_quality(const struct report *report, struct report_style style, 
 	if (quality->damaged_buckets || quality->failed_spans || quality->failed_stacks ||
 	    quality->table_failures)
 		strbuf_addf(out,
-			    "  holes     %" PRIu64 " damaged buckets, %" PRIu64 " spans, %" PRIu64
+			    "  holes       %" PRIu64 " damaged buckets, %" PRIu64 " spans, %" PRIu64
 			    " stacks and %" PRIu64 " table entries not read\n",
 			    quality->damaged_buckets, quality->failed_spans, quality->failed_stacks,
 			    quality->table_failures);

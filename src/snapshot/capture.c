@@ -49,7 +49,14 @@ void capture_close(struct capture *capture)
 	free(capture);
 }
 
-// The anonymous memory of the other processes of the cgroup: the kernel's numbers only.
+static int by_anon(const void *a, const void *b)
+{
+	const struct other_process *left = a, *right = b;
+	return (left->anon_bytes < right->anon_bytes) - (left->anon_bytes > right->anon_bytes);
+}
+
+// The anonymous memory of the other processes of the cgroup, the largest first: the kernel's
+// numbers only.
 static void read_others(struct capture *capture, const char *proc_root)
 {
 	struct cgroup_pids pids = {0};
@@ -71,6 +78,9 @@ static void read_others(struct capture *capture, const char *proc_root)
 			status.rss_anon_bytes.known ? (int64_t)status.rss_anon_bytes.value : 0;
 		vec_push(&capture->others, other);
 	}
+	if (capture->others.count)
+		qsort(capture->others.items, capture->others.count, sizeof *capture->others.items,
+		      by_anon);
 	cgroup_pids_deinit(&pids);
 }
 
@@ -184,18 +194,42 @@ static void read_build_identity(struct taking *taking)
 			vec_push(&identity->replaced_modules, keep(taking, module->path));
 }
 
-static bool open_target(struct taking *taking, struct error *error)
+static bool read_mappings(const struct taking *taking, struct target_mapping **mappings,
+			  size_t *count, struct error *error)
 {
 	struct maps maps = {0};
 	const struct process_files *files = &taking->capture->files;
 	if (!maps_read(files->maps, "/proc/PID/maps", &maps, error))
 		return false;
-	if (!maps.list.count) {
-		maps_deinit(&maps);
-		return error_set(error, ERROR_NOT_FOUND, "process %d has ended", files->pid);
-	}
-	taking->target = convert_target(&maps, files->mem, files->exe, taking->exe_path);
+	*count = maps.list.count;
+	*mappings = convert_mappings(&maps, taking->exe_path);
 	maps_deinit(&maps);
+	return *count > 0 ||
+	       error_set(error, ERROR_NOT_FOUND, "process %d has ended", files->pid);
+}
+
+static bool reload_mappings(void *context, struct target *target)
+{
+	_cleanup_free_ struct target_mapping *mappings = NULL;
+	size_t count;
+	if (!read_mappings(context, &mappings, &count, NULL))
+		return false;
+	target_set_mappings(target, mappings, count);
+	return true;
+}
+
+static bool open_target(struct taking *taking, struct error *error)
+{
+	_cleanup_free_ struct target_mapping *mappings = NULL;
+	const struct process_files *files = &taking->capture->files;
+	struct target_source source = {.memory_fd = files->mem,
+				       .exe_fd = files->exe,
+				       .reload = reload_mappings,
+				       .reload_context = taking};
+	if (!read_mappings(taking, &mappings, &source.mapping_count, error))
+		return false;
+	source.mappings = mappings;
+	taking->target = target_new(&source);
 	return true;
 }
 

@@ -7,11 +7,9 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
-struct target *convert_target(const struct maps *maps, int memory_fd, int exe_fd,
-			      const char *exe_path)
+struct target_mapping *convert_mappings(const struct maps *maps, const char *exe_path)
 {
-	_cleanup_free_ struct target_mapping *mappings =
-		alloc_array(maps->list.count, sizeof *mappings);
+	struct target_mapping *mappings = alloc_array(maps->list.count, sizeof *mappings);
 	for (size_t i = 0; i < maps->list.count; i++) {
 		const struct mapping *mapping = &maps->list.items[i];
 		mappings[i] = (struct target_mapping){
@@ -26,8 +24,7 @@ struct target *convert_target(const struct maps *maps, int memory_fd, int exe_fd
 				  strcmp(mapping->name, exe_path) == 0,
 		};
 	}
-	struct target_source source = {memory_fd, exe_fd, mappings, maps->list.count};
-	return target_new(&source);
+	return mappings;
 }
 
 static struct goroutine_frame frame_of(struct functab *functab, taddr_t return_pc)

@@ -10,9 +10,9 @@
 #include "target/elf_image.h"
 #include "target/target.h"
 
-// A live process's target. `exe_path` tells its executable's mappings from others.
-struct target *convert_target(const struct maps *maps, int memory_fd, int exe_fd,
-			      const char *exe_path);
+// A live process's table of mappings, maps->list.count rows; the caller frees it. `exe_path` tells
+// its executable's mappings from others.
+struct target_mapping *convert_mappings(const struct maps *maps, const char *exe_path);
 void convert_goroutines(const struct go_goroutines *goroutines, struct functab *functab,
 			struct goroutine_set *set);
 // The executable's code as a profile's mapping. Texts are borrowed.

@@ -30,10 +30,12 @@ static void cleanup_image(struct elf_image **image)
 	elf_image_free(*image);
 }
 
-static void read_build_id(struct elf_image *image, const GElf_Phdr *header)
+static void read_build_id(struct elf_image *image, uint64_t file_offset, uint64_t size)
 {
-	Elf_Data *data = elf_getdata_rawchunk(image->elf, (int64_t)header->p_offset,
-					      header->p_filesz, ELF_T_NHDR);
+	if (size > NOTES_BYTES_MAX || file_offset > INT64_MAX || image->build_id[0])
+		return;
+	Elf_Data *data =
+		elf_getdata_rawchunk(image->elf, (int64_t)file_offset, size, ELF_T_NHDR);
 	GElf_Nhdr note;
 	size_t name_offset, text_offset, offset = 0;
 	while (data && offset < data->d_size &&
@@ -46,6 +48,16 @@ static void read_build_id(struct elf_image *image, const GElf_Phdr *header)
 		for (size_t i = 0; i < note.n_descsz; i++)
 			snprintf(image->build_id + 2 * i, 3, "%02x", id[i]);
 	}
+}
+
+// Go's own linker has a section for the GNU build ID, but no program header that covers it.
+static void read_note_sections(struct elf_image *image)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	while ((section = elf_nextscn(image->elf, section)))
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_NOTE)
+			read_build_id(image, header.sh_offset, header.sh_size);
 }
 
 static bool read_program_headers(struct elf_image *image, struct error *error)
@@ -61,8 +73,8 @@ static bool read_program_headers(struct elf_image *image, struct error *error)
 					 "damaged ELF program header %zu: %s", i, elf_errmsg(-1));
 		if (header.p_type == PT_INTERP)
 			image->dynamic = true;
-		if (header.p_type == PT_NOTE && header.p_filesz <= 1 << 20)
-			read_build_id(image, &header);
+		if (header.p_type == PT_NOTE)
+			read_build_id(image, header.p_offset, header.p_filesz);
 		if (header.p_type != PT_LOAD)
 			continue;
 		if (image->segment_count == SEGMENTS_MAX)
@@ -97,6 +109,7 @@ bool elf_image_open(int fd, struct elf_image **out, struct error *error)
 				 "the executable is not 64-bit little-endian ELF");
 	if (!read_program_headers(image, error))
 		return false;
+	read_note_sections(image);
 	*out = take_ptr(image);
 	return true;
 }

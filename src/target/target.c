@@ -14,6 +14,7 @@
 enum {
 	BLOCK_BYTES = 64 << 10,
 	BLOCK_SLOTS = 512, // direct-mapped: at most 32 MiB, allocated as used
+	RELOADS_MAX = 16,  // torn pointers lead to addresses that were never mapped
 };
 
 struct block {
@@ -25,6 +26,7 @@ struct block {
 struct target {
 	struct target_source source;
 	struct target_mapping *mappings;
+	int reloads;
 	struct target_counters counters;
 	struct block blocks[BLOCK_SLOTS];
 };
@@ -33,11 +35,17 @@ struct target *target_new(const struct target_source *source)
 {
 	struct target *target = alloc_zero(sizeof *target);
 	target->source = *source;
-	target->mappings = alloc_array(source->mapping_count, sizeof *target->mappings);
-	if (source->mapping_count)
-		memcpy(target->mappings, source->mappings,
-		       source->mapping_count * sizeof *target->mappings);
+	target_set_mappings(target, source->mappings, source->mapping_count);
 	return target;
+}
+
+void target_set_mappings(struct target *target, const struct target_mapping *mappings, size_t count)
+{
+	free(target->mappings);
+	target->mappings = alloc_array(count, sizeof *target->mappings);
+	if (count)
+		memcpy(target->mappings, mappings, count * sizeof *target->mappings);
+	target->source.mapping_count = count;
 }
 
 void target_free(struct target *target)
@@ -122,12 +130,24 @@ static size_t read_mapping(struct target *target, const struct target_mapping *m
 			 mapping->data_offset + inside);
 }
 
+// The mapping that holds `address`, if need be after a look at what was mapped since.
+static const struct target_mapping *find_or_reload(struct target *target, taddr_t address)
+{
+	const struct target_mapping *mapping = target_find_mapping(target, address);
+	if (mapping || !target->source.reload || target->reloads == RELOADS_MAX)
+		return mapping;
+	target->reloads++;
+	return target->source.reload(target->source.reload_context, target)
+		       ? target_find_mapping(target, address)
+		       : NULL;
+}
+
 static bool read_exact(struct target *target, taddr_t address, void *buffer, size_t size,
 		       struct error *error)
 {
 	size_t used = 0;
 	while (used < size) {
-		const struct target_mapping *mapping = target_find_mapping(target, address + used);
+		const struct target_mapping *mapping = find_or_reload(target, address + used);
 		size_t got = mapping ? read_mapping(target, mapping, address + used,
 						    (char *)buffer + used, size - used)
 				     : 0;

@@ -10,7 +10,10 @@
  * mapping), the exact bytes are. Read-only pages of the executable are read from the executable
  * itself, so that looking up a function does not fault pages into the target.
  *
- * Ownership: the target borrows its descriptors and copies the mappings.
+ * A live process maps more memory while it is read. Where an address is in no mapping, `reload` may
+ * bring the table up to date, a few times at most.
+ *
+ * Ownership: the target borrows its descriptors and the context of `reload`, and copies the mappings.
  */
 #pragma once
 
@@ -38,6 +41,9 @@ struct target_source {
 	int exe_fd;                            // the executable, or -1
 	const struct target_mapping *mappings; // sorted by start, not overlapping
 	size_t mapping_count;
+	// Calls target_set_mappings with today's table; false when it cannot. NULL: the table stays.
+	bool (*reload)(void *context, struct target *target);
+	void *reload_context;
 };
 
 struct target_counters {
@@ -64,6 +70,9 @@ bool target_read_u64(struct target *target, taddr_t address, uint64_t *value,
 // on failure. For parsers that refill.
 size_t target_read_some(struct target *target, taddr_t address, void *buffer, size_t limit);
 
+// Replaces the table of mappings; ends the life of what target_find_mapping lent.
+void target_set_mappings(struct target *target, const struct target_mapping *mappings,
+			 size_t count);
 // Drops the cache, so that the next reads see the target as it is now.
 void target_forget(struct target *target);
 // The mapping that holds `address`, or NULL. Borrowed.

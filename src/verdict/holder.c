@@ -121,7 +121,7 @@ static void reject_alternatives(struct verdict *verdict, const struct evidence *
 			 verdict_text(verdict, "a goroutine leak: %s goroutines, stacks %s",
 				      human_count((int64_t)snapshot->goroutines.user).text,
 				      human_bytes((int64_t)snapshot->goroutines.stack_bytes).text));
-	if (snapshot_has(&snapshot->cgroup_ledger_absent))
+	if (evidence->ledger == &snapshot->cgroup_ledger)
 		reject(verdict, evidence, "page cache",
 		       ledger_bytes(&snapshot->cgroup_ledger, "cache"));
 	if (!snapshot_has(&snapshot->process_ledger_absent))

@@ -10,7 +10,8 @@
 struct evidence {
 	const struct snapshot *snapshot;
 	const struct kill_facts *kill; // NULL: the process lives
-	int64_t charge_bytes;          // the cgroup's, else the process's resident memory
+	const struct ledger *ledger;   // the cgroup's if that has a limit, else the process's
+	int64_t charge_bytes;          // its total
 	int64_t heap_bytes;            // of it, objects of the Go heap
 };
 

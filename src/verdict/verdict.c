@@ -57,9 +57,10 @@ static struct evidence gather(const struct snapshot *snapshot, const struct kill
 {
 	struct evidence evidence = {.snapshot = snapshot, .kill = kill};
 	evidence.heap_bytes = ledger_bytes(&snapshot->process_ledger, "go.heap.objects");
-	evidence.charge_bytes = snapshot_has(&snapshot->cgroup_absent)
-					? snapshot->cgroup.usage_bytes
-					: snapshot->process_ledger.total_bytes;
+	// A cgroup without a limit is nobody's budget: then the process alone counts.
+	bool limited = snapshot_has(&snapshot->cgroup_absent) && snapshot->cgroup.limit_bytes >= 0;
+	evidence.ledger = limited ? &snapshot->cgroup_ledger : &snapshot->process_ledger;
+	evidence.charge_bytes = evidence.ledger->total_bytes;
 	return evidence;
 }
 
@@ -77,9 +78,7 @@ static void say_not_determined(const struct evidence *evidence, struct verdict *
 			       const char *why_not)
 {
 	const struct snapshot *snapshot = evidence->snapshot;
-	const struct ledger *ledger = snapshot_has(&snapshot->cgroup_ledger_absent)
-					      ? &snapshot->cgroup_ledger
-					      : &snapshot->process_ledger;
+	const struct ledger *ledger = evidence->ledger;
 	const struct ledger_row *largest = largest_row(ledger);
 	verdict->sentence = verdict_text(verdict, "Not determined: %s.", why_not);
 	if (largest)

@@ -264,6 +264,9 @@ static void capture_while_held(struct watch *watch)
 {
 	int64_t start_ns = clock_monotonic_ns();
 	struct error error = {0};
+	bool due;
+	if (sample(watch, &due, &error)) // the moment at the limit belongs into the record
+		add_to_timeline(watch, clock_unix_ns(), true);
 	take_news(watch, LAST_CAPTURE_PATIENCE_MS);
 	if (!watch->busy)
 		start_capture(watch);

@@ -41,7 +41,10 @@ def under_watch(watch, group, out, *options):
 
 
 def check_incident(folder, pid):
-    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == sorted(FILES)
+    for earlier in (path for path in folder.iterdir() if path.is_dir()):
+        assert re.fullmatch(r"earlier-\d+", earlier.name)
+        check_manifest(earlier)
     check_manifest(folder)
     text = (folder / "report.txt").read_text()
     assert re.search(CULPRIT, text), text
@@ -51,7 +54,8 @@ def check_incident(folder, pid):
     assert "200 MiB" in text or "200.0 MiB" in text
     json.loads((folder / "report.json").read_text())
     ledger = json.loads((folder / "ledger.json").read_text())
-    assert sum(row["bytes"] for row in ledger["rows"]) == ledger["total_bytes"]
+    own = [row["bytes"] for row in ledger["rows"] if row["depth"] == 0]
+    assert sum(own) == ledger["total_bytes"]
     assert "goroutine" in (folder / "goroutines.txt").read_text()
     top = "\n".join(run_pprof("-top", "-cum", folder / "heap.pb.gz"))
     assert re.search(CULPRIT, top), top
