@@ -18,7 +18,10 @@ static void *or_abort(void *pointer)
 
 void *alloc_try_array(size_t count, size_t size)
 {
-	return calloc(count ? count : 1, size ? size : 1);
+	size_t total;
+	if (__builtin_mul_overflow(count, size, &total))
+		return NULL;
+	return calloc(total ? total : 1, 1);
 }
 
 void *alloc_array(size_t count, size_t size)

@@ -63,8 +63,6 @@ uint64_t hash_u64(uint64_t value)
 {
 	value ^= value >> 32;
 	value *= 0xd6e8feb86659fd93u;
-	value ^= value >> 32;
-	value *= 0xd6e8feb86659fd93u;
 	return value ^ value >> 32;
 }
 

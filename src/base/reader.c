@@ -2,6 +2,7 @@
 // In: foreign bytes. Out: checked values, or a reader that has failed for good.
 #include "base/reader.h"
 
+#include <endian.h>
 #include <string.h>
 
 struct reader reader_over(const void *data, size_t size)
@@ -58,33 +59,37 @@ void reader_skip(struct reader *reader, uint64_t size)
 	(void)reader_bytes(reader, size);
 }
 
-static uint64_t little_endian(struct reader *reader, unsigned int size)
-{
-	const uint8_t *bytes = reader_bytes(reader, size);
-	uint64_t value = 0;
-	for (unsigned int i = 0; bytes && i < size; i++)
-		value |= (uint64_t)bytes[i] << (8 * i);
-	return value;
-}
-
 uint8_t reader_u8(struct reader *reader)
 {
-	return (uint8_t)little_endian(reader, 1);
+	const uint8_t *bytes = reader_bytes(reader, 1);
+	return bytes ? *bytes : 0;
 }
 
 uint16_t reader_u16(struct reader *reader)
 {
-	return (uint16_t)little_endian(reader, 2);
+	uint16_t value = 0;
+	const uint8_t *bytes = reader_bytes(reader, sizeof value);
+	if (bytes)
+		memcpy(&value, bytes, sizeof value);
+	return le16toh(value);
 }
 
 uint32_t reader_u32(struct reader *reader)
 {
-	return (uint32_t)little_endian(reader, 4);
+	uint32_t value = 0;
+	const uint8_t *bytes = reader_bytes(reader, sizeof value);
+	if (bytes)
+		memcpy(&value, bytes, sizeof value);
+	return le32toh(value);
 }
 
 uint64_t reader_u64(struct reader *reader)
 {
-	return little_endian(reader, 8);
+	uint64_t value = 0;
+	const uint8_t *bytes = reader_bytes(reader, sizeof value);
+	if (bytes)
+		memcpy(&value, bytes, sizeof value);
+	return le64toh(value);
 }
 
 uint64_t reader_varint(struct reader *reader)

@@ -83,10 +83,10 @@ struct human human_percent(double fraction)
 static struct human format_time(int64_t unix_ns, bool utc)
 {
 	struct human human;
-	int64_t second = 1000000000,
-		part = (unix_ns % second + second) % second; // also before 1970
-	time_t seconds = (time_t)((unix_ns - part % second) / second);
-	int milliseconds = (int)(part / 1000000);
+	const int64_t second = 1000000000;
+	int64_t part = unix_ns % second, before = part < 0; // before 1970: round down
+	time_t seconds = (time_t)(unix_ns / second - before);
+	int milliseconds = (int)((part + before * second) / 1000000);
 	struct tm parts;
 	char text[24];
 	if (utc)

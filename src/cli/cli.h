@@ -15,7 +15,7 @@ enum exit_code {
 	EXIT_OK = 0,
 	EXIT_INTERNAL = 1,    // whyoom or the machine failed
 	EXIT_USAGE = 2,       // the command line makes no sense
-	EXIT_TARGET = 3,      // the target or a file: not there, gone, not Go, damaged, no permission
+	EXIT_TARGET = 3,      // the target or a file: not there, not Go, damaged, forbidden
 	EXIT_UNSUPPORTED = 4, // whyoom cannot read this one (the message names why)
 	EXIT_NOT_STORED = 5,  // done and printed, but not written to disk
 };

@@ -158,10 +158,12 @@ static bool scan_segments(int exe_fd, const struct elf_image *image, uint64_t *o
 bool go_buildinfo_read(int exe_fd, const struct elf_image *image, struct go_buildinfo *info,
 		       struct error *error)
 {
-	uint64_t offset, size;
+	uint64_t offset, size = INFO_LIMIT;
 	if (!elf_image_section(image, ".go.buildinfo", &offset, &size) &&
 	    !scan_segments(exe_fd, image, &offset))
 		return error_set(error, ERROR_NOT_FOUND, "not a Go program: no build information");
-	_cleanup_free_ uint8_t *data = alloc_array(INFO_LIMIT, 1);
-	return go_buildinfo_parse(data, read_at(exe_fd, data, INFO_LIMIT, offset), info, error);
+	if (size > INFO_LIMIT)
+		size = INFO_LIMIT;
+	_cleanup_free_ uint8_t *data = alloc_array(size, 1);
+	return go_buildinfo_parse(data, read_at(exe_fd, data, size, offset), info, error);
 }

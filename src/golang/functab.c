@@ -36,6 +36,8 @@ struct functab {
 	size_t count;
 	struct map strings; // address -> index in string_list
 	VEC(const char *) string_list;
+	struct map names_of_pc; // pc -> index in name_list
+	VEC(const char *) name_list;
 	struct map frames; // return pc -> index in frame_list
 	VEC(struct go_frame *) frame_list;
 	uint64_t failures;
@@ -110,6 +112,8 @@ void functab_free(struct functab *functab)
 	free(functab->entries);
 	map_deinit(&functab->strings);
 	map_deinit(&functab->frames);
+	map_deinit(&functab->names_of_pc);
+	vec_deinit(&functab->name_list);
 	vec_deinit(&functab->string_list);
 	vec_deinit(&functab->frame_list);
 	arena_deinit(&functab->arena);
@@ -336,7 +340,7 @@ const struct go_frame *functab_frame(struct functab *functab, taddr_t return_pc)
 	return *vec_push(&functab->frame_list, frame);
 }
 
-const char *functab_name(struct functab *functab, taddr_t pc)
+static const char *find_name(struct functab *functab, taddr_t pc)
 {
 	struct func_record record;
 	struct inlined_call call;
@@ -349,10 +353,19 @@ const char *functab_name(struct functab *functab, taddr_t pc)
 			   functab->names + (inlined ? call.name_offset : record.name_offset));
 }
 
+const char *functab_name(struct functab *functab, taddr_t pc)
+{
+	bool is_new;
+	uint64_t *index = map_put(&functab->names_of_pc, pc, functab->name_list.count, &is_new);
+	return is_new ? *vec_push(&functab->name_list, find_name(functab, pc))
+		      : functab->name_list.items[*index];
+}
+
 size_t functab_expand_last(struct functab *functab, taddr_t *pcs, size_t count, size_t capacity)
 {
 	struct func_record record;
-	if (!count || !read_function(functab, pcs[count - 1] - 1, &record))
+	if (!count || !functab_frame(functab, pcs[count - 1])->inlined ||
+	    !read_function(functab, pcs[count - 1] - 1, &record))
 		return count;
 	taddr_t pc = pcs[count - 1] - 1, tree = 0;
 	int32_t index = inline_index(functab, &record, pc, &tree);

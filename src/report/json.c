@@ -90,6 +90,7 @@ json_t *report_quality_to_json(const struct snapshot_quality *quality)
 	set_int(object, "failed_spans", (int64_t)quality->failed_spans);
 	set_int(object, "failed_stacks", (int64_t)quality->failed_stacks);
 	set_int(object, "sample_rate_bytes", quality->sample_rate_bytes);
+	json_object_set_new(object, "target_ended", json_boolean(quality->target_ended));
 	return object;
 }
 

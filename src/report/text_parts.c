@@ -272,6 +272,10 @@ void text_write_quality(const struct report *report, struct report_style style, 
 			quality->profile_consistent
 				? "no collection came in between"
 				: "a collection came in between: values may be torn");
+	if (quality->target_ended)
+		strbuf_add(out,
+			   "  torn        the target ended while it was read: what is above may be "
+			   "incomplete\n");
 	if (quality->damaged_buckets || quality->failed_spans || quality->failed_stacks ||
 	    quality->table_failures)
 		strbuf_addf(out,

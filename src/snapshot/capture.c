@@ -204,8 +204,7 @@ static bool read_mappings(const struct taking *taking, struct target_mapping **m
 	*count = maps.list.count;
 	*mappings = convert_mappings(&maps, taking->exe_path);
 	maps_deinit(&maps);
-	return *count > 0 ||
-	       error_set(error, ERROR_NOT_FOUND, "process %d has ended", files->pid);
+	return *count > 0 || error_set(error, ERROR_NOT_FOUND, "process %d has ended", files->pid);
 }
 
 static bool reload_mappings(void *context, struct target *target)
@@ -311,6 +310,13 @@ static bool take_process_ledger(struct taking *taking, int64_t *anon_bytes, stru
 				 files->pid);
 	if (!maps_read(files->smaps, "/proc/PID/smaps", &maps, error))
 		return false;
+	if (!maps.list.count) {
+		maps_deinit(&maps);
+		return error_set(error, ERROR_NOT_FOUND,
+				 "process %d ended before its memory could be "
+				 "accounted for",
+				 files->pid);
+	}
 	VEC_FOREACH (mapping, &maps.list)
 		*anon_bytes += (int64_t)mapping->anonymous_bytes.value;
 	struct process_ledger_input input = {
@@ -446,7 +452,8 @@ bool capture_take(struct capture *capture, unsigned int parts, const char *defau
 		return false;
 	take_parts(&taking);
 	finish(&taking);
-	if (process_ended(&capture->files) && !snapshot_has(&snapshot->heap_absent) &&
+	snapshot->quality.target_ended = process_ended(&capture->files);
+	if (snapshot->quality.target_ended && !snapshot_has(&snapshot->heap_absent) &&
 	    !snapshot_has(&snapshot->process_ledger_absent))
 		return error_set(error, ERROR_NOT_FOUND, "process %d ended while it was read",
 				 capture->files.pid);

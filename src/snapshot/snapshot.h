@@ -39,6 +39,7 @@ struct snapshot_quality {
 	bool profile_consistent;
 	uint64_t damaged_buckets, failed_spans, failed_stacks;
 	int64_t sample_rate_bytes;
+	bool target_ended; // while it was read: what was read last may be torn
 };
 
 struct snapshot_cgroup {

@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/reader.h"
 
-enum { SEGMENTS_MAX = 64, SYMBOL_BYTES = 24, BUILD_ID_MAX = 64 };
+enum { SEGMENTS_MAX = 64, SYMBOL_BYTES = 24, BUILD_ID_MAX = 64, NOTES_BYTES_MAX = 1 << 20 };
 
 struct elf_image {
 	Elf *elf;
@@ -34,8 +34,7 @@ static void read_build_id(struct elf_image *image, uint64_t file_offset, uint64_
 {
 	if (size > NOTES_BYTES_MAX || file_offset > INT64_MAX || image->build_id[0])
 		return;
-	Elf_Data *data =
-		elf_getdata_rawchunk(image->elf, (int64_t)file_offset, size, ELF_T_NHDR);
+	Elf_Data *data = elf_getdata_rawchunk(image->elf, (int64_t)file_offset, size, ELF_T_NHDR);
 	GElf_Nhdr note;
 	size_t name_offset, text_offset, offset = 0;
 	while (data && offset < data->d_size &&

@@ -13,7 +13,8 @@
  * A live process maps more memory while it is read. Where an address is in no mapping, `reload` may
  * bring the table up to date, a few times at most.
  *
- * Ownership: the target borrows its descriptors and the context of `reload`, and copies the mappings.
+ * Ownership: the target borrows its descriptors and the context of `reload`, and copies the
+ * mappings.
  */
 #pragma once
 
@@ -41,7 +42,8 @@ struct target_source {
 	int exe_fd;                            // the executable, or -1
 	const struct target_mapping *mappings; // sorted by start, not overlapping
 	size_t mapping_count;
-	// Calls target_set_mappings with today's table; false when it cannot. NULL: the table stays.
+	// Calls target_set_mappings with today's table; false when it cannot. NULL: the table
+	// stays.
 	bool (*reload)(void *context, struct target *target);
 	void *reload_context;
 };

@@ -12,6 +12,7 @@
 
 static const double SHARE_HIGH = 0.8;   // of the Go heap: high confidence
 static const double SHARE_MIN = 0.5;    // less explains too little
+static const double OBJECTS_MIN = 0.4;  // of the Go heap: else the question is what is kept free
 static const double COVERAGE_MIN = 0.5; // of the Go heap that the profile's samples stand for
 static const int64_t SMALL_HEAP_BYTES = 16 << 20; // below, a few samples prove nothing
 
@@ -189,10 +190,12 @@ static void write_evidence(struct verdict *verdict, const struct evidence *evide
 	vec_push(&verdict->evidence,
 		 verdict_text(
 			 verdict,
-			 "objects of the Go heap are %s of the memory (%s of %s, resident)",
+			 "the Go heap is %s of the memory (%s of %s, resident); %s of it is "
+			 "objects",
 			 human_percent(share_of(evidence->heap_bytes, evidence->charge_bytes)).text,
 			 human_bytes(evidence->heap_bytes).text,
-			 human_bytes(evidence->charge_bytes).text));
+			 human_bytes(evidence->charge_bytes).text,
+			 human_bytes(evidence->object_bytes).text));
 }
 
 static void accuse(struct verdict *verdict, const struct evidence *evidence,
@@ -207,6 +210,9 @@ static void accuse(struct verdict *verdict, const struct evidence *evidence,
 	verdict->bytes = site->bytes;
 	verdict->share = share_of(site->bytes, total);
 	verdict->confidence = verdict->share >= SHARE_HIGH ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+	// Much kept free beside the objects may be a second cause.
+	if (share_of(evidence->object_bytes, evidence->charge_bytes) < SHARE_MIN)
+		verdict->confidence = CONFIDENCE_MEDIUM;
 	if (!evidence->kill) // one instant shows who holds, not who grows
 		verdict->confidence = CONFIDENCE_MEDIUM;
 	verdict->fix = verdict_text(verdict, "%s", find_fix(site->callee));
@@ -230,14 +236,22 @@ static bool carries(const struct evidence *evidence, const struct site *site, in
 {
 	const struct snapshot *snapshot = evidence->snapshot;
 	int64_t alloc = (int64_t)snapshot->go.heap_alloc_bytes;
+	bool accounted = snapshot_has(&snapshot->process_ledger_absent);
 	double of_charge = share_of(evidence->heap_bytes, evidence->charge_bytes);
+	double objects = share_of(evidence->object_bytes, evidence->heap_bytes);
 	if (alloc < SMALL_HEAP_BYTES)
 		strbuf_addf(why_not, "the Go heap is small (%s), and a few samples prove nothing",
 			    human_bytes(alloc).text);
-	else if (snapshot_has(&snapshot->process_ledger_absent) && of_charge < SHARE_MIN)
-		strbuf_addf(why_not, "objects of the Go heap are only %s of the memory (%s of %s)",
+	else if (accounted && of_charge < SHARE_MIN)
+		strbuf_addf(why_not, "the Go heap is only %s of the memory (%s of %s)",
 			    human_percent(of_charge).text, human_bytes(evidence->heap_bytes).text,
 			    human_bytes(evidence->charge_bytes).text);
+	else if (accounted && objects < OBJECTS_MIN)
+		strbuf_addf(
+			why_not,
+			"objects are only %s of the Go heap (%s of %s): most of it is kept free",
+			human_percent(objects).text, human_bytes(evidence->object_bytes).text,
+			human_bytes(evidence->heap_bytes).text);
 	else if (share_of(total, alloc) < COVERAGE_MIN)
 		strbuf_addf(why_not, "the heap profile stands for only %s of the Go heap",
 			    human_percent(share_of(total, alloc)).text);

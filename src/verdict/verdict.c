@@ -56,7 +56,10 @@ const char *path_tail(const char *path, int parts)
 static struct evidence gather(const struct snapshot *snapshot, const struct kill_facts *kill)
 {
 	struct evidence evidence = {.snapshot = snapshot, .kill = kill};
-	evidence.heap_bytes = ledger_bytes(&snapshot->process_ledger, "go.heap.objects");
+	evidence.object_bytes = ledger_bytes(&snapshot->process_ledger, "go.heap.objects");
+	evidence.heap_bytes = evidence.object_bytes +
+			      ledger_bytes(&snapshot->process_ledger, "go.heap.free_slots") +
+			      ledger_bytes(&snapshot->process_ledger, "go.heap.idle");
 	// A cgroup without a limit is nobody's budget: then the process alone counts.
 	bool limited = snapshot_has(&snapshot->cgroup_absent) && snapshot->cgroup.limit_bytes >= 0;
 	evidence.ledger = limited ? &snapshot->cgroup_ledger : &snapshot->process_ledger;

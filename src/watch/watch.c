@@ -250,8 +250,8 @@ static void take_news(struct watch *watch, int timeout_ms)
 	say(watch, "captured at %s of %s in %s%s%s", human_bytes(watch->usage_bytes).text,
 	    human_bytes(watch->limit_bytes).text, human_duration(worker->duration_ns).text,
 	    worker->stored ? "" : "; NOT STORED: ", worker->stored ? "" : worker->error.message);
-	// A capture without the heap does not replace one with it.
-	bool worse = watch->ready && watch->ready->has_heap && !worker->has_heap;
+	// A torn capture does not replace a whole one.
+	bool worse = watch->ready && watch->ready->whole && !worker->whole;
 	if (watch->ready)
 		vec_push(&watch->earlier, worse ? worker : watch->ready);
 	if (!worse)

@@ -25,7 +25,7 @@ enum { FINISH_TIMEOUT_MS = 20000 };
 
 // From the worker to the watch.
 struct worker_news {
-	bool taken, stored, has_heap, printed;
+	bool taken, stored, whole, printed;
 	int64_t duration_ns;
 	struct error error;
 };
@@ -126,7 +126,9 @@ static _Noreturn void run(const struct worker_request *request, int channel)
 		fail(&job);
 	write_report(&job, NULL, NULL, &report, &verdict);
 	job.news.taken = true;
-	job.news.has_heap = snapshot_has(&job.snapshot->heap_absent);
+	job.news.whole = snapshot_has(&job.snapshot->heap_absent) &&
+			 snapshot_has(&job.snapshot->process_ledger_absent) &&
+			 !job.snapshot->quality.target_ended;
 	job.news.duration_ns = job.snapshot->quality.duration_ns;
 	send_news(&job);
 	verdict_deinit(&verdict);
@@ -182,7 +184,7 @@ void worker_update(struct worker *worker, int timeout_ms)
 		return;
 	worker->state = news.taken ? WORKER_READY : WORKER_FAILED;
 	worker->stored = news.stored;
-	worker->has_heap = news.has_heap;
+	worker->whole = news.whole;
 	worker->duration_ns = news.duration_ns;
 	worker->error = news.error;
 }

@@ -27,7 +27,7 @@ struct worker {
 	int channel; // readable when there is news
 	enum worker_state state;
 	bool stored;          // the capture is on disk
-	bool has_heap;        // the heap profile is in it
+	bool whole;           // heap and ledger are there, and the target outlived the capture
 	int64_t duration_ns;  // of the capture
 	struct error error;   // why it failed, or why it is not stored
 	char directory[4096]; // "" when nothing is kept on disk

@@ -3,7 +3,10 @@
 
 import itertools
 import os
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +58,30 @@ def cgroup(request):
         return group
 
     return make
+
+
+@pytest.fixture
+def tmpfs(request, tmp_path):
+    """tmpfs(OPTIONS) -> a folder with a file system of its own."""
+
+    def mount(options):
+        folder = tmp_path / f"tmpfs-{next(_numbers)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if subprocess.run(command, capture_output=True).returncode != 0:
+            pytest.skip("no permission to mount")
+        request.addfinalizer(lambda: subprocess.run(["umount", "--lazy", folder], check=True))
+        return folder
+
+    return mount
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that every user may enter, which tmp_path is not."""
+    with tempfile.TemporaryDirectory(prefix="whyoom-test-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -42,8 +42,8 @@ def program(name, version):
 class Target:
     """A program of tests/targets that speaks the protocol of internal/control."""
 
-    def __init__(self, path, arguments=(), env=None, cgroup=None):
-        command = [str(path), *map(str, arguments)]
+    def __init__(self, path, arguments=(), env=None, cgroup=None, prefix=()):
+        command = [*prefix, str(path), *map(str, arguments)]
         if cgroup is not None:
             command = cgroup.command(command)
         self.process = subprocess.Popen(
@@ -65,9 +65,14 @@ class Target:
         assert answer == "ok", f"{self.path} answered {answer!r} to {command!r}"
 
     def ask_json(self, command, path):
-        """For commands that write a JSON file: memprofile, memstats."""
+        """For commands that write a JSON file: memprofile, memstats-to."""
         self.say(f"{command} {path}")
         return json.loads(Path(path).read_text())
+
+    def memstats(self, path):
+        """runtime.MemStats as they are before the target allocates anything to answer."""
+        self.say("memstats")
+        return self.ask_json("memstats-to", path)
 
     def stop(self):
         for pipe in (self.process.stdin, self.process.stdout):
@@ -83,6 +88,13 @@ def end(process):
     if process.poll() is None:
         process.kill()
     process.wait(timeout=30)
+
+
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+def children_of(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 class MemoryCgroup:
@@ -206,10 +218,10 @@ class Watch:
                 end(self.process)
 
 
-def run_whyoom(*arguments, code=OK, seconds=60, env=None, prefix=()):
+def run_whyoom(*arguments, code=OK, seconds=60, env=None, prefix=(), program=WHYOOM):
     """Runs whyoom to its end; code=None accepts any exit code but a sanitizer's or a signal's."""
     result = subprocess.run(
-        [*prefix, str(WHYOOM), *map(str, arguments)], stdin=subprocess.DEVNULL,
+        [*prefix, str(program), *map(str, arguments)], stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=seconds, env={**os.environ, **(env or {})})
     shown = f"{result.args}\nexit code {result.returncode}\n{result.stdout}\n{result.stderr}"
     assert "Sanitizer" not in result.stderr and "runtime error:" not in result.stderr, shown
@@ -221,9 +233,8 @@ def run_whyoom(*arguments, code=OK, seconds=60, env=None, prefix=()):
 
 
 def run_pprof(*arguments):
-    """`go tool pprof`, without the lines that say when and from which file."""
+    """`go tool pprof`, without the line that says when."""
     result = subprocess.run(
         [program("pprof", NEWEST_SERVICE), "-symbolize=none", *map(str, arguments)], check=True,
         capture_output=True, text=True, timeout=120)
-    skipped = ("File:", "Build ID:", "Time:")
-    return [line for line in result.stdout.splitlines() if not line.startswith(skipped)]
+    return [line for line in result.stdout.splitlines() if not line.startswith("Time:")]

@@ -22,7 +22,8 @@ func main() {
 	control.Serve(map[string]control.Command{
 		"memprofile":  profiles.WriteMemProfile,
 		"heap":        profiles.WriteHeap,
-		"memstats":    profiles.WriteMemStats,
+		"memstats":    profiles.TakeMemStats,
+		"memstats-to": profiles.WriteMemStats,
 		"goroutines":  profiles.WriteGoroutines,
 		"churn":       churn.command,
 		"grow":        grow,
