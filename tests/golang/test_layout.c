@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// That the numbers are right is in tests/e2e/test_layouts.py: it compares them with DWARF.
+#include "system/lab.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "golang/layout.h"
+
+static bool find(const char *text, struct go_layout *layout, struct error *error)
+{
+	struct go_version version;
+	assert_true(go_version_parse(text, &version));
+	return layout_find(&version, layout, error);
+}
+
+static void every_known_version_has_a_layout(void **state)
+{
+	(void)state;
+	struct go_layout layout;
+	for (int minor = LAYOUT_FIRST_MINOR; minor <= LAYOUT_LAST_MINOR; minor++) {
+		char text[32];
+		snprintf(text, sizeof text, "go1.%d.3", minor);
+		assert_ok(find(text, &layout, &error));
+		assert_int_equal(minor, layout.minor);
+		for (int i = 0; i < GO_FIELD_COUNT; i++) {
+			assert_in_range(layout.offset[i] + 1, 0, 1 << 20);
+			assert_non_null(layout_field_name((enum go_field)i));
+		}
+	}
+}
+
+static void an_unknown_version_is_refused_by_name(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"go1.21.13", "go1.28.0", "go2.24.0", "go1.0"};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct go_layout layout = {.minor = 77};
+		struct error error;
+		assert_false(find(texts[i], &layout, &error));
+		assert_int_equal(ERROR_UNSUPPORTED, error.code);
+		assert_non_null(strstr(error.message, texts[i]));
+		assert_true(error.hint[0]);
+		assert_int_equal(77, layout.minor);
+	}
+}
+
+static void a_missing_field_is_named(void **state)
+{
+	(void)state;
+	static const enum go_field wanted[] = {GO_SIZEOF_G, GO_MEM_RECORD_CYCLE_ALLOC_BYTES};
+	struct go_layout layout;
+	struct error error;
+	assert_ok(find("go1.26.8", &layout, &error));
+	assert_true(layout_has(&layout, GO_MEM_RECORD_CYCLE_ALLOC_BYTES));
+	assert_ok(layout_require(&layout, wanted, 2, &error));
+	assert_ok(find("go1.27.4", &layout, &error));
+	assert_false(layout_has(&layout, GO_MEM_RECORD_CYCLE_ALLOC_BYTES));
+	assert_ok(layout_require(&layout, wanted, 1, &error));
+	assert_false(layout_require(&layout, wanted, 2, &error));
+	assert_int_equal(ERROR_UNSUPPORTED, error.code);
+	assert_string_equal("Go 1.27 has no runtime.memRecordCycle.alloc_bytes", error.message);
+}
+
+static void records_read_fields(void **state)
+{
+	(void)state;
+	struct go_layout layout;
+	uint8_t bytes[64];
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(i + 1);
+	assert_ok(find("go1.27.4", &layout, &error));
+	struct go_record record = {&layout, bytes, sizeof bytes};
+	assert_true(record_u64(&record, GO_BUCKET_ALLNEXT) == 0x100f0e0d0c0b0a09);
+	assert_int_equal(0x0c0b0a09, record_u32(&record, GO_BUCKET_ALLNEXT));
+	assert_int_equal(0x0a09, record_u16(&record, GO_BUCKET_ALLNEXT));
+	assert_int_equal(0x09, record_u8(&record, GO_BUCKET_ALLNEXT));
+	// A field that is missing or outside of the bytes is 0.
+	assert_true(record_u64(&record, GO_MEM_RECORD_CYCLE_ALLOC_BYTES) == 0);
+	record.size = 15;
+	assert_true(record_u64(&record, GO_BUCKET_ALLNEXT) == 0);
+	assert_int_equal(0x0c0b0a09, record_u32(&record, GO_BUCKET_ALLNEXT));
+	record.size = 8;
+	assert_int_equal(0, record_u8(&record, GO_BUCKET_ALLNEXT));
+	record.size = 0;
+	assert_int_equal(0, record_u8(&record, GO_BUCKET_ALLNEXT));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_known_version_has_a_layout),
+		cmocka_unit_test(an_unknown_version_is_refused_by_name),
+		cmocka_unit_test(a_missing_field_is_named),
+		cmocka_unit_test(records_read_fields),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is expected of the scenarios that tests/vm/init plays. A case takes all results, {name:
+bytes}, raises AssertionError, and may return a note."""
+
+import gzip
+import json
+from datetime import datetime
+
+MIB = 1 << 20
+REMEMBER = "main.(*leakyCache).remember"
+RECORDER = "example.com/exportd/internal/accesslog.(*bodyRecorder).Write"
+OK, TARGET_ERROR, UNSUPPORTED = 0, 3, 4
+KILLED = "137"  # what a shell makes of signal 9
+
+
+def text(results, name, otherwise=None):
+    if otherwise is not None and name not in results:
+        return otherwise
+    return results[name].decode(errors="replace").strip()
+
+
+def equal(what, actual, expected):
+    assert actual == expected, f"{what}: {actual!r}, expected {expected!r}"
+
+
+def contains(what, haystack, needle):
+    assert needle in haystack, f"{what} lacks {needle!r}:\n{haystack}"
+
+
+def check_exit(results, case, code):
+    said = text(results, f"{case}/out") + "\n" + text(results, f"{case}/err")
+    actual = int(text(results, f"{case}/exit"))
+    assert actual == code, f"exit code {actual}, expected {code}; it said:\n{said}"
+
+
+def seconds(later, earlier):
+    def parse(stamp):  # nine decimals are three too many
+        return datetime.fromisoformat(stamp[:26] + "+00:00")
+    return (parse(later) - parse(earlier)).total_seconds()
+
+
+def check_report(results, case, limit_mib):
+    """What holds for every process killed at the limit of a cgroup; returns the report."""
+    check_exit(results, case, OK)
+    assert f"{case}/incident" in results, "no incident:\n" + text(results, f"{case}/err")
+    report = json.loads(results[f"{case}/report.json"])
+    kill = report["kill"]
+    equal("kill.cause", kill["cause"], "cgroup-oom")
+    equal("kill.signal", kill["signal"], 9)
+    equal("kill.limit_bytes", kill["limit_bytes"], limit_mib * MIB)
+    equal("cgroup.limit_bytes", report["cgroup"]["limit_bytes"], limit_mib * MIB)
+    equal("cgroup.version", report["cgroup"]["version"], 2)
+    equal("kill.oom_kills_before", kill["oom_kills_before"], 0)
+    check_ledger(results, case)
+    return report
+
+
+def check_ledger(results, case):
+    ledger = json.loads(results[f"{case}/ledger.json"])
+    own = sum(row["bytes"] for row in ledger["rows"] if row["depth"] == 0)
+    equal("the sum of the ledger's rows", own, ledger["total_bytes"])
+    equal("the ledger's total", ledger["total"], "usage")
+    for row in ledger["rows"]:
+        if row["key"] == "unexplained":
+            share = abs(row["bytes"]) / ledger["total_bytes"]
+            assert share < 0.05, f"{share:.0%} of the ledger is unexplained"
+
+
+def check_guilty(report, function):
+    verdict = report["verdict"]
+    assert verdict["determined"], f"not determined: {verdict['sentence']}"
+    equal("verdict.guilty.function", verdict["guilty"]["function"], function)
+
+
+def last_capture(report):
+    before_s = seconds(report["kill"]["time"], report["quality"]["taken"])
+    share = report["cgroup"]["usage_bytes"] / report["kill"]["limit_bytes"]
+    return f"last capture {before_s * 1000:.0f} ms before the kill, at {share:.0%} of the limit"
+
+
+def check_leak(results, case):
+    report = check_report(results, case, 128)
+    equal("kill.pid", report["kill"]["pid"], int(text(results, f"{case}/pid")))
+    equal("kill.oom_kills_after", report["kill"]["oom_kills_after"], 1)
+    equal("kill.limit_cgroup", report["kill"]["limit_cgroup"], f"/{case}")
+    contains("kernel_line", report["kill"]["kernel_line"], "Memory cgroup out of memory: Killed")
+    equal("the target's exit code", text(results, f"{case}/target-exit"), KILLED)
+    check_guilty(report, REMEMBER)
+    before = text(results, f"{case}/settings-before")
+    contains("the cgroup's settings", before, "memory.high=max")
+    equal("the cgroup's settings afterwards", text(results, f"{case}/settings-after"), before)
+    return last_capture(report)
+
+
+def case_leak(results):
+    """A leak is killed at its limit: the report is complete, the cgroup untouched."""
+    contains("cgroup.controllers", text(results, "boot/controllers"), "memory")
+    return check_leak(results, "leak")
+
+
+def case_old_leak(results):
+    """The same with Go 1.22."""
+    return check_leak(results, "old-leak")
+
+
+def case_parent_limit(results):
+    """The limit is that of the parent."""
+    report = check_report(results, "parent", 128)
+    equal("cgroup.path", report["cgroup"]["path"], "/sys/fs/cgroup/parent/child")
+    equal("cgroup.limit_path", report["cgroup"]["limit_path"], "/sys/fs/cgroup/parent")
+    equal("kill.limit_cgroup", report["kill"]["limit_cgroup"], "/parent")
+    equal("kill.oom_kills_after", report["kill"]["oom_kills_after"], 1)
+    equal("the target's exit code", text(results, "parent/target-exit"), KILLED)
+    check_guilty(report, REMEMBER)
+    return last_capture(report)
+
+
+def case_sibling(results):
+    """The limit is that of the parent, and a sibling has filled half of it."""
+    report = check_report(results, "sibling", 192)
+    equal("cgroup.limit_path", report["cgroup"]["limit_path"], "/sys/fs/cgroup/shared")
+    equal("the target's exit code", text(results, "sibling/target-exit"), KILLED)
+    check_guilty(report, REMEMBER)
+
+
+def case_hold(results):
+    """--hold is refused, and changes nothing."""
+    check_exit(results, "hold", UNSUPPORTED)
+    contains("the message", text(results, "hold/err"), "cgroup v2")
+    equal("the settings afterwards", text(results, "hold/settings-after"),
+          text(results, "hold/settings-before"))
+    equal("the target lives", text(results, "hold/alive", "no"), "yes")
+
+
+def case_download(results):
+    """The demo's service is killed by a download."""
+    report = check_report(results, "download", 192)
+    equal("kill.oom_kills_after", report["kill"]["oom_kills_after"], 1)
+    check_guilty(report, RECORDER)
+    return last_capture(report)
+
+
+def case_group(results):
+    """memory.oom.group: the leak is reported as killed with its cgroup."""
+    report = check_report(results, "group", 160)
+    equal("kill.pid", report["kill"]["pid"], int(text(results, "group/pid")))
+    equal("the target's exit code", text(results, "group/target-exit"), KILLED)
+    contains("memory.events", text(results, "group/events"), "oom_group_kill 1")
+    check_guilty(report, REMEMBER)
+    return last_capture(report)
+
+
+def case_bystander(results):
+    """memory.oom.group: so is the process that did nothing."""
+    report = check_report(results, "bystander", 160)
+    equal("kill.pid", report["kill"]["pid"], int(text(results, "bystander/pid")))
+    equal("the target's exit code", text(results, "bystander/target-exit"), KILLED)
+
+
+def case_user(results):
+    """A user without privileges looks at a process of their own."""
+    check_exit(results, "user", OK)
+    contains("the report", text(results, "user/out"), "remember")
+    contains("the report", text(results, "user/out"), "128")
+    check_exit(results, "user-heap", OK)
+    contains("the profile", gzip.decompress(results["user-heap/heap.pb.gz"]).decode("latin-1"),
+             REMEMBER)
+
+
+def case_foreign(results):
+    """A user without privileges may not look at a process of root."""
+    check_exit(results, "user-foreign", TARGET_ERROR)
+    contains("the message", text(results, "user-foreign/err"), "1")
+
+
+def case_user_watch(results):
+    """A user without privileges watches: no kernel log, the counter and the exit status do."""
+    report = check_report(results, "user-watch", 128)
+    equal("kill.oom_kills_after", report["kill"]["oom_kills_after"], 1)
+    check_guilty(report, REMEMBER)
+    return last_capture(report)
+
+
+ALL = [case_leak, case_old_leak, case_parent_limit, case_sibling, case_hold, case_download,
+       case_group, case_bystander, case_user, case_foreign, case_user_watch]
