@@ -4,6 +4,7 @@
 
 go_package=golang-1.19-go # only to fetch the toolchains, where no newer Go is on PATH
 demo_go=1.26.8
+kernel_package=linux-image-cloud-amd64 # of the guest
 
 die() {
 	echo "dev: $*" >&2
@@ -64,6 +65,30 @@ is_installed() {
 need_go() {
 	tools/go-toolchain --have-bootstrap || need_packages "ca-certificates $go_package"
 	tools/go-toolchain "$1" >/dev/null
+}
+
+# need_go_versions: all that the tests look at.
+need_go_versions() {
+	while read -r version; do
+		need_go "$version" </dev/null
+	done <tests/targets/versions
+}
+
+# need_kernel: sets $kernel. It is taken out of Debian's package into the cache, not installed.
+need_kernel() {
+	kernels=${WHYOOM_CACHE:-$PWD/.cache}/kernel
+	kernel=$kernels/vmlinuz
+	[ ! -f "$kernel" ] || return 0
+	command -v apt-get >/dev/null || die "not a Debian; put a kernel with cgroup v2 at $kernel"
+	as_root apt-get update -q
+	package=$(apt-cache depends "$kernel_package" | sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p')
+	[ -n "$package" ] || die "no package $kernel_package is known here"
+	rm -rf "$kernels"
+	mkdir -p "$kernels/package"
+	(cd "$kernels" && apt-get download -q "$package")
+	dpkg-deb -x "$kernels/$package"_*.deb "$kernels/package"
+	mv "$kernels/package/boot"/vmlinuz-* "$kernel"
+	rm -rf "$kernels/package" "$kernels"/*.deb
 }
 
 # configure FOLDER [MESON OPTION...]: once.

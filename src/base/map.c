@@ -3,6 +3,7 @@
 #include "base/map.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "base/alloc.h"
 
@@ -20,7 +21,7 @@ void map_deinit(struct map *map)
 static struct map_slot *find_slot(const struct map *map, uint64_t key)
 {
 	size_t mask = map->capacity - 1;
-	size_t index = hash_u64(key) & mask;
+	size_t index = hash_mix(map->seed, key) & mask;
 	while (map->slots[index].used && map->slots[index].key != key)
 		index = (index + 1) & mask;
 	return &map->slots[index];
@@ -31,6 +32,8 @@ static void grow(struct map *map)
 	struct map old = *map;
 	map->capacity = old.capacity ? old.capacity * 2 : 64;
 	map->slots = alloc_array(map->capacity, sizeof *map->slots);
+	if (!map->seed && getrandom(&map->seed, sizeof map->seed, GRND_NONBLOCK) < 0)
+		map->seed = (uintptr_t)map->slots; // where the kernel put it is a secret as well
 	for (size_t i = 0; i < old.capacity; i++)
 		if (old.slots[i].used)
 			*find_slot(map, old.slots[i].key) = old.slots[i];

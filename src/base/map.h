@@ -14,6 +14,7 @@ struct map_slot;
 struct map {
 	struct map_slot *slots;
 	size_t count, capacity; // capacity is a power of two, or 0
+	uint64_t seed;          // keys come from outside: nobody may choose collisions
 };
 
 void map_deinit(struct map *map);

@@ -14,22 +14,24 @@ enum { SIGNAL_EXIT_BASE = 128 };
 
 static const int64_t HOLD_LIMIT_DEFAULT_NS = 2000000000, HOLD_LIMIT_MAX_NS = 60000000000;
 
-// What to say when nothing was captured: the end alone.
-static int tell_end_without_evidence(const struct kill_facts *kill)
+// What to say when there is nothing to report on.
+static int tell_end_without_evidence(const struct watch_result *result)
 {
+	const struct kill_facts *kill = &result->kill;
+	const char *near_limit = result->near_limit ? "" : "; it was never near its limit";
 	switch (kill->cause) {
 	case KILL_EXIT:
-		printf("process %d exited with code %d; it was never near its limit: no incident\n",
-		       kill->pid, kill->exit_code);
+		printf("process %d exited with code %d%s: no incident\n", kill->pid,
+		       kill->exit_code, near_limit);
 		return EXIT_OK;
 	case KILL_SIGNAL:
-		printf("process %d was ended by signal %d, not by the OOM killer; it was never near "
-		       "its limit: no incident\n",
-		       kill->pid, kill->signal);
+		printf("process %d was ended by signal %d, not by the OOM killer%s: no incident\n",
+		       kill->pid, kill->signal, near_limit);
 		return EXIT_OK;
+	case KILL_NONE:
 	case KILL_UNKNOWN:
-		printf("process %d has ended, nobody said how; it was never near its limit\n",
-		       kill->pid);
+		printf("process %d has ended; nobody said how%s: no incident\n", kill->pid,
+		       near_limit);
 		return EXIT_OK;
 	default:
 		fprintf(stderr,
@@ -42,17 +44,19 @@ static int tell_end_without_evidence(const struct kill_facts *kill)
 
 static int tell_result(const struct watch_result *result)
 {
-	if (!result->captured && result->signal)
-		return SIGNAL_EXIT_BASE + result->signal;
-	if (!result->captured)
-		return tell_end_without_evidence(&result->kill);
+	int code = result->signal ? SIGNAL_EXIT_BASE + result->signal : EXIT_OK;
+	if (!result->evidence)
+		return result->signal ? code : tell_end_without_evidence(result);
+	if (!result->printed)
+		fprintf(stderr, "whyoom: the report was not printed whole\n");
 	if (!result->stored) {
-		fprintf(stderr, "whyoom: the incident above is NOT STORED: %s\n",
+		fprintf(stderr, "whyoom: the incident is NOT STORED: %s\n",
 			result->store_error.message);
 		return EXIT_NOT_STORED;
 	}
-	printf("\nincident: %s\n", result->incident);
-	return result->signal ? SIGNAL_EXIT_BASE + result->signal : EXIT_OK;
+	if (!result->printed || printf("\nincident: %s\n", result->incident) < 0 || fflush(stdout))
+		fprintf(stderr, "whyoom: the incident is in %s\n", result->incident);
+	return code;
 }
 
 static bool parse(const struct cli_arguments *arguments, struct watch_options *options,

@@ -16,7 +16,7 @@ struct why {
 static int show(const struct why *why, const struct snapshot *snapshot)
 {
 	struct verdict verdict;
-	verdict_decide(snapshot, NULL, &verdict);
+	verdict_decide(snapshot, NULL, NULL, &verdict);
 	struct report report = {.snapshot = snapshot, .verdict = &verdict};
 	bool ok;
 	if (cli_flag(why->arguments, "json")) {

@@ -187,7 +187,8 @@ static bool read_cycle(const struct go_runtime *runtime, uint32_t *cycle, struct
 
 static bool read_once(const struct go_runtime *runtime, struct go_buckets *out, struct error *error)
 {
-	taddr_t head, next;
+	taddr_t head, next, landmark = 0;
+	size_t lap = 1;
 	uint32_t cycle_after;
 	target_forget(runtime->target);
 	if (!read_cycle(runtime, &out->cycle, error) ||
@@ -200,6 +201,13 @@ static bool read_once(const struct go_runtime *runtime, struct go_buckets *out, 
 					 BUCKETS_MAX);
 		if (!read_bucket(runtime, next, out, &next, error))
 			return error_wrap(error, "heap profile");
+		if (next && next == landmark)
+			return error_set(error, ERROR_BAD_DATA,
+					 "the heap profile's buckets go round in a circle");
+		if (out->buckets.count == lap) { // Brent's way to see a circle
+			landmark = next;
+			lap *= 2;
+		}
 	}
 	publish_all_if_none_is(out);
 	target_forget(runtime->target);

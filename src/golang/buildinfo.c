@@ -111,7 +111,7 @@ bool go_buildinfo_parse(const void *data, size_t size, struct go_buildinfo *info
 	char *modinfo = read_string(&reader, &result.arena, SENTINEL_BYTES);
 	if (!reader_ok(&reader) || !result.version_text || !modinfo) {
 		go_buildinfo_deinit(&result);
-		return reader_check(&reader, "Go build information", error) ||
+		return reader_check(&reader, "Go build information", error) &&
 		       error_set(error, ERROR_LIMIT, "no memory for the Go build information");
 	}
 	result.version_known = go_version_parse(result.version_text, &result.version);

@@ -319,6 +319,8 @@ static struct go_frame make_frame(struct functab *functab, taddr_t return_pc)
 	frame.file = file_at(functab, &record, pc);
 	frame.line = line < 0 ? 0 : line;
 	frame.inlined = index >= 0 && read_inlined_call(functab, tree, index, &call);
+	frame.wrapper = (frame.inlined ? call.func_id : record.func_id) ==
+			functab->layout.offset[GO_FUNC_ID_WRAPPER];
 	frame.start_line = frame.inlined ? call.start_line : record.start_line;
 	frame.function = read_string(
 		functab, functab->names + (frame.inlined ? call.name_offset : record.name_offset));

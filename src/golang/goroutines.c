@@ -12,6 +12,7 @@
 enum {
 	GOROUTINES_MAX = 16 << 20,
 	FRAMES_MAX = 128,
+	FRAMES_BUDGET = 8 << 20, // of all goroutines together
 	G_STRUCT_MAX = 1024,
 	WAIT_REASONS_MAX = 128,
 	REASON_BYTES_MAX = 64,
@@ -39,6 +40,7 @@ const char *go_status_name(enum go_status status)
 }
 
 struct walk {
+	int64_t frames_left; // hostile tables must not keep us for ever
 	const struct go_runtime *runtime;
 	struct go_goroutines *out;
 	const char *wait_reasons[WAIT_REASONS_MAX];
@@ -65,13 +67,15 @@ static const char *wait_reason(struct walk *walk, uint8_t reason)
 
 // Walks a stack by the tables of frame sizes. Appends logical frames to `pcs`. True when the walk
 // came to the goroutine's end.
-static bool unwind(const struct walk *walk, taddr_t pc, taddr_t sp, taddr_t stack_high,
-		   taddr_t *pcs, size_t *count)
+static bool unwind(struct walk *walk, taddr_t pc, taddr_t sp, taddr_t stack_high, taddr_t *pcs,
+		   size_t *count)
 {
 	struct functab *functab = walk->runtime->functab;
 	*count = 0;
-	for (bool first = true; *count < FRAMES_MAX; first = false) {
-		taddr_t return_pc = first ? pc + 1 : pc;
+	while (*count < FRAMES_MAX) {
+		taddr_t return_pc = pc;
+		if (walk->frames_left-- <= 0)
+			return false;
 		const struct go_frame *frame = functab_frame(functab, return_pc);
 		if (!frame->valid)
 			return false;
@@ -173,7 +177,7 @@ bool go_goroutines_read(const struct go_runtime *runtime, struct go_goroutines *
 	if (!target_read_bulk(runtime->target, table, addresses, count * sizeof *addresses, error))
 		return error_wrap(error, "goroutines");
 	struct go_goroutines goroutines = {0};
-	struct walk walk = {.runtime = runtime, .out = &goroutines};
+	struct walk walk = {.frames_left = FRAMES_BUDGET, .runtime = runtime, .out = &goroutines};
 	for (uint64_t i = 0; i < count; i++) {
 		uint8_t bytes[G_STRUCT_MAX];
 		struct go_record g = {&runtime->layout, bytes, size};

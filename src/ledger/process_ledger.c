@@ -53,7 +53,12 @@ static bool is_go_heap(const struct builder *builder, const struct mapping *mapp
 static int64_t count_present(const uint8_t *bitmap, uint64_t first, uint64_t count)
 {
 	int64_t present = 0;
-	for (uint64_t page = first; page < first + count; page++)
+	uint64_t page = first, end = first + count;
+	for (; page < end && page % 8; page++)
+		present += bitmap[page / 8] >> (page % 8) & 1;
+	for (; page + 8 <= end; page += 8)
+		present += __builtin_popcount(bitmap[page / 8]);
+	for (; page < end; page++)
 		present += bitmap[page / 8] >> (page % 8) & 1;
 	return present;
 }
@@ -82,13 +87,15 @@ static void account_heap_mapping(struct builder *builder, const struct mapping *
 		     pagemap_fill_present(builder->input->pagemap_fd, mapping->start, mapping->end,
 					  bitmap, NULL);
 	int64_t left = (int64_t)mapping->rss_bytes.value;
+	taddr_t last_end = mapping->start;
 	account->split_by_counts |= !known;
 	for (; builder->next_span < spans->spans.count; builder->next_span++) {
 		const struct go_span *span = &spans->spans.items[builder->next_span];
 		if (span->start >= mapping->end)
 			break;
-		if (span->start < mapping->start || span->bytes > mapping->end - span->start)
-			continue; // it moved while it was read
+		if (span->start < last_end || span->bytes > mapping->end - span->start)
+			continue; // overlaps: it moved while it was read, or is a lie
+		last_end = span->start + span->bytes;
 		int64_t resident =
 			known ? count_present(bitmap, (span->start - mapping->start) / page,
 					      span->bytes / page) *
@@ -162,22 +169,18 @@ static void account_mapping(struct builder *builder, const struct mapping *mappi
 		account_anonymous(builder, mapping);
 }
 
-// A program without a C library has no anonymous memory but the runtime's. With one, the runtime's
-// own counters say how much of it is Go's.
+// The runtime's own counters say how much of the memory that nobody else claims is its own; a
+// program can have mapped the rest itself.
 static void split_metadata(struct builder *builder)
 {
 	const struct go_memstats *stats = builder->input->stats;
 	struct account *account = &builder->account;
 	if (!builder->input->spans)
 		return;
-	int64_t metadata = account->other_anon;
-	if (builder->input->has_c_library) {
-		int64_t counted =
-			stats ? (int64_t)(stats->mspan_sys + stats->mcache_sys +
-					  stats->buckhash_sys + stats->gc_sys + stats->other_sys)
-			      : 0;
-		metadata = counted < metadata ? counted : metadata;
-	}
+	int64_t counted = stats ? (int64_t)(stats->mspan_sys + stats->mcache_sys +
+					    stats->buckhash_sys + stats->gc_sys + stats->other_sys)
+				: 0;
+	int64_t metadata = counted < account->other_anon ? counted : account->other_anon;
 	account->metadata += metadata;
 	account->other_anon -= metadata;
 }
@@ -187,7 +190,6 @@ static void write_rows(const struct builder *builder, struct ledger *ledger)
 	const struct account *a = &builder->account;
 	unsigned int slots = LEDGER_ESTIMATED;
 	unsigned int heap = a->split_by_counts ? LEDGER_ESTIMATED : 0;
-	unsigned int metadata = builder->input->has_c_library ? LEDGER_ESTIMATED : 0;
 	ledger_add(ledger, 0, "go", "Go runtime",
 		   a->objects + a->free_slots + a->idle + a->stacks + a->metadata, 0, "");
 	ledger_add(ledger, 1, "go.heap.objects", "heap objects", a->objects, heap,
@@ -197,10 +199,12 @@ static void write_rows(const struct builder *builder, struct ledger *ledger)
 	ledger_add(ledger, 1, "go.heap.idle", "heap idle, not returned to the OS", a->idle, heap,
 		   "");
 	ledger_add(ledger, 1, "go.stacks", "goroutine stacks", a->stacks, heap, "");
-	ledger_add(ledger, 1, "go.metadata", "runtime metadata", a->metadata, metadata,
+	ledger_add(ledger, 1, "go.metadata", "runtime metadata", a->metadata, LEDGER_ESTIMATED,
 		   "spans, caches, profiler, GC");
-	ledger_add(ledger, 0, "anon", "anonymous memory that is not Go's",
-		   a->malloc_heap + a->thread_stacks + a->other_anon, 0, "");
+	const char *anonymous = builder->input->spans ? "anonymous memory that is not Go's"
+						      : "anonymous memory, not told apart";
+	ledger_add(ledger, 0, "anon", anonymous, a->malloc_heap + a->thread_stacks + a->other_anon,
+		   0, "");
 	ledger_add(ledger, 1, "anon.malloc", "C heap ([heap])", a->malloc_heap, 0, "");
 	ledger_add(ledger, 1, "anon.stack", "main thread's stack", a->thread_stacks, 0, "");
 	ledger_add(ledger, 1, "anon.other", "other", a->other_anon, 0, "");

@@ -17,7 +17,6 @@ struct process_ledger_input {
 	const struct maps *maps; // from smaps
 	int pagemap_fd;          // -1: the heap is split by the runtime's counts alone
 	const char *exe_path;    // "" when not known
-	bool has_c_library;      // a dynamic executable: anonymous memory may be a C allocator's
 	const struct go_spans *spans;    // NULL: not Go, or not readable
 	const struct go_memstats *stats; // NULL likewise
 };

@@ -140,6 +140,8 @@ static json_t *verdict_to_json(const struct verdict *verdict)
 	json_object_set_new(object, "guilty", guilty);
 	set_int(object, "bytes", verdict->bytes);
 	json_object_set_new(object, "share", json_real(verdict->share));
+	set_int(object, "grown_bytes", verdict->grown_bytes);
+	json_object_set_new(object, "growth_share", json_real(verdict->growth_share));
 	json_object_set_new(object, "evidence",
 			    texts_to_json(verdict->evidence.items, verdict->evidence.count));
 	json_object_set_new(object, "rejected",
@@ -177,7 +179,9 @@ static json_t *kill_to_json(const struct kill_facts *kill)
 	set_known(object, "oom_kills_after", kill->oom_kills_after);
 	set_text(object, "limit_cgroup", kill->limit_cgroup);
 	set_text(object, "kernel_line", kill->kernel_line);
-	json_object_set_new(object, "held", json_boolean(kill->held));
+	json_object_set_new(object, "inferred", json_boolean(kill->inferred));
+	json_object_set_new(object, "held", json_boolean(kill->held_ns > 0));
+	json_object_set_new(object, "evidence_held", json_boolean(kill->evidence_held));
 	set_int(object, "held_ns", kill->held_ns);
 	return object;
 }
@@ -354,6 +358,12 @@ json_t *report_to_json(const struct report *report)
 		 snapshot->heap ? report_heap_to_json(snapshot, false) : json_object());
 	set_part(object, "goroutines", &snapshot->goroutines_absent,
 		 goroutines_to_json(&snapshot->goroutines));
+	if (report->baseline) {
+		json_t *baseline = json_object();
+		set_time(baseline, "taken", report->baseline->taken_unix_ns);
+		set_int(baseline, "usage_bytes", report->baseline->usage_bytes);
+		json_object_set_new(object, "baseline", baseline);
+	}
 	if (report->timeline)
 		json_object_set_new(object, "timeline", timeline_to_json(report->timeline));
 	json_object_set_new(object, "evidence", report_quality_to_json(&snapshot->quality));

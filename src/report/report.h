@@ -15,6 +15,7 @@
 
 struct report {
 	const struct snapshot *snapshot;
+	const struct snapshot_baseline *baseline; // NULL: nothing to compare with
 	const struct verdict *verdict;
 	const struct kill_facts *kill;        // NULL: the process lives
 	const struct kill_timeline *timeline; // NULL: it was not watched

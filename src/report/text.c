@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: the report model. Out: one screen of text, the answer first.
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -56,6 +57,15 @@ static void write_verdict(const struct report *report, struct report_style style
 	write_item(out, "next", verdict->next_capture);
 }
 
+static void write_revision(struct strbuf *out, const char *revision)
+{
+	char start[13];
+	snprintf(start, sizeof start, "%.12s", revision);
+	strbuf_add(out, " (");
+	strbuf_add_safe(out, start);
+	strbuf_add(out, ")");
+}
+
 static void write_identity(const struct report *report, struct report_style style,
 			   struct strbuf *out)
 {
@@ -75,7 +85,7 @@ static void write_identity(const struct report *report, struct report_style styl
 			strbuf_add_safe(out, identity->module_version);
 		}
 		if (identity->vcs_revision[0])
-			strbuf_addf(out, " (%.12s)", identity->vcs_revision);
+			write_revision(out, identity->vcs_revision);
 	}
 	strbuf_add(out, "\n");
 	write_item(out, "binary", identity->executable);
@@ -168,7 +178,7 @@ void report_write_text(const struct report *report, struct report_style style, s
 		text_write_kill(report, style, out);
 	write_ledgers(report, style, out);
 	write_go(report, style, out);
-	report_write_holders(report->snapshot, style, 8, 2, out);
+	report_write_holders(report->snapshot, style, 5, 2, out);
 	write_goroutines(report, style, out);
 	write_identity(report, style, out);
 	text_write_quality(report, style, out);

@@ -171,7 +171,7 @@ static void write_ending(const struct kill_facts *kill, struct strbuf *out)
 		strbuf_add(out, "killed by the kernel: the machine had no memory left");
 		break;
 	case KILL_SIGNAL:
-		strbuf_add(out, "ended by a signal that was not the kernel's OOM killer's");
+		strbuf_add(out, "ended by a signal; the kernel counted no OOM kill");
 		break;
 	case KILL_EXIT:
 		strbuf_addf(out, "exited with code %d", kill->exit_code);
@@ -193,18 +193,18 @@ static void write_growth(const struct kill_timeline *timeline, struct strbuf *ou
 {
 	int high = 0, low = 0;
 	for (int i = 0; i < timeline->count; i++)
-		if (timeline->samples[i].usage_bytes >= timeline->samples[high].usage_bytes)
+		if (timeline->samples[i].anon_bytes >= timeline->samples[high].anon_bytes)
 			high = i;
 	for (int i = 0; i < high; i++)
-		if (timeline->samples[i].usage_bytes <= timeline->samples[low].usage_bytes)
+		if (timeline->samples[i].anon_bytes <= timeline->samples[low].anon_bytes)
 			low = i;
 	const struct kill_sample *first = &timeline->samples[low], *last = &timeline->samples[high];
-	int64_t grown = last->usage_bytes - first->usage_bytes;
+	int64_t grown = last->anon_bytes - first->anon_bytes;
 	int64_t elapsed_ns = last->unix_ns - first->unix_ns;
 	if (grown <= 0 || elapsed_ns <= 0)
 		return;
-	strbuf_addf(out, "  growth      from %s to %s in %s, %s/s\n",
-		    human_bytes(first->usage_bytes).text, human_bytes(last->usage_bytes).text,
+	strbuf_addf(out, "  growth      anonymous memory from %s to %s in %s, %s/s\n",
+		    human_bytes(first->anon_bytes).text, human_bytes(last->anon_bytes).text,
 		    human_duration(elapsed_ns).text,
 		    human_bytes((int64_t)((double)grown / ((double)elapsed_ns / 1e9))).text);
 }
@@ -240,9 +240,15 @@ void text_write_kill(const struct report *report, struct report_style style, str
 		strbuf_add_safe(out, kill->kernel_line);
 		strbuf_add(out, "\n");
 	}
-	if (kill->held)
-		strbuf_addf(out, "  held        whyoom held the kill for %s to take the evidence\n",
-			    human_duration(kill->held_ns).text);
+	if (kill->inferred && kill->cause == KILL_CGROUP_OOM)
+		strbuf_add(out,
+			   "  inferred    from signal 9 and the counter: the kernel's log was not "
+			   "seen\n");
+	if (kill->held_ns)
+		strbuf_addf(out, "  held        whyoom held the kill for %s; %s\n",
+			    human_duration(kill->held_ns).text,
+			    kill->evidence_held ? "the evidence was taken meanwhile"
+						: "the evidence is from before");
 }
 
 void text_write_quality(const struct report *report, struct report_style style, struct strbuf *out)
@@ -255,12 +261,12 @@ void text_write_quality(const struct report *report, struct report_style style, 
 	if (report->kill && report->kill->cause != KILL_NONE)
 		strbuf_addf(out, ", %s before the end",
 			    human_duration(report->kill->unix_ns - quality->taken_unix_ns).text);
-	if (report->kill && report->kill->held)
+	if (report->kill && report->kill->evidence_held)
 		strbuf_add(out, ", at the limit, while the kernel waited");
 	strbuf_addf(out, "\n  pause       %s\n",
 		    quality->target_pause_ns ? human_duration(quality->target_pause_ns).text
-		    : report->kill && report->kill->held ? "none but the hold at the limit"
-							 : "none");
+		    : report->kill && report->kill->evidence_held ? "none but the hold at the limit"
+								  : "none");
 	strbuf_addf(out, "  reads       %s, %s; failed %" PRIu64 "\n",
 		    human_count((int64_t)quality->reads).text,
 		    human_bytes((int64_t)quality->read_bytes).text, quality->failed_reads);

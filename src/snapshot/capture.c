@@ -323,7 +323,6 @@ static bool take_process_ledger(struct taking *taking, int64_t *anon_bytes, stru
 		.maps = &maps,
 		.pagemap_fd = files->pagemap,
 		.exe_path = taking->exe_path,
-		.has_c_library = taking->image && elf_image_is_dynamic(taking->image),
 		.spans = taking->has_spans ? &taking->spans : NULL,
 		.stats = taking->has_spans ? &taking->snapshot->go.stats : NULL,
 	};
@@ -437,6 +436,14 @@ static void finish(struct taking *taking)
 	go_spans_deinit(&taking->spans);
 }
 
+// A process that ends gives back its memory first and is seen to have ended later.
+static bool memory_is_gone(const struct process_files *files)
+{
+	char first[2];
+	return process_ended(files) ||
+	       (file_read_into(files->maps, "maps", first, sizeof first, NULL) && !first[0]);
+}
+
 bool capture_take(struct capture *capture, unsigned int parts, const char *default_sample_type,
 		  struct snapshot **out, struct error *error)
 {
@@ -452,7 +459,7 @@ bool capture_take(struct capture *capture, unsigned int parts, const char *defau
 		return false;
 	take_parts(&taking);
 	finish(&taking);
-	snapshot->quality.target_ended = process_ended(&capture->files);
+	snapshot->quality.target_ended = memory_is_gone(&capture->files);
 	if (snapshot->quality.target_ended && !snapshot_has(&snapshot->heap_absent) &&
 	    !snapshot_has(&snapshot->process_ledger_absent))
 		return error_set(error, ERROR_NOT_FOUND, "process %d ended while it was read",

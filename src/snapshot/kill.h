@@ -30,8 +30,9 @@ struct kill_facts {
 	int64_t oom_kills_before, oom_kills_after;    // the cgroup's counter; -1: not known
 	char limit_cgroup[256];                       // the cgroup whose limit it was
 	char kernel_line[512]; // "Memory cgroup out of memory: Killed process ..."; "" if not seen
-	bool held;             // whyoom held the kill to capture
-	int64_t held_ns;       // for how long
+	bool inferred;         // no log of the kernel: from its counter and the signal
+	int64_t held_ns;       // for how long whyoom held the kill; 0: it did not
+	bool evidence_held;    // the evidence was taken while it was held
 };
 
 enum { KILL_TIMELINE_MAX = 240 };

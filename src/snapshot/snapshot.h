@@ -80,6 +80,13 @@ struct snapshot {
 	struct ledger cgroup_ledger; // sums to the cgroup's charge
 };
 
+// What was there before, to tell who grew from who is large.
+struct snapshot_baseline {
+	const struct profile *heap; // as `heap` above
+	int64_t taken_unix_ns;
+	int64_t usage_bytes; // of the cgroup whose limit bites
+};
+
 static inline bool snapshot_has(const struct error *absent)
 {
 	return absent->code == ERROR_NONE;

@@ -118,7 +118,7 @@ static bool take_stat_number(struct text *line, int64_t *value)
 	return text_empty(&word);
 }
 
-// The name may hold spaces and brackets: it ends at the last bracket of the line.
+// The name may hold spaces, brackets and newlines: it ends at the last bracket of the file.
 static bool take_stat_name(struct text *line, struct process_stat *stat)
 {
 	uint64_t pid;
@@ -138,8 +138,10 @@ static bool take_stat_name(struct text *line, struct process_stat *stat)
 bool process_stat_parse(const char *text, struct process_stat *stat, struct error *error)
 {
 	struct process_stat parsed = {0};
-	struct text all = text_over(text), line;
-	if (!text_line(&all, &line) || !take_stat_name(&line, &parsed))
+	struct text line = text_over(text);
+	bool whole = !text_empty(&line) && line.end[-1] == '\n';
+	line.end -= whole;
+	if (!whole || !take_stat_name(&line, &parsed))
 		return error_set(error, ERROR_BAD_DATA, "stat: no whole line with pid and name");
 	unsigned int number = FIELD_PARENT;
 	int64_t value;

@@ -10,7 +10,9 @@
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -168,6 +170,19 @@ static bool drop_capabilities(struct error *error)
 	return true;
 }
 
+// Hostile bytes may make the reading long or large, but not endless; and nobody needs it once its
+// parent is gone. After the change of user, which would undo the latter.
+static bool set_limits(struct error *error)
+{
+	const struct rlimit time = {SANDBOX_CPU_SECONDS, SANDBOX_CPU_SECONDS};
+	bool ok = setrlimit(RLIMIT_CPU, &time) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+#ifndef __SANITIZE_ADDRESS__ // which maps terabytes of shadow
+	const struct rlimit memory = {SANDBOX_MEMORY_BYTES, SANDBOX_MEMORY_BYTES};
+	ok = ok && setrlimit(RLIMIT_AS, &memory) == 0;
+#endif
+	return ok || error_set_os(error, errno, "cannot limit the reading process");
+}
+
 bool sandbox_enter(enum sandbox_flags flags, struct error *error)
 {
 	drop_bounding();
@@ -177,6 +192,8 @@ bool sandbox_enter(enum sandbox_flags flags, struct error *error)
 		return false;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return error_set_os(error, errno, "cannot forbid new privileges");
+	if (!set_limits(error))
+		return false;
 	return load_filter(error);
 }
 

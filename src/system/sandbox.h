@@ -4,9 +4,10 @@
  *
  * After sandbox_enter the process works on the descriptors it has: it reads, writes, maps memory
  * and looks at clocks. It cannot open, connect, trace, execute, signal others or become anybody
- * again; such calls fail with EPERM. Root becomes nobody (65534) without groups; every capability
- * goes, for any user. Call it while the process has one thread, and leave by _exit (the leak
- * checker of AddressSanitizer wants to trace at exit).
+ * again; such calls fail with EPERM. It ends with its parent, and by the kernel's hand after
+ * SANDBOX_CPU_SECONDS of computing or SANDBOX_MEMORY_BYTES of address space. Root becomes nobody
+ * (65534) without groups; every capability goes, for any user. Call it while the process has one
+ * thread, and leave by _exit (the leak checker of AddressSanitizer wants to trace at exit).
  */
 #pragma once
 
@@ -15,6 +16,9 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+
+#define SANDBOX_CPU_SECONDS  60
+#define SANDBOX_MEMORY_BYTES ((uint64_t)3 << 30)
 
 enum sandbox_flags {
 	SANDBOX_DEFAULT = 0,

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The holder: one function of the program's own code allocated most of what the Go heap holds, and
 // the Go heap is most of the memory. In: the heap profile as it is now, the ledger. Out: a verdict.
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/map.h"
 #include "base/units.h"
-#include "profile/top.h"
-#include "snapshot/heap_profile.h"
-#include "verdict/rules.h"
+#include "verdict/sites.h"
 
-static const double SHARE_HIGH = 0.8;   // of the Go heap: high confidence
-static const double SHARE_MIN = 0.5;    // less explains too little
-static const double OBJECTS_MIN = 0.4;  // of the Go heap: else the question is what is kept free
-static const double COVERAGE_MIN = 0.5; // of the Go heap that the profile's samples stand for
+static const double SHARE_HIGH = 0.8;  // of what the heap grew by: high confidence
+static const double SHARE_MIN = 0.5;   // less explains too little
+static const double OBJECTS_MIN = 0.4; // of the Go heap: else the question is what is kept free
+static const double GROWTH_MIN = 0.2;  // of the heap: less growth does not decide
+static const double PRESSURE_MIN =
+	0.7; // of the limit: below, a process that lives is not in trouble
+static const double COVERAGE_MIN = 0.5;     // of the Go heap that the profile's samples stand for
+static const uint64_t GOROUTINES_FEW = 100; // so few cannot be a leak of goroutines
 static const int64_t SMALL_HEAP_BYTES = 16 << 20; // below, a few samples prove nothing
 
 // What a program can do about memory that a certain library call keeps.
@@ -35,60 +37,6 @@ static const struct {
 
 static const char default_fix[] =
 	"bound what it keeps: cap it, stream it, evict it, or let go of it earlier";
-
-struct site {
-	struct verdict_frame frame;
-	const char *callee; // "" when the frame allocates itself
-	int64_t bytes, largest_stack_bytes;
-};
-
-struct sites {
-	struct map by_function;
-	VEC(struct site) list;
-	int64_t total;
-};
-
-// The nearest frame of the program's own code, seen from the allocation; -1: there is none.
-static int64_t find_own_frame(const struct snapshot_identity *identity,
-			      const struct profile_stack *stack)
-{
-	for (uint32_t i = 0; i < stack->count; i++)
-		if (code_owner_of(identity, stack->frames[i]->function) == CODE_OWN)
-			return i;
-	return -1;
-}
-
-static void add_stack(struct sites *sites, const struct snapshot_identity *identity,
-		      const struct profile_stack_row *row)
-{
-	sites->total += row->value;
-	int64_t own = find_own_frame(identity, &row->stack);
-	if (own < 0)
-		return;
-	const struct profile_frame *frame = row->stack.frames[own];
-	bool is_new;
-	uint64_t *index =
-		map_put(&sites->by_function, hash_bytes(frame->function, strlen(frame->function)),
-			sites->list.count, &is_new);
-	if (is_new)
-		vec_push(&sites->list, {.callee = ""});
-	struct site *site = &sites->list.items[*index];
-	site->bytes += row->value;
-	if (row->value <= site->largest_stack_bytes)
-		return;
-	site->largest_stack_bytes = row->value;
-	site->frame = (struct verdict_frame){frame->function, frame->file, frame->line};
-	site->callee = own ? row->stack.frames[own - 1]->function : "";
-}
-
-static const struct site *largest_site(const struct sites *sites)
-{
-	const struct site *largest = NULL;
-	VEC_FOREACH (site, &sites->list)
-		if (!largest || site->bytes > largest->bytes)
-			largest = site;
-	return largest;
-}
 
 static const char *find_fix(const char *callee)
 {
@@ -117,7 +65,8 @@ static void reject_alternatives(struct verdict *verdict, const struct evidence *
 {
 	const struct snapshot *snapshot = evidence->snapshot;
 	const struct ledger *process = &snapshot->process_ledger;
-	if (snapshot_has(&snapshot->goroutines_absent) && snapshot->goroutines.user < 1000)
+	if (snapshot_has(&snapshot->goroutines_absent) &&
+	    snapshot->goroutines.user < GOROUTINES_FEW)
 		vec_push(&verdict->rejected,
 			 verdict_text(verdict, "a goroutine leak: %s goroutines, stacks %s",
 				      human_count((int64_t)snapshot->goroutines.user).text,
@@ -151,18 +100,32 @@ static void write_sentence(struct verdict *verdict, const struct evidence *evide
 	const struct verdict_frame *guilty = &verdict->guilty;
 	const struct kill_facts *kill = evidence->kill;
 	bool killed = kill && (kill->cause == KILL_CGROUP_OOM || kill->cause == KILL_GLOBAL_OOM);
-	char start[256] = "";
-	if (killed && kill->limit_bytes > 0)
+	char start[256] = "The largest holder now: ";
+	if (killed && kill->cause == KILL_CGROUP_OOM && kill->limit_bytes > 0)
 		snprintf(start, sizeof start,
 			 "%.64s was killed at its memory limit of %s: ", identity->command,
 			 human_bytes(kill->limit_bytes).text);
 	else if (killed)
 		snprintf(start, sizeof start,
 			 "%.64s was killed for want of memory: ", identity->command);
+	else if (kill && kill->cause != KILL_NONE)
+		snprintf(start, sizeof start,
+			 "%.64s was not killed for want of memory; the largest holder at its last "
+			 "capture: ",
+			 identity->command);
+	char growth[256] = "";
+	if (verdict->grown_bytes)
+		snprintf(growth, sizeof growth,
+			 " grew by %s in %s, %s of the Go heap's growth, and",
+			 human_bytes(verdict->grown_bytes).text,
+			 human_duration(evidence->snapshot->quality.taken_unix_ns -
+					evidence->baseline->taken_unix_ns)
+				 .text,
+			 human_percent(verdict->growth_share).text);
 	verdict->sentence =
-		verdict_text(verdict, "%s%s (%s:%lld) %s %s of the Go heap, %s of %s.", start,
+		verdict_text(verdict, "%s%s (%s:%lld)%s %s %s of the Go heap, %s of %s.", start,
 			     guilty->function, path_tail(guilty->file, 1), (long long)guilty->line,
-			     killed ? "held" : "holds", human_percent(verdict->share).text,
+			     growth, killed ? "held" : "holds", human_percent(verdict->share).text,
 			     human_bytes(verdict->bytes).text, human_bytes(heap_bytes).text);
 }
 
@@ -187,6 +150,8 @@ static void write_evidence(struct verdict *verdict, const struct evidence *evide
 			"holds",
 			human_percent(share_of(total, (int64_t)snapshot->go.heap_alloc_bytes)).text,
 			human_bytes((int64_t)snapshot->go.heap_alloc_bytes).text));
+	if (!snapshot_has(&snapshot->process_ledger_absent))
+		return;
 	vec_push(&verdict->evidence,
 		 verdict_text(
 			 verdict,
@@ -198,8 +163,50 @@ static void write_evidence(struct verdict *verdict, const struct evidence *evide
 			 human_bytes(evidence->object_bytes).text));
 }
 
+static void write_growth(struct verdict *verdict, const struct evidence *evidence,
+			 const struct sites *sites, const struct site *site)
+{
+	const struct snapshot_baseline *baseline = evidence->baseline;
+	if (!baseline)
+		return;
+	vec_push(&verdict->evidence,
+		 verdict_text(verdict,
+			      "since %s: the Go heap %s -> %s, of it this function %s -> %s; the "
+			      "whole charge was %s then",
+			      human_time(baseline->taken_unix_ns).text,
+			      human_bytes(sites->total_before).text, human_bytes(sites->total).text,
+			      human_bytes(site->before_bytes).text, human_bytes(site->bytes).text,
+			      human_bytes(baseline->usage_bytes).text));
+	const struct site *largest = sites_largest(sites, false);
+	if (largest != site)
+		vec_push(&verdict->rejected,
+			 verdict_text(verdict, "%s, which holds more (%s), but grew by %s only",
+				      largest->frame.function, human_bytes(largest->bytes).text,
+				      human_bytes(site_grown_bytes(largest)).text));
+}
+
+static bool near_limit(const struct snapshot *snapshot)
+{
+	return snapshot_has(&snapshot->cgroup_absent) && snapshot->cgroup.limit_bytes > 0 &&
+	       share_of(snapshot->cgroup.usage_bytes, snapshot->cgroup.limit_bytes) >= PRESSURE_MIN;
+}
+
+static enum verdict_confidence judge_confidence(const struct verdict *verdict,
+						const struct evidence *evidence)
+{
+	const struct kill_facts *kill = evidence->kill;
+	bool killed = kill && (kill->cause == KILL_CGROUP_OOM || kill->cause == KILL_GLOBAL_OOM);
+	// Size alone is no proof: who is large may always have been. And much kept free beside the
+	// objects may be a second cause.
+	if (!killed || verdict->growth_share < SHARE_HIGH ||
+	    !snapshot_has(&evidence->snapshot->process_ledger_absent) ||
+	    share_of(evidence->object_bytes, evidence->charge_bytes) < SHARE_MIN)
+		return CONFIDENCE_MEDIUM;
+	return CONFIDENCE_HIGH;
+}
+
 static void accuse(struct verdict *verdict, const struct evidence *evidence,
-		   const struct site *site, int64_t total)
+		   const struct sites *sites, const struct site *site, bool by_growth)
 {
 	verdict->guilty = (struct verdict_frame){
 		verdict_text(verdict, "%s", site->frame.function),
@@ -208,14 +215,16 @@ static void accuse(struct verdict *verdict, const struct evidence *evidence,
 	};
 	verdict->library_call = verdict_text(verdict, "%s", site->callee);
 	verdict->bytes = site->bytes;
-	verdict->share = share_of(site->bytes, total);
-	verdict->confidence = verdict->share >= SHARE_HIGH ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
-	// Much kept free beside the objects may be a second cause.
-	if (share_of(evidence->object_bytes, evidence->charge_bytes) < SHARE_MIN)
-		verdict->confidence = CONFIDENCE_MEDIUM;
-	if (!evidence->kill) // one instant shows who holds, not who grows
-		verdict->confidence = CONFIDENCE_MEDIUM;
-	verdict->fix = verdict_text(verdict, "%s", find_fix(site->callee));
+	verdict->share = share_of(site->bytes, sites->total);
+	if (by_growth) {
+		verdict->grown_bytes = site_grown_bytes(site);
+		verdict->growth_share =
+			fmin(share_of(verdict->grown_bytes, sites->total - sites->total_before), 1);
+	}
+	verdict->confidence = judge_confidence(verdict, evidence);
+	// A large holder in a process that has room is no fault: nothing to fix then.
+	if (evidence->kill || near_limit(evidence->snapshot))
+		verdict->fix = verdict_text(verdict, "%s", find_fix(site->callee));
 	verdict->refuted_by = "a later capture in which this function's share is small while the "
 			      "memory is as large";
 	if (!evidence->kill)
@@ -225,14 +234,14 @@ static void accuse(struct verdict *verdict, const struct evidence *evidence,
 			"save two (whyoom heap %d -o A.pb.gz) and compare them "
 			"(whyoom heap --diff A.pb.gz B.pb.gz)",
 			evidence->snapshot->identity.pid);
-	write_sentence(verdict, evidence, total);
-	write_evidence(verdict, evidence, total, site);
+	write_sentence(verdict, evidence, sites->total);
+	write_evidence(verdict, evidence, sites->total, site);
+	write_growth(verdict, evidence, sites, site);
 	reject_alternatives(verdict, evidence);
 }
 
-// The numbers that must hold before a function is named.
-static bool carries(const struct evidence *evidence, const struct site *site, int64_t total,
-		    struct strbuf *why_not)
+// Whether the Go heap is what the memory went to at all.
+static bool heap_matters(const struct evidence *evidence, int64_t total, struct strbuf *why_not)
 {
 	const struct snapshot *snapshot = evidence->snapshot;
 	int64_t alloc = (int64_t)snapshot->go.heap_alloc_bytes;
@@ -255,42 +264,56 @@ static bool carries(const struct evidence *evidence, const struct site *site, in
 	else if (share_of(total, alloc) < COVERAGE_MIN)
 		strbuf_addf(why_not, "the heap profile stands for only %s of the Go heap",
 			    human_percent(share_of(total, alloc)).text);
-	else if (!site)
-		strbuf_add(why_not, "no function of the program's own code is in any stack");
-	else if (share_of(site->bytes, total) < SHARE_MIN) {
-		strbuf_add(why_not,
-			   "no function of the program holds half of the Go heap; the largest, ");
-		strbuf_add_safe(why_not, site->frame.function);
-		strbuf_addf(why_not, ", holds %s",
-			    human_percent(share_of(site->bytes, total)).text);
-	} else
+	else
 		return true;
 	return false;
+}
+
+// The heap grew enough since the baseline for growth to decide.
+static bool grew(const struct evidence *evidence, const struct sites *sites)
+{
+	int64_t growth = sites->total - sites->total_before;
+	return evidence->baseline && growth >= SMALL_HEAP_BYTES &&
+	       share_of(growth, sites->total) >= GROWTH_MIN;
+}
+
+static bool decide(const struct evidence *evidence, const struct sites *sites,
+		   struct verdict *verdict, struct strbuf *why_not)
+{
+	bool by_growth = grew(evidence, sites);
+	const struct site *site = sites_largest(sites, by_growth);
+	if (!heap_matters(evidence, sites->total, why_not))
+		return false;
+	if (!site) {
+		strbuf_add(why_not, "no function of the program's own code is in any stack");
+		return false;
+	}
+	int64_t part = by_growth ? site_grown_bytes(site) : site->bytes;
+	int64_t whole = by_growth ? sites->total - sites->total_before : sites->total;
+	if (share_of(part, whole) < SHARE_MIN) {
+		strbuf_addf(why_not,
+			    "no function of the program explains half of %s; the largest, ",
+			    by_growth ? "what the Go heap grew by" : "the Go heap");
+		strbuf_add_safe(why_not, site->frame.function);
+		strbuf_addf(why_not, ", explains %s", human_percent(share_of(part, whole)).text);
+		return false;
+	}
+	accuse(verdict, evidence, sites, site, by_growth);
+	return true;
 }
 
 bool rule_holder(const struct evidence *evidence, struct verdict *verdict, struct strbuf *why_not)
 {
 	const struct snapshot *snapshot = evidence->snapshot;
-	if (!snapshot_has(&snapshot->heap_absent)) {
-		strbuf_add_safe(why_not, snapshot->heap_absent.message);
-		return false;
-	}
-	struct profile_top_stacks *stacks = NULL;
-	struct error error = {0};
-	uint32_t type = profile_find_sample_type(snapshot->heap, HEAP_NOW_SPACE);
-	if (!profile_top_stacks_new(snapshot->heap, type, &stacks, &error)) {
-		strbuf_add_safe(why_not, error.message);
-		return false;
-	}
 	struct sites sites = {0};
-	VEC_FOREACH (row, &stacks->rows)
-		add_stack(&sites, &snapshot->identity, row);
-	const struct site *site = largest_site(&sites);
-	bool determined = carries(evidence, site, sites.total, why_not);
-	if (determined)
-		accuse(verdict, evidence, site, sites.total);
-	map_deinit(&sites.by_function);
-	vec_deinit(&sites.list);
-	profile_top_stacks_free(stacks);
+	struct error error = {0};
+	bool determined = false;
+	if (!snapshot_has(&snapshot->heap_absent))
+		strbuf_add_safe(why_not, snapshot->heap_absent.message);
+	else if (!sites_collect(evidence, &sites, &error))
+		strbuf_add_safe(why_not, error.message);
+	else
+		determined = decide(evidence, &sites, verdict, why_not);
+	sites_deinit(&sites);
 	return determined;
 }

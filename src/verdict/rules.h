@@ -9,11 +9,12 @@
 
 struct evidence {
 	const struct snapshot *snapshot;
-	const struct kill_facts *kill; // NULL: the process lives
-	const struct ledger *ledger;   // the cgroup's if that has a limit, else the process's
-	int64_t charge_bytes;          // its total
-	int64_t heap_bytes;            // of it, the Go heap: objects, free slots, idle
-	int64_t object_bytes;          // of that, objects
+	const struct snapshot_baseline *baseline; // NULL: nothing to compare with
+	const struct kill_facts *kill;            // NULL: the process lives
+	const struct ledger *ledger; // the cgroup's if that has a limit, else the process's
+	int64_t charge_bytes;        // its total
+	int64_t heap_bytes;          // of it, the Go heap: objects, free slots, idle
+	int64_t object_bytes;        // of that, objects
 };
 
 struct rule {

@@ -53,9 +53,11 @@ const char *path_tail(const char *path, int parts)
 	return tail;
 }
 
-static struct evidence gather(const struct snapshot *snapshot, const struct kill_facts *kill)
+static struct evidence gather(const struct snapshot *snapshot,
+			      const struct snapshot_baseline *baseline,
+			      const struct kill_facts *kill)
 {
-	struct evidence evidence = {.snapshot = snapshot, .kill = kill};
+	struct evidence evidence = {.snapshot = snapshot, .baseline = baseline, .kill = kill};
 	evidence.object_bytes = ledger_bytes(&snapshot->process_ledger, "go.heap.objects");
 	evidence.heap_bytes = evidence.object_bytes +
 			      ledger_bytes(&snapshot->process_ledger, "go.heap.free_slots") +
@@ -95,8 +97,8 @@ static void say_not_determined(const struct evidence *evidence, struct verdict *
 			snapshot->identity.pid);
 }
 
-void verdict_decide(const struct snapshot *snapshot, const struct kill_facts *kill,
-		    struct verdict *out)
+void verdict_decide(const struct snapshot *snapshot, const struct snapshot_baseline *baseline,
+		    const struct kill_facts *kill, struct verdict *out)
 {
 	struct verdict verdict = {.rule = "",
 				  .sentence = "",
@@ -105,7 +107,7 @@ void verdict_decide(const struct snapshot *snapshot, const struct kill_facts *ki
 				  .fix = "",
 				  .next_capture = "",
 				  .guilty = {"", "", 0}};
-	struct evidence evidence = gather(snapshot, kill);
+	struct evidence evidence = gather(snapshot, baseline, kill);
 	struct strbuf why_not = {0};
 	for (size_t i = 0; i < sizeof rules / sizeof *rules && !verdict.determined; i++) {
 		verdict.determined = rules[i].decide(&evidence, &verdict, &why_not);

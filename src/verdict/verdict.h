@@ -28,8 +28,10 @@ struct verdict {
 	const char *sentence;        // the answer
 	struct verdict_frame guilty; // in the program's own code where there is any
 	const char *library_call;    // what `guilty` calls that allocates; "" when itself
-	int64_t bytes;               // what the finding explains
+	int64_t bytes;               // what the guilty function's allocations hold
 	double share;                // of the Go heap in use
+	int64_t grown_bytes;         // since the baseline; 0 without one
+	double growth_share;         // of what the Go heap grew by; 0 without a baseline
 	VEC(const char *) evidence;  // the numbers for it
 	VEC(const char *) rejected;  // alternatives, each with the number that rejects it
 	const char *refuted_by;      // what would show that it is wrong
@@ -37,9 +39,9 @@ struct verdict {
 	const char *next_capture; // what to take when this is not enough; "" when it is
 };
 
-// `kill` may be NULL: one instant of a process that lives.
-void verdict_decide(const struct snapshot *snapshot, const struct kill_facts *kill,
-		    struct verdict *verdict);
+// `kill` NULL: one instant of a process that lives. `baseline` NULL: nothing to compare with.
+void verdict_decide(const struct snapshot *snapshot, const struct snapshot_baseline *baseline,
+		    const struct kill_facts *kill, struct verdict *verdict);
 void verdict_deinit(struct verdict *verdict);
 const char *confidence_name(enum verdict_confidence confidence);
 

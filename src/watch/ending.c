@@ -11,15 +11,26 @@
 #include "system/exit.h"
 
 static const int64_t PATIENCE_NS = 1000000000;
+static const int64_t SETTLED_NS = 3000000000; // a kill that old was another process's
 static const useconds_t STEP_US = 10000;
 
 void ending_begin(struct ending *ending, struct cgroup *cgroup, const struct process_files *process)
 {
-	struct cgroup_sample sample;
-	*ending = (struct ending){.cgroup = cgroup, .process = process, .oom_kills_before = -1};
+	*ending = (struct ending){
+		.cgroup = cgroup, .process = process, .oom_kills_before = -1, .oom_kills_now = -1};
 	ending->has_log = kmsg_open("/dev/kmsg", KMSG_FROM_NOW, &ending->log, NULL);
-	if (cgroup_sample(cgroup, &sample, NULL) && sample.oom_kill_count.known)
-		ending->oom_kills_before = (int64_t)sample.oom_kill_count.value;
+}
+
+void ending_update(struct ending *ending, int64_t oom_kills)
+{
+	int64_t now_ns = clock_monotonic_ns();
+	if (ending->oom_kills_before < 0)
+		ending->oom_kills_before = oom_kills;
+	if (oom_kills != ending->oom_kills_now)
+		ending->moved_ns = now_ns;
+	ending->oom_kills_now = oom_kills;
+	if (now_ns - ending->moved_ns >= SETTLED_NS)
+		ending->oom_kills_before = oom_kills;
 }
 
 void ending_deinit(struct ending *ending)
@@ -59,8 +70,12 @@ static bool read_log(struct ending *ending, struct kill_facts *facts)
 	struct kernel_oom oom;
 	bool got = true, found = false;
 	while (ending->has_log && !found) {
-		if (!kmsg_read(&ending->log, &record, &got, NULL))
+		struct error error = {0};
+		if (!kmsg_read(&ending->log, &record, &got, &error)) {
+			if (error.code == ERROR_OS)
+				break;
 			continue; // a damaged record: the next call goes on behind it
+		}
 		if (!got)
 			break;
 		if (!kernel_oom_collect(&ending->collector, &record, kmsg_unix_offset_ns(), &oom))
@@ -87,10 +102,13 @@ static bool read_exit(struct ending *ending, struct kill_facts *facts)
 static void read_counters(struct ending *ending, struct kill_facts *facts)
 {
 	struct cgroup_stat stat;
+	facts->oom_kills_after = ending->oom_kills_now;
 	if (!cgroup_stat(ending->cgroup, &stat, NULL))
-		return;
+		return; // removed: what was sampled last has to do
 	facts->oom_kills_after = value_or_unknown(stat.counts.oom_kill_count);
 	facts->peak_bytes = value_or_unknown(stat.peak_bytes);
+	if (facts->cause == KILL_GLOBAL_OOM)
+		return; // no cgroup's limit was to blame
 	if (facts->limit_bytes < 0 && stat.effective_limit.known && !stat.effective_limit.unlimited)
 		facts->limit_bytes = (int64_t)stat.effective_limit.bytes;
 	if (!facts->limit_cgroup[0])
@@ -99,18 +117,24 @@ static void read_counters(struct ending *ending, struct kill_facts *facts)
 						   : cgroup_get_path(ending->cgroup));
 }
 
-// Without the kernel's log: the counter and the signal together still prove a kill at the limit.
-static void conclude(struct kill_facts *facts)
+// Without the kernel's log: signal 9 with the counter risen in the last seconds is a kill at the
+// limit, as far as anybody can tell; with a counter that did not rise, it is not; and without a
+// counter nobody knows.
+static void conclude(const struct ending *ending, struct kill_facts *facts)
 {
-	bool counted =
-		facts->oom_kills_before >= 0 && facts->oom_kills_after > facts->oom_kills_before;
+	bool known = facts->oom_kills_before >= 0 && facts->oom_kills_after >= 0;
+	bool risen = known && facts->oom_kills_after > facts->oom_kills_before;
 	if (facts->cause != KILL_UNKNOWN) {
 		if (!facts->signal) { // "Killed process" is the kernel's word for signal 9
 			facts->signal = 9;
 			snprintf(facts->exit_source, sizeof facts->exit_source, "the kernel's log");
 		}
-	} else if (facts->signal == 9 && counted) {
-		facts->cause = KILL_CGROUP_OOM;
+	} else if (facts->signal == 9) {
+		facts->inferred = true;
+		if (risen && !ending->has_log)
+			facts->cause = KILL_CGROUP_OOM;
+		else if (known && !risen)
+			facts->cause = KILL_SIGNAL;
 	} else if (facts->signal) {
 		facts->cause = KILL_SIGNAL;
 	} else if (facts->exit_code >= 0) {
@@ -118,7 +142,7 @@ static void conclude(struct kill_facts *facts)
 	}
 }
 
-struct kill_facts ending_find(struct ending *ending, bool ended)
+void ending_find(struct ending *ending, bool ended, struct kill_facts *out)
 {
 	struct kill_facts facts = {
 		.cause = ended ? KILL_UNKNOWN : KILL_NONE,
@@ -145,6 +169,6 @@ struct kill_facts ending_find(struct ending *ending, bool ended)
 	} while (clock_monotonic_ns() < deadline);
 	read_counters(ending, &facts);
 	if (ended)
-		conclude(&facts);
-	return facts;
+		conclude(ending, &facts);
+	*out = facts;
 }

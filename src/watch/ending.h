@@ -15,13 +15,16 @@ struct ending {
 	bool has_log;
 	struct kmsg log;
 	struct kernel_oom_collector collector;
-	int64_t oom_kills_before; // -1: not known
+	int64_t oom_kills_before; // the counter when it had not moved for a while; -1: not known
+	int64_t oom_kills_now, moved_ns;
 };
 
 // Opens the kernel's log where that is allowed; without it the other two sources have to do.
 void ending_begin(struct ending *ending, struct cgroup *cgroup,
 		  const struct process_files *process);
 void ending_deinit(struct ending *ending);
+// The cgroup's counter of kills, whenever it was sampled; -1: not known.
+void ending_update(struct ending *ending, int64_t oom_kills);
 // Call once the process has ended (or, for KILL_NONE, when the watch ends before). Waits a moment
 // for the log and the exit status, never longer than a second.
-struct kill_facts ending_find(struct ending *ending, bool ended);
+void ending_find(struct ending *ending, bool ended, struct kill_facts *facts);

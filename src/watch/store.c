@@ -13,7 +13,7 @@
 
 #include "base/cleanup.h"
 
-enum { PATH_BYTES = 4096, CAPTURES_MAX = 64 };
+enum { PATH_BYTES = 4096, OTHERS_LOOKED_AT = 1000 };
 
 // A process's name goes into a path: only what is harmless there.
 static void add_safe_name(char *name, size_t capacity, const char *command)
@@ -49,19 +49,15 @@ static void partial_path(const struct store *store, char *path)
 	snprintf(path, PATH_BYTES, "%s/%s.partial", store->out, store->name);
 }
 
-bool store_next(struct store *store, char *directory, size_t capacity)
+void store_next(struct store *store, char *directory, size_t capacity)
 {
 	char partial[PATH_BYTES];
 	partial_path(store, partial);
-	if (store->captures == CAPTURES_MAX)
-		return false;
 	if (!store->made) {
 		mkdir(store->out, 0755);
 		store->made = mkdir(partial, 0755) == 0;
 	}
-	// Even where the directory could not be made: the capture then says why it is not stored.
 	snprintf(directory, capacity, "%s/capture-%d", partial, ++store->captures);
-	return true;
 }
 
 static void remove_directory(const char *path)
@@ -89,37 +85,49 @@ static void sync_directory(const char *path)
 		fsync(fd);
 }
 
-static void move_earlier(const struct store *store, const char *incident)
+// What else there is goes below the incident; most numbers have been dropped on the way.
+static void move_others(const struct store *store, const char *incident, const char *baseline)
 {
 	char partial[PATH_BYTES], from[PATH_BYTES + 32], to[PATH_BYTES + 32];
 	int count = 0;
 	partial_path(store, partial);
-	for (int i = 1; i <= store->captures; i++) {
+	snprintf(to, sizeof to, "%s/baseline", incident);
+	if (baseline[0])
+		rename(baseline, to);
+	for (int i = store->captures > OTHERS_LOOKED_AT ? store->captures - OTHERS_LOOKED_AT : 1;
+	     i <= store->captures; i++) {
 		snprintf(from, sizeof from, "%s/capture-%d", partial, i);
 		snprintf(to, sizeof to, "%s/earlier-%d", incident, count + 1);
 		count += rename(from, to) == 0;
 	}
 }
 
-bool store_keep(struct store *store, const char *directory, char *incident, size_t capacity,
-		struct error *error)
+bool store_keep(struct store *store, const char *directory, const char *baseline, char *incident,
+		size_t capacity, struct error *error)
 {
 	char path[PATH_BYTES];
 	snprintf(path, sizeof path, "%s/%s", store->out, store->name);
 	if (rename(directory, path) != 0)
 		return error_set_os(error, errno, "cannot rename %.200s to %.200s", directory,
 				    path);
-	move_earlier(store, path);
+	if (strcmp(directory, baseline) != 0)
+		move_others(store, path, baseline);
+	else
+		move_others(store, path, "");
 	sync_directory(path);
 	sync_directory(store->out);
 	snprintf(incident, capacity, "%s", path);
 	return true;
 }
 
-void store_end(struct store *store)
+void store_end(struct store *store, bool discard)
 {
-	char partial[PATH_BYTES];
+	char partial[PATH_BYTES], directory[PATH_BYTES + 32];
 	partial_path(store, partial);
+	for (int i = 1; store->made && discard && i <= store->captures; i++) {
+		snprintf(directory, sizeof directory, "%s/capture-%d", partial, i);
+		remove_directory(directory);
+	}
 	if (store->made)
 		rmdir(partial);
 }

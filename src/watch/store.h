@@ -2,7 +2,8 @@
 /*
  * Where captures go. While the watch runs they lie in OUT/incident-TIME-NAME-PID.partial/, one
  * directory each, complete and synced: when whyoom dies, they stay there. In the end the newest
- * becomes OUT/incident-TIME-NAME-PID, with the earlier ones below it as earlier-1, earlier-2, ...
+ * becomes OUT/incident-TIME-NAME-PID, with the others below it: the baseline as `baseline`, the
+ * rest as earlier-1, earlier-2, ... oldest first.
  */
 #pragma once
 
@@ -19,12 +20,12 @@ struct store {
 };
 
 void store_begin(struct store *store, const char *out, const struct process_files *process);
-// The directory for the next capture; not made yet, but its parent is. False when nothing can be
-// kept; the capture goes on without.
-bool store_next(struct store *store, char *directory, size_t capacity);
+// The directory for the next capture; not made yet. Its parent is, or could not be: then making the
+// directory fails, and that says why nothing is stored.
+void store_next(struct store *store, char *directory, size_t capacity);
 // Removes what a failed capture left.
 void store_drop(struct store *store, const char *directory);
-bool store_keep(struct store *store, const char *directory, char *incident, size_t capacity,
-		struct error *error) must_check;
-// Removes the partial directory if it is empty.
-void store_end(struct store *store);
+bool store_keep(struct store *store, const char *directory, const char *baseline, char *incident,
+		size_t capacity, struct error *error) must_check;
+// Removes the partial directory if it is empty; with `discard`, what is in it first.
+void store_end(struct store *store, bool discard);

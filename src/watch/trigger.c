@@ -5,8 +5,16 @@
 static const int stage_percent[TRIGGER_STAGES] = {50, 70, 82, 90, 95, 98};
 static const int64_t PACE_MIN_NS = 5000000, PACE_MAX_NS = 250000000;
 static const double SMOOTHING = 0.4; // of the newest slope
-static const double EARLY_STEP =
-	0.04; // a capture ahead of its stage needs so much growth, of the limit
+enum {
+	NEAR_PERCENT = 90,
+	REARM_PERCENT = 5, // so far below a stage it is armed again
+	STEP_PERCENT = 4,  // a capture ahead of its stage needs so much growth since the newest
+};
+
+static int64_t percent_of(int64_t bytes, int percent)
+{
+	return bytes / 100 * percent;
+}
 
 static void update_slope(struct trigger *trigger, const struct trigger_sample *sample)
 {
@@ -32,30 +40,67 @@ int64_t trigger_time_left_ns(const struct trigger *trigger)
 static bool reached(const struct trigger *trigger, int stage)
 {
 	return stage < TRIGGER_STAGES &&
-	       trigger->last.pinned_bytes >= trigger->last.limit_bytes / 100 * stage_percent[stage];
+	       trigger->last.pinned_bytes >=
+		       percent_of(trigger->last.limit_bytes, stage_percent[stage]);
 }
 
-bool trigger_update(struct trigger *trigger, const struct trigger_sample *sample)
+static void rearm(struct trigger *trigger)
+{
+	const struct trigger_sample *last = &trigger->last;
+	while (trigger->next_stage > 0 &&
+	       last->pinned_bytes <
+		       percent_of(last->limit_bytes,
+				  stage_percent[trigger->next_stage - 1] - REARM_PERCENT))
+		trigger->next_stage--;
+	if (last->pinned_bytes < trigger->high_bytes)
+		trigger->high_bytes = last->pinned_bytes;
+}
+
+static bool capture_is_due(const struct trigger *trigger)
+{
+	const struct trigger_sample *last = &trigger->last;
+	int64_t age_ns =
+		trigger->captured_ns ? last->monotonic_ns - trigger->captured_ns : INT64_MAX;
+	int64_t left_ns = trigger_time_left_ns(trigger);
+	bool near = last->pinned_bytes >= percent_of(last->limit_bytes, NEAR_PERCENT);
+	if (reached(trigger, trigger->next_stage))
+		return last->pinned_bytes > trigger->peak_bytes || age_ns >= TRIGGER_CALM_NS ||
+		       (near && age_ns >= TRIGGER_TOOTH_NS);
+	if (near && age_ns >= TRIGGER_NEAR_NS)
+		return true;
+	return left_ns >= 0 && left_ns < TRIGGER_HORIZON_NS &&
+	       last->pinned_bytes - trigger->high_bytes >
+		       percent_of(last->limit_bytes, STEP_PERCENT);
+}
+
+static bool baseline_is_due(const struct trigger *trigger)
+{
+	int64_t left_ns = trigger_time_left_ns(trigger);
+	bool calm = left_ns < 0 || left_ns > TRIGGER_BASELINE_NS;
+	return !trigger->baseline_ns ||
+	       (calm && trigger->last.monotonic_ns - trigger->baseline_ns >= TRIGGER_BASELINE_NS);
+}
+
+enum trigger_decision trigger_update(struct trigger *trigger, const struct trigger_sample *sample)
 {
 	update_slope(trigger, sample);
-	if (trigger->next_stage &&
-	    sample->pinned_bytes < sample->limit_bytes / 100 * TRIGGER_REARM_PERCENT) {
-		trigger->next_stage = 0;
-		trigger->last_capture_bytes = 0;
-	}
-	if (reached(trigger, trigger->next_stage))
-		return true;
-	int64_t left = trigger_time_left_ns(trigger);
-	return left >= 0 && left < TRIGGER_HORIZON_NS &&
-	       (double)(sample->pinned_bytes - trigger->last_capture_bytes) >
-		       EARLY_STEP * (double)sample->limit_bytes;
+	rearm(trigger);
+	if (capture_is_due(trigger))
+		return TRIGGER_CAPTURE;
+	return baseline_is_due(trigger) ? TRIGGER_BASELINE : TRIGGER_NOTHING;
 }
 
-void trigger_captured(struct trigger *trigger)
+void trigger_began(struct trigger *trigger, enum trigger_decision what)
 {
+	// At the very start the two are one.
+	if (what == TRIGGER_BASELINE || !trigger->baseline_ns)
+		trigger->baseline_ns = trigger->last.monotonic_ns;
+	if (what != TRIGGER_CAPTURE)
+		return;
 	while (reached(trigger, trigger->next_stage))
 		trigger->next_stage++;
-	trigger->last_capture_bytes = trigger->last.pinned_bytes;
+	trigger->high_bytes = trigger->peak_bytes = trigger->last.pinned_bytes;
+	trigger->captured_ns = trigger->last.monotonic_ns;
 }
 
 int64_t trigger_pace_ns(int64_t limit_bytes)

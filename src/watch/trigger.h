@@ -3,19 +3,26 @@
  * When to capture: pure decisions over samples, so that a test can play any rise.
  *
  * The measure is what the kernel cannot take back before it kills (the usage without the page
- * cache). A capture is due at each stage of the limit on the way up, and when the slope says that
- * the limit comes within TRIGGER_HORIZON_NS.
+ * cache). A capture is due at each stage of the limit on the way up, when the slope says that the
+ * limit comes within TRIGGER_HORIZON_NS, and from time to time while it stays near the limit. A
+ * sawtooth does not capture at each tooth: below a new high, captures are TRIGGER_CALM_NS apart.
+ *
+ * A baseline, for comparison, is due at the start and again in calm times.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum {
-	TRIGGER_STAGES = 6,
-	TRIGGER_HORIZON_NS = 150000000,
-	TRIGGER_REARM_PERCENT = 40, // below, the stages start anew
-};
+#define TRIGGER_HORIZON_NS  ((int64_t)150000000)
+#define TRIGGER_CALM_NS     ((int64_t)30000000000)
+#define TRIGGER_NEAR_NS     ((int64_t)10000000000) // between captures while it stays near the limit
+#define TRIGGER_TOOTH_NS    ((int64_t)1000000000)  // the same, for a sawtooth near the limit
+#define TRIGGER_BASELINE_NS ((int64_t)60000000000)
+
+enum { TRIGGER_STAGES = 6 };
+
+enum trigger_decision { TRIGGER_NOTHING, TRIGGER_CAPTURE, TRIGGER_BASELINE };
 
 struct trigger_sample {
 	int64_t monotonic_ns, pinned_bytes, limit_bytes;
@@ -24,13 +31,16 @@ struct trigger_sample {
 struct trigger {
 	int next_stage;
 	struct trigger_sample last;
-	double slope_bytes_per_ns; // smoothed; 0 while nothing grows
-	int64_t last_capture_bytes;
+	double slope_bytes_per_ns; // smoothed
+	int64_t high_bytes;        // at the newest capture, or the lowest since
+	int64_t peak_bytes;        // at the newest capture
+	int64_t captured_ns;       // when the newest capture began; 0: none yet
+	int64_t baseline_ns;       // when the newest baseline did
 };
 
-// Takes a sample; true when a capture is due. The caller says trigger_captured when it began one.
-bool trigger_update(struct trigger *trigger, const struct trigger_sample *sample);
-void trigger_captured(struct trigger *trigger);
+enum trigger_decision trigger_update(struct trigger *trigger, const struct trigger_sample *sample);
+// The caller says so when it began what was due.
+void trigger_began(struct trigger *trigger, enum trigger_decision what);
 // Time until the limit at the present slope; -1 when it is not coming nearer.
 int64_t trigger_time_left_ns(const struct trigger *trigger);
 // How long to sleep so that a process that grows by 1 GiB/s is seen within 5% of the limit.

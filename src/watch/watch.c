@@ -3,10 +3,8 @@
 #include "watch/watch.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -16,17 +14,14 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/units.h"
+#include "watch/captures.h"
 #include "watch/ending.h"
 #include "watch/hold.h"
-#include "watch/store.h"
+#include "watch/sampler.h"
 #include "watch/target_choice.h"
 #include "watch/trigger.h"
-#include "watch/worker.h"
 
-static const int64_t STAT_EVERY_NS = 1000000000;
-static const int64_t LINE_EVERY_NS = 200000000;
-static const int64_t TIMELINE_EVERY_NS = 1000000000;
-enum { LAST_CAPTURE_PATIENCE_MS = 500, TIMELINE_STEP_PERCENT = 1, STAT_STEP_PERCENT = 1 };
+enum { LAST_CAPTURE_PATIENCE_MS = 1000 };
 
 struct watch {
 	const struct watch_options *options;
@@ -34,68 +29,30 @@ struct watch {
 	struct process_files process;
 	struct cgroup *cgroup;
 	char cgroup_path[PATH_MAX];
-	int64_t limit_bytes;
-	char limit_path[PATH_MAX];
+	int signals; // descriptor
+	struct progress progress;
+	struct sampler sampler;
+	struct trigger trigger;
+	struct captures captures;
 	struct ending ending;
 	struct hold *hold;
-	int64_t held_since_ns, held_ns; // since when the kill waits; for how long it did
-	int signals;
-	struct store store;
-
-	struct trigger trigger;
-	struct kill_timeline timeline;
-	int64_t usage_bytes, anon_bytes, file_bytes, reclaimable_bytes;
-	int64_t last_stat_ns, last_stat_usage, last_line_ns;
-
-	struct worker *busy;  // captures now
-	struct worker *ready; // the newest that has
-	VEC(struct worker *) earlier;
+	enum hold_state hold_state; // as last told
+	int64_t held_ns;
 };
-
-static void say(struct watch *watch, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(struct watch *watch, const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	if (watch->options->live_line)
-		fputs("\r\033[K", stderr);
-	fputs("whyoom: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputs("\n", stderr);
-	va_end(arguments);
-}
 
 // ---- beginning ----
 
-static bool read_limit(struct watch *watch, struct error *error)
-{
-	struct cgroup_stat stat;
-	if (!cgroup_stat(watch->cgroup, &stat, error))
-		return false;
-	if (!stat.effective_limit.known || stat.effective_limit.unlimited) {
-		error_set(error, ERROR_NOT_FOUND,
-			  "the memory cgroup %s has no limit, nor has one above it",
-			  watch->cgroup_path);
-		return error_hint(error,
-				  "nothing will be killed there before the whole machine is "
-				  "out of memory; whyoom PID shows the process as it is now");
-	}
-	watch->limit_bytes = (int64_t)stat.effective_limit.bytes;
-	snprintf(watch->limit_path, sizeof watch->limit_path, "%s",
-		 stat.effective_limit_path ? stat.effective_limit_path : watch->cgroup_path);
-	return true;
-}
-
 static bool begin_hold(struct watch *watch, struct error *error)
 {
+	const char *limit_path = watch->sampler.limit_path;
 	if (!watch->options->hold)
 		return true;
-	if (strcmp(watch->limit_path, watch->cgroup_path) != 0) {
+	if (strcmp(limit_path, cgroup_get_path(watch->cgroup)) != 0) {
 		error_set(error, ERROR_USAGE,
 			  "cannot hold the kill: the limit that will bite is that of %.200s, above "
 			  "%.200s",
-			  watch->limit_path, watch->cgroup_path);
-		return error_hint(error, "watch that one: --cgroup %.300s", watch->limit_path);
+			  limit_path, watch->cgroup_path);
+		return error_hint(error, "watch that one: --cgroup %.300s", limit_path);
 	}
 	return hold_begin(watch->cgroup, watch->options->hold_limit_ns, &watch->hold, error);
 }
@@ -113,13 +70,25 @@ static bool open_signals(struct watch *watch, struct error *error)
 	return watch->signals >= 0 || error_set_os(error, errno, "cannot make a signalfd");
 }
 
+static bool open_cgroup(struct watch *watch, struct error *error)
+{
+	struct error above = {0};
+	if (!choose_cgroup(watch->options->pid, watch->options->cgroup_path, watch->cgroup_path,
+			   error) ||
+	    !cgroup_open(watch->cgroup_path, &watch->cgroup, error) ||
+	    !sampler_begin(watch->cgroup, &watch->sampler, &above, error))
+		return false;
+	if (above.code != ERROR_NONE)
+		progress_say(&watch->progress, "what others below %s use is not seen: %s",
+			     watch->sampler.limit_path, above.message);
+	return true;
+}
+
 static bool begin(struct watch *watch, struct error *error)
 {
 	const struct watch_options *options = watch->options;
 	int pid = options->pid;
-	if (!choose_cgroup(pid, options->cgroup_path, watch->cgroup_path, error) ||
-	    !cgroup_open(watch->cgroup_path, &watch->cgroup, error) || !read_limit(watch, error) ||
-	    !open_signals(watch, error))
+	if (!open_cgroup(watch, error) || !open_signals(watch, error))
 		return false;
 	if (!pid &&
 	    !choose_process(watch->cgroup, watch->signals, &pid, &watch->result->signal, error))
@@ -129,252 +98,179 @@ static bool begin(struct watch *watch, struct error *error)
 	if (!process_files_open("/proc", pid, &watch->process, error))
 		return false;
 	ending_begin(&watch->ending, watch->cgroup, &watch->process);
-	store_begin(&watch->store, options->out, &watch->process);
+	watch->captures = (struct captures){.pid = pid,
+					    .cgroup_path = watch->cgroup_path,
+					    .json = options->json,
+					    .colour = options->colour,
+					    .progress = &watch->progress};
+	store_begin(&watch->captures.store, options->out, &watch->process);
 	if (!begin_hold(watch, error))
 		return false;
-	say(watch, "watching process %d in %s, limit %s%s", pid, watch->cgroup_path,
-	    human_bytes(watch->limit_bytes).text,
-	    watch->hold ? ", holding the kill when it comes" : "");
+	progress_say(&watch->progress, "watching process %d in %s, limit %s of %s%s", pid,
+		     watch->cgroup_path, human_bytes(watch->sampler.limit_bytes).text,
+		     watch->sampler.limit_path, watch->hold ? "; the kill will be held" : "");
 	return true;
 }
 
-// ---- sampling ----
-
-static void add_to_timeline(struct watch *watch, int64_t now_ns, bool force)
-{
-	struct kill_timeline *timeline = &watch->timeline;
-	struct kill_sample sample = {now_ns, watch->usage_bytes, watch->anon_bytes,
-				     watch->file_bytes};
-	if (timeline->count && !force) {
-		const struct kill_sample *last = &timeline->samples[timeline->count - 1];
-		int64_t step = llabs(sample.usage_bytes - last->usage_bytes);
-		if (now_ns - last->unix_ns < TIMELINE_EVERY_NS &&
-		    step < watch->limit_bytes / 100 * TIMELINE_STEP_PERCENT)
-			return;
-	}
-	if (timeline->count == KILL_TIMELINE_MAX)
-		memmove(timeline->samples, timeline->samples + 1,
-			(size_t)--timeline->count * sizeof *timeline->samples);
-	timeline->samples[timeline->count++] = sample;
-}
-
-static int64_t known_bytes(struct known_u64 number)
-{
-	return number.known ? (int64_t)number.value : 0;
-}
-
-// The whole statistics are dearer than the usage alone: only when something moved.
-static bool sample_details(struct watch *watch, int64_t now_ns, struct error *error)
-{
-	struct cgroup_stat stat;
-	int64_t moved = llabs(watch->usage_bytes - watch->last_stat_usage);
-	if (now_ns - watch->last_stat_ns < STAT_EVERY_NS &&
-	    moved < watch->limit_bytes / 100 * STAT_STEP_PERCENT)
-		return true;
-	if (!cgroup_stat(watch->cgroup, &stat, error))
-		return false;
-	watch->anon_bytes = known_bytes(stat.anon_bytes);
-	watch->file_bytes = known_bytes(stat.file_bytes);
-	watch->reclaimable_bytes = watch->file_bytes - known_bytes(stat.shmem_bytes);
-	watch->last_stat_ns = now_ns;
-	watch->last_stat_usage = watch->usage_bytes;
-	return true;
-}
-
-static bool sample(struct watch *watch, bool *due, struct error *error)
-{
-	struct cgroup_sample counts;
-	int64_t now_ns = clock_monotonic_ns();
-	if (!cgroup_sample(watch->cgroup, &counts, error))
-		return false;
-	watch->usage_bytes = known_bytes(counts.usage_bytes);
-	if (!sample_details(watch, now_ns, error))
-		return false;
-	add_to_timeline(watch, clock_unix_ns(), false);
-	struct trigger_sample point = {now_ns, watch->usage_bytes - watch->reclaimable_bytes,
-				       watch->limit_bytes};
-	*due = trigger_update(&watch->trigger, &point);
-	return true;
-}
-
-static void draw_line(struct watch *watch)
-{
-	int64_t now_ns = clock_monotonic_ns(), left_ns = trigger_time_left_ns(&watch->trigger);
-	if (!watch->options->live_line || now_ns - watch->last_line_ns < LINE_EVERY_NS)
-		return;
-	watch->last_line_ns = now_ns;
-	int64_t pinned = watch->trigger.last.pinned_bytes;
-	fprintf(stderr, "\r\033[Kanon %s  cache %s  of %s  headroom %s  %s%s/s  %s%s",
-		human_bytes(watch->anon_bytes).text, human_bytes(watch->reclaimable_bytes).text,
-		human_bytes(watch->limit_bytes).text, human_bytes(watch->limit_bytes - pinned).text,
-		watch->trigger.slope_bytes_per_ns >= 0 ? "+" : "",
-		human_bytes((int64_t)(watch->trigger.slope_bytes_per_ns * 1e9)).text,
-		left_ns >= 0 ? "limit in " : "", left_ns >= 0 ? human_duration(left_ns).text : "");
-	fflush(stderr);
-}
-
-// ---- capturing ----
-
-static void start_capture(struct watch *watch)
-{
-	char directory[4096];
-	struct worker_request request = {
-		.pid = watch->process.pid,
-		.cgroup_path = watch->cgroup_path,
-		.directory =
-			store_next(&watch->store, directory, sizeof directory) ? directory : NULL,
-		.json = watch->options->json,
-		.colour = watch->options->colour,
-	};
-	struct error error = {0};
-	trigger_captured(&watch->trigger);
-	if (!worker_start(&request, &watch->busy, &error))
-		say(watch, "no capture: %s", error.message);
-}
-
-static void take_news(struct watch *watch, int timeout_ms)
-{
-	struct worker *worker = watch->busy;
-	if (!worker)
-		return;
-	worker_update(worker, timeout_ms);
-	if (worker->state == WORKER_BUSY)
-		return;
-	watch->busy = NULL;
-	if (worker->state == WORKER_FAILED) {
-		say(watch, "a capture failed: %s", worker->error.message);
-		store_drop(&watch->store, worker->directory);
-		worker_free(worker);
-		return;
-	}
-	say(watch, "captured at %s of %s in %s%s%s", human_bytes(watch->usage_bytes).text,
-	    human_bytes(watch->limit_bytes).text, human_duration(worker->duration_ns).text,
-	    worker->stored ? "" : "; NOT STORED: ", worker->stored ? "" : worker->error.message);
-	// A torn capture does not replace a whole one.
-	bool worse = watch->ready && watch->ready->whole && !worker->whole;
-	if (watch->ready)
-		vec_push(&watch->earlier, worse ? worker : watch->ready);
-	if (!worse)
-		watch->ready = worker;
-}
+// ---- the hold ----
 
 // The target sleeps at its limit: the best moment there is. Whatever happens here, the guard lets
 // the kill go in time.
 static void capture_while_held(struct watch *watch)
 {
 	int64_t start_ns = clock_monotonic_ns();
+	int64_t deadline_ns = start_ns + watch->options->hold_limit_ns;
+	struct captures *captures = &watch->captures;
 	struct error error = {0};
-	bool due;
-	if (sample(watch, &due, &error)) // the moment at the limit belongs into the record
-		add_to_timeline(watch, clock_unix_ns(), true);
-	take_news(watch, LAST_CAPTURE_PATIENCE_MS);
-	if (!watch->busy)
-		start_capture(watch);
-	int64_t left_ns = watch->options->hold_limit_ns - (clock_monotonic_ns() - start_ns);
-	take_news(watch, (int)(left_ns > 0 ? left_ns / 1000000 : 0));
+	bool begun = false;
+	if (sampler_take(&watch->sampler, &error))
+		sampler_mark(&watch->sampler);
+	while (clock_monotonic_ns() < deadline_ns) {
+		if (!captures->busy && begun)
+			break;
+		if (!captures->busy) {
+			captures_start(captures, CAPTURE_HELD, &watch->sampler);
+			begun = true;
+		}
+		captures_update(captures, &watch->sampler, 10);
+	}
+	watch->trigger.peak_bytes = INT64_MAX; // nothing that follows can be nearer to the end
 	if (!hold_release(watch->hold, &error))
-		say(watch, "%s", error.message);
+		progress_say(&watch->progress, "%s", error.message);
 	watch->held_ns = clock_monotonic_ns() - start_ns;
-	say(watch, "held the kill for %s, let it go", human_duration(watch->held_ns).text);
+	if (begun && !captures->busy && captures->ready && captures->busy_reason == CAPTURE_HELD &&
+	    captures->ready->started_ns >= start_ns)
+		captures->ready->while_held = true;
+	progress_say(&watch->progress, "held the kill for %s, let it go",
+		     human_duration(watch->held_ns).text);
 }
 
 static void check_hold(struct watch *watch)
 {
 	if (!watch->hold)
 		return;
-	switch (hold_get_state(watch->hold)) {
-	case HOLD_UNDER_OOM:
+	if (hold_get_state(watch->hold) == HOLD_UNDER_OOM)
 		capture_while_held(watch);
-		break;
-	case HOLD_GUARD_LOST:
-		say(watch, "the guard process died: the kill is not held any more");
-		break;
-	default:
-		break;
-	}
+	enum hold_state state = hold_get_state(watch->hold);
+	if (state == watch->hold_state)
+		return;
+	watch->hold_state = state;
+	if (state == HOLD_GUARD_LOST)
+		progress_say(&watch->progress,
+			     "the guard process died: the kill is not held any more");
+	else if (state == HOLD_RELEASED_BY_DEADLINE)
+		progress_say(&watch->progress,
+			     "the time limit let the kill go; it is not held any more");
+	else if (state == HOLD_RELEASED)
+		progress_say(&watch->progress, "the kill is not held any more");
 }
 
-// ---- the end ----
+// ---- the loop ----
+
+static bool hold_is_over(const struct watch *watch)
+{
+	return watch->hold_state != HOLD_ARMED && watch->hold_state != HOLD_UNDER_OOM;
+}
 
 static void wait_for_event(struct watch *watch)
 {
+	const struct captures *captures = &watch->captures;
+	// A hold that is over says nothing more; its descriptor would wake us for ever.
 	struct pollfd events[] = {
 		{.fd = watch->signals, .events = POLLIN},
 		{.fd = watch->process.pidfd, .events = POLLIN},
-		{.fd = watch->hold ? hold_event_fd(watch->hold) : -1, .events = POLLIN},
-		{.fd = watch->busy ? watch->busy->channel : -1, .events = POLLIN},
+		{.fd = watch->hold && !hold_is_over(watch) ? hold_event_fd(watch->hold) : -1,
+		 .events = POLLIN},
+		{.fd = captures->busy ? captures->busy->channel : -1, .events = POLLIN},
 	};
-	// A hold that is over says nothing more; its descriptor would wake us for ever.
-	if (watch->hold && hold_get_state(watch->hold) > HOLD_UNDER_OOM)
-		events[2].fd = -1;
-	int64_t pace_ns = trigger_pace_ns(watch->limit_bytes);
+	int64_t pace_ns = trigger_pace_ns(watch->sampler.limit_bytes);
 	poll(events, sizeof events / sizeof *events, (int)(pace_ns / 1000000));
 	struct signalfd_siginfo info;
 	if (read(watch->signals, &info, sizeof info) == sizeof info)
 		watch->result->signal = (int)info.ssi_signo;
 }
 
-static bool finish(struct watch *watch, bool ended)
+static void decide(struct watch *watch)
 {
-	struct watch_result *result = watch->result;
-	_cleanup_free_ struct worker_end *end = alloc_zero(sizeof *end);
-	bool printed = false;
-	take_news(watch, LAST_CAPTURE_PATIENCE_MS);
-	result->kill = ending_find(&watch->ending, ended);
-	result->kill.held = watch->held_ns > 0;
-	result->kill.held_ns = watch->held_ns;
-	if (!watch->ready)
-		return false;
-	end->kill = result->kill;
-	end->timeline = watch->timeline;
-	if (watch->options->live_line)
-		fputs("\r\033[K", stderr);
-	result->stored = worker_finish(watch->ready, end, &printed, &result->store_error);
-	result->captured = printed;
-	for (size_t i = 0; i < watch->earlier.count; i++)
-		worker_free(watch->earlier.items[i]);
-	vec_deinit(&watch->earlier);
-	if (result->stored)
-		result->stored =
-			store_keep(&watch->store, watch->ready->directory, result->incident,
-				   sizeof result->incident, &result->store_error);
-	return true;
+	const struct sampler *sampler = &watch->sampler;
+	struct trigger_sample point = {clock_monotonic_ns(), sampler_pinned_bytes(sampler),
+				       sampler->limit_bytes};
+	enum trigger_decision due = trigger_update(&watch->trigger, &point);
+	if (due == TRIGGER_NOTHING || watch->captures.busy)
+		return;
+	trigger_began(&watch->trigger, due);
+	captures_start(&watch->captures, due == TRIGGER_CAPTURE ? CAPTURE_STAGE : CAPTURE_BASELINE,
+		       sampler);
+}
+
+static void draw(struct watch *watch)
+{
+	const struct sampler *sampler = &watch->sampler;
+	struct progress_line line = {
+		.anon_bytes = sampler->anon_bytes,
+		.cache_bytes = sampler->reclaimable_bytes,
+		.limit_bytes = sampler->limit_bytes,
+		.pinned_bytes = sampler_pinned_bytes(sampler),
+		.slope_bytes_per_s = (int64_t)(watch->trigger.slope_bytes_per_ns * 1e9),
+		.time_left_ns = trigger_time_left_ns(&watch->trigger),
+	};
+	progress_draw(&watch->progress, &line);
 }
 
 static bool loop(struct watch *watch, struct error *error)
 {
 	while (!watch->result->signal && !process_ended(&watch->process)) {
-		bool due = false;
-		if (!sample(watch, &due, error)) {
+		if (!sampler_take(&watch->sampler, error)) {
 			if (!cgroup_gone(watch->cgroup))
 				return false;
 			if (process_ended(&watch->process))
 				break;
 			return error_set(error, ERROR_NOT_FOUND,
-					 "the cgroup %s was removed while it was watched",
+					 "the cgroup %.200s was removed while it was watched",
 					 watch->cgroup_path);
 		}
+		ending_update(&watch->ending, watch->sampler.oom_kills);
 		check_hold(watch);
-		if (due && !watch->busy)
-			start_capture(watch);
-		draw_line(watch);
+		decide(watch);
+		draw(watch);
 		wait_for_event(watch);
-		take_news(watch, 0);
+		captures_update(&watch->captures, &watch->sampler, 0);
 	}
 	return true;
+}
+
+// ---- the end ----
+
+static void finish(struct watch *watch)
+{
+	struct watch_result *result = watch->result;
+	struct captures *captures = &watch->captures;
+	_cleanup_free_ struct worker_end *end = alloc_zero(sizeof *end);
+	captures_update(captures, &watch->sampler, LAST_CAPTURE_PATIENCE_MS);
+	ending_find(&watch->ending, process_ended(&watch->process), &result->kill);
+	result->kill.held_ns = watch->held_ns;
+	result->near_limit = captures->near_limit;
+	bool killed =
+		result->kill.cause == KILL_CGROUP_OOM || result->kill.cause == KILL_GLOBAL_OOM;
+	result->evidence = captures->ready && (killed || captures->near_limit);
+	progress_clear(&watch->progress);
+	if (!result->evidence)
+		return;
+	result->kill.evidence_held = captures->ready->while_held;
+	end->kill = result->kill;
+	end->timeline = watch->sampler.timeline;
+	result->stored = captures_finish(captures, end, result->incident, sizeof result->incident,
+					 &result->store_error);
+	result->printed = captures_print(captures, watch->signals);
 }
 
 static void deinit(struct watch *watch)
 {
 	struct error error = {0};
 	if (watch->hold && !hold_end(watch->hold, &error))
-		say(watch, "%s", error.message);
-	worker_free(watch->busy);
-	worker_free(watch->ready);
-	for (size_t i = 0; i < watch->earlier.count; i++)
-		worker_free(watch->earlier.items[i]);
-	vec_deinit(&watch->earlier);
-	store_end(&watch->store);
+		progress_say(&watch->progress, "%s", error.message);
+	captures_end(&watch->captures, !watch->result->evidence);
+	sampler_end(&watch->sampler);
 	if (watch->ending.cgroup)
 		ending_deinit(&watch->ending);
 	process_files_close(&watch->process);
@@ -392,11 +288,12 @@ bool watch_run(const struct watch_options *options, struct watch_result *result,
 	watch->result = result;
 	watch->signals = -1;
 	watch->process = PROCESS_FILES_NONE;
+	watch->progress.live_line = options->live_line;
 	bool ok = begin(watch, error);
 	if (ok && watch->process.pid) {
 		ok = loop(watch, error);
 		if (ok)
-			finish(watch, !result->signal);
+			finish(watch);
 	}
 	deinit(watch);
 	free(watch);

@@ -23,9 +23,11 @@ struct watch_options {
 
 struct watch_result {
 	struct kill_facts kill;
-	bool captured; // there is evidence, and its report was printed
-	bool stored;   // and it is on disk, in `incident`
-	int signal;    // that ended the watch, or 0
+	bool near_limit; // the process came near its limit at least once
+	bool evidence;   // there is a capture to report on
+	bool printed;    // its report went to standard output
+	bool stored;     // and is on disk, in `incident`
+	int signal;      // that ended the watch, or 0
 	char incident[4096];
 	struct error store_error; // why it is not stored
 };

@@ -3,6 +3,7 @@
 #include "watch/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,16 +17,21 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "profile/pprof_read.h"
+#include "profile/profile.h"
 #include "report/incident.h"
 #include "snapshot/capture.h"
 #include "snapshot/heap_profile.h"
 #include "system/sandbox.h"
 
-enum { FINISH_TIMEOUT_MS = 20000 };
+static const int64_t WORKER_TIME_LIMIT_NS = 10000000000;
+enum { FINISH_TIMEOUT_MS = 10000, PROFILE_LIMIT = 512 << 20 };
 
 // From the worker to the watch.
 struct worker_news {
-	bool taken, stored, whole, printed;
+	uint8_t taken, stored, whole, printed;
 	int64_t duration_ns;
 	struct error error;
 };
@@ -38,7 +44,9 @@ struct job {
 	struct capture *capture;
 	struct incident incident;
 	bool storing;
+	int baseline_fd;
 	struct snapshot *snapshot;
+	struct snapshot_baseline baseline;
 	struct worker_news news;
 };
 
@@ -56,12 +64,26 @@ static _Noreturn void fail(struct job *job)
 	_exit(1);
 }
 
+static void read_baseline(struct job *job)
+{
+	_cleanup_free_ char *data = NULL;
+	size_t size;
+	struct profile *profile = NULL;
+	if (job->baseline_fd < 0 ||
+	    !file_read(job->baseline_fd, "the baseline", PROFILE_LIMIT, &data, &size, NULL) ||
+	    !pprof_parse(data, size, &profile, NULL))
+		return;
+	job->baseline = (struct snapshot_baseline){profile, profile->time_ns,
+						   job->request->baseline_usage_bytes};
+}
+
 static void write_report(struct job *job, const struct kill_facts *kill,
 			 const struct kill_timeline *timeline, struct report *report,
 			 struct verdict *verdict)
 {
-	verdict_decide(job->snapshot, kill, verdict);
-	*report = (struct report){job->snapshot, verdict, kill, timeline};
+	const struct snapshot_baseline *baseline = job->baseline.heap ? &job->baseline : NULL;
+	verdict_decide(job->snapshot, baseline, kill, verdict);
+	*report = (struct report){job->snapshot, baseline, verdict, kill, timeline};
 	job->news.stored = job->storing && incident_write(&job->incident, report, &job->news.error);
 }
 
@@ -82,19 +104,31 @@ static bool print_report(const struct job *job, const struct report *report)
 	return ok;
 }
 
+// False when it was dismissed, or the watch is gone.
+static bool await(const struct job *job, void *message, size_t size)
+{
+	ssize_t got;
+	do
+		got = read(job->channel, message, size);
+	while (got < 0 && errno == EINTR);
+	return got == (ssize_t)size;
+}
+
 static void await_end(struct job *job)
 {
 	_cleanup_free_ struct worker_end *end = alloc_zero(sizeof *end);
 	struct verdict verdict;
 	struct report report;
-	ssize_t size;
-	do
-		size = read(job->channel, end, sizeof *end);
-	while (size < 0 && errno == EINTR);
-	if (size != (ssize_t)sizeof *end)
-		return; // dismissed, or the watch is gone
-	job->news.error = (struct error){0};
+	char go;
+	if (!await(job, end, sizeof *end))
+		return;
+	read_baseline(job);
+	if (job->storing) // else it still says why not
+		job->news.error = (struct error){0};
 	write_report(job, &end->kill, &end->timeline, &report, &verdict);
+	send_news(job);
+	if (!await(job, &go, sizeof go))
+		return;
 	job->news.printed = print_report(job, &report);
 	send_news(job);
 }
@@ -105,13 +139,14 @@ static void open_everything(struct job *job)
 	if (!capture_open("/proc", request->pid, request->cgroup_path, &job->capture,
 			  &job->news.error))
 		fail(job);
-	job->storing = request->directory &&
-		       incident_open(request->directory, &job->incident, &job->news.error);
+	job->storing = incident_open(request->directory, &job->incident, &job->news.error);
+	if (request->baseline_path)
+		(void)!file_open(AT_FDCWD, request->baseline_path, &job->baseline_fd, NULL);
 }
 
 static _Noreturn void run(const struct worker_request *request, int channel)
 {
-	struct job job = {.request = request, .channel = channel};
+	struct job job = {.request = request, .channel = channel, .baseline_fd = -1};
 	struct verdict verdict;
 	struct report report;
 	// Nothing of the watch's own: above all not what its guard listens to.
@@ -147,41 +182,62 @@ bool worker_start(const struct worker_request *request, struct worker **out, str
 	pid_t pid = fork();
 	if (pid == 0)
 		run(request, channel[1]);
+	int why = errno;
 	close(channel[1]);
 	if (pid < 0) {
 		close(channel[0]);
-		return error_set_os(error, errno, "cannot start a process for the capture");
+		return error_set_os(error, why, "cannot start a process for the capture");
 	}
 	struct worker *worker = alloc_zero(sizeof *worker);
 	worker->pid = pid;
 	worker->channel = channel[0];
-	if (request->directory)
-		snprintf(worker->directory, sizeof worker->directory, "%s", request->directory);
+	worker->started_ns = clock_monotonic_ns();
+	snprintf(worker->directory, sizeof worker->directory, "%s", request->directory);
 	*out = worker;
 	return true;
 }
 
-static bool receive(struct worker *worker, struct worker_news *news, int timeout_ms)
+static void set_failed(struct worker_news *news, const char *why)
 {
-	struct pollfd event = {.fd = worker->channel, .events = POLLIN};
-	ssize_t size = 0;
-	if (poll(&event, 1, timeout_ms) <= 0)
-		return false;
-	do
-		size = recv(worker->channel, news, sizeof *news, 0);
-	while (size < 0 && errno == EINTR);
-	if (size == (ssize_t)sizeof *news)
-		return true;
 	*news = (struct worker_news){0};
-	error_set(&news->error, ERROR_LIMIT, "the process that captured died");
+	error_set(&news->error, ERROR_LIMIT, "%s", why);
+}
+
+// False when nothing came within the time.
+static bool receive(struct worker *worker, struct worker_news *news, int timeout_ms, int signal_fd)
+{
+	struct pollfd events[] = {{.fd = worker->channel, .events = POLLIN},
+				  {.fd = signal_fd, .events = POLLIN}};
+	if (poll(events, 2, timeout_ms) <= 0 || !events[0].revents)
+		return false;
+	ssize_t size;
+	do
+		size = recv(worker->channel, news, sizeof *news, MSG_DONTWAIT);
+	while (size < 0 && errno == EINTR);
+	if (size != (ssize_t)sizeof *news)
+		set_failed(news, "the process that captured died");
+	news->error.message[sizeof news->error.message - 1] = '\0';
+	news->error.hint[sizeof news->error.hint - 1] = '\0';
 	return true;
+}
+
+static void kill_worker(struct worker *worker)
+{
+	kill(worker->pid, SIGKILL);
+	worker->state = WORKER_FAILED;
 }
 
 void worker_update(struct worker *worker, int timeout_ms)
 {
 	struct worker_news news;
-	if (worker->state != WORKER_BUSY || !receive(worker, &news, timeout_ms))
+	if (worker->state != WORKER_BUSY)
 		return;
+	if (!receive(worker, &news, timeout_ms, -1)) {
+		if (clock_monotonic_ns() - worker->started_ns < WORKER_TIME_LIMIT_NS)
+			return;
+		kill_worker(worker);
+		set_failed(&news, "it took too long and was ended");
+	}
 	worker->state = news.taken ? WORKER_READY : WORKER_FAILED;
 	worker->stored = news.stored;
 	worker->whole = news.whole;
@@ -189,28 +245,33 @@ void worker_update(struct worker *worker, int timeout_ms)
 	worker->error = news.error;
 }
 
-bool worker_finish(struct worker *worker, const struct worker_end *end, bool *printed,
-		   struct error *error)
+bool worker_finish(struct worker *worker, const struct worker_end *end, struct error *error)
 {
 	struct worker_news news = {0};
-	*printed = false;
 	if (send(worker->channel, end, sizeof *end, MSG_NOSIGNAL) != (ssize_t)sizeof *end)
 		return error_set_os(error, errno, "the process that captured is gone");
-	if (!receive(worker, &news, FINISH_TIMEOUT_MS))
-		return error_set(error, ERROR_LIMIT, "the process that captured does not answer");
-	*printed = news.printed;
+	if (!receive(worker, &news, FINISH_TIMEOUT_MS, -1)) {
+		kill_worker(worker);
+		return error_set(error, ERROR_LIMIT, "writing the final report took too long");
+	}
 	if (!news.stored)
 		*error = news.error;
 	return news.stored;
+}
+
+bool worker_print(struct worker *worker, int signal_fd)
+{
+	struct worker_news news = {0};
+	return worker->state == WORKER_READY && send(worker->channel, "p", 1, MSG_NOSIGNAL) == 1 &&
+	       receive(worker, &news, -1, signal_fd) && news.printed;
 }
 
 void worker_free(struct worker *worker)
 {
 	if (!worker)
 		return;
-	close(worker->channel); // it ends by itself
-	if (worker->state != WORKER_READY)
-		kill(worker->pid, SIGKILL);
+	close(worker->channel);
+	kill(worker->pid, SIGKILL); // its files are written, or not worth waiting for
 	while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	free(worker);

@@ -2,8 +2,11 @@
 /*
  * A capture in a process of its own: it opens what it needs, gives its privileges up, reads the
  * target, writes the incident's files, and waits. When the watch knows how the target ended, the
- * worker writes the final report and prints it. When the watch dies, the worker ends too; what it
- * has written stays.
+ * worker writes the final report and, when told so, prints it. It ends with the watch; what it has
+ * written stays.
+ *
+ * What a worker sends was made by a process that has seen hostile bytes: texts are terminated here
+ * and must be escaped before they are shown.
  */
 #pragma once
 
@@ -16,8 +19,10 @@
 struct worker_request {
 	pid_t pid;
 	const char *cgroup_path;
-	const char *directory; // to be made for this capture; NULL: keep nothing on disk
-	bool json, colour;     // how the final report is printed
+	const char *directory;     // to be made for this capture
+	const char *baseline_path; // a heap profile to compare with, or NULL
+	int64_t baseline_usage_bytes;
+	bool json, colour; // how the final report is printed
 };
 
 enum worker_state { WORKER_BUSY, WORKER_READY, WORKER_FAILED };
@@ -26,11 +31,14 @@ struct worker {
 	pid_t pid;
 	int channel; // readable when there is news
 	enum worker_state state;
-	bool stored;          // the capture is on disk
-	bool whole;           // heap and ledger are there, and the target outlived the capture
-	int64_t duration_ns;  // of the capture
-	struct error error;   // why it failed, or why it is not stored
-	char directory[4096]; // "" when nothing is kept on disk
+	bool stored;         // the capture is on disk
+	bool whole;          // heap and ledger are there, and the target outlived the capture
+	int64_t duration_ns; // of the capture
+	int64_t started_ns;  // on the monotonic clock
+	int64_t usage_bytes; // when it started, as the watch saw it
+	bool while_held;     // the kill was held until it was done
+	struct error error;  // why it failed, or why it is not stored
+	char directory[4096];
 };
 
 // What the worker needs for the last word.
@@ -41,11 +49,14 @@ struct worker_end {
 
 bool worker_start(const struct worker_request *request, struct worker **worker,
 		  struct error *error) must_check;
-// Takes the worker's news if there is any, waiting up to `timeout_ms`.
+// Takes the worker's news if there is any, waiting up to `timeout_ms`. One that takes longer than
+// WORKER_TIME_LIMIT_NS is ended and has failed.
 void worker_update(struct worker *worker, int timeout_ms);
-// Has a ready worker write and print the final report. False when it is not stored whole; the
-// report was printed all the same if `*printed`.
-bool worker_finish(struct worker *worker, const struct worker_end *end, bool *printed,
+// Has a ready worker write the final report. False when it is not stored whole.
+bool worker_finish(struct worker *worker, const struct worker_end *end,
 		   struct error *error) must_check;
+// Then has it print the report to standard output. `signal_fd` readable ends the wait. False when
+// it was not printed whole.
+bool worker_print(struct worker *worker, int signal_fd) must_check;
 // Ends it; frees. What is on disk stays. NULL is allowed.
 void worker_free(struct worker *worker);

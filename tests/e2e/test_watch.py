@@ -43,9 +43,10 @@ def under_watch(watch, group, out, *options):
 def check_incident(folder, pid):
     assert sorted(path.name for path in folder.iterdir() if path.is_file()) == sorted(FILES)
     for earlier in (path for path in folder.iterdir() if path.is_dir()):
-        assert re.fullmatch(r"earlier-\d+", earlier.name)
+        assert re.fullmatch(r"baseline|earlier-[12]", earlier.name)
         check_manifest(earlier)
     check_manifest(folder)
+    assert (folder / "baseline").is_dir()
     text = (folder / "report.txt").read_text()
     assert re.search(CULPRIT, text), text
     assert re.search(r"accesslog/recorder\.go:\d+", text.partition("\n\n")[0]), text

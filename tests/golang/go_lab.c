@@ -87,7 +87,8 @@ static void copy_mapping(struct go_lab *lab, int source, const struct mapping *m
 			size_t to = offset + (at - mapping->start) + page;
 			if (memcmp(bytes + page, zeros, PAGE) == 0)
 				continue;
-			assert_int_equal(PAGE, pwrite(lab->memory_fd, bytes + page, PAGE, (off_t)to));
+			assert_int_equal(PAGE,
+					 pwrite(lab->memory_fd, bytes + page, PAGE, (off_t)to));
 			vec_push(&lab->pages, to);
 		}
 	}
@@ -99,16 +100,17 @@ static void copy_memory(struct go_lab *lab, pid_t pid)
 	lab->memory_fd = memfd_create("copy", MFD_CLOEXEC);
 	VEC_FOREACH (mapping, &lab->maps.list) {
 		bool writable = mapping->perms[1] == 'w';
-		vec_push(&lab->mappings, {
-						 .start = mapping->start,
-						 .end = mapping->end,
-						 .data_offset = lab->memory_bytes,
-						 .data_size = writable ? mapping->end - mapping->start : 0,
-						 .exe_offset = mapping->offset,
-						 .readable = writable,
-						 .writable = writable,
-						 .of_exe = strcmp(mapping->name, lab->exe_path) == 0,
-					 });
+		vec_push(&lab->mappings,
+			 {
+				 .start = mapping->start,
+				 .end = mapping->end,
+				 .data_offset = lab->memory_bytes,
+				 .data_size = writable ? mapping->end - mapping->start : 0,
+				 .exe_offset = mapping->offset,
+				 .readable = writable,
+				 .writable = writable,
+				 .of_exe = strcmp(mapping->name, lab->exe_path) == 0,
+			 });
 		if (!writable)
 			continue;
 		copy_mapping(lab, source, mapping, lab->memory_bytes);
@@ -197,8 +199,9 @@ static size_t random_word(const struct go_lab *lab, uint64_t *seed)
 
 void go_lab_damage(struct go_lab *lab, uint64_t *seed, size_t count)
 {
-	static const uint64_t extremes[] = {0, 1, UINT64_MAX, INT64_MAX, (uint64_t)INT64_MIN,
-					    UINT32_MAX, (uint64_t)1 << 47, 4096};
+	static const uint64_t extremes[] = {
+		0,   1, UINT64_MAX, INT64_MAX, (uint64_t)INT64_MIN, UINT32_MAX, (uint64_t)1 << 47,
+		4096};
 	for (size_t i = 0; i < count; i++) {
 		size_t offset = random_word(lab, seed);
 		uint64_t dice = random_next(seed), value;

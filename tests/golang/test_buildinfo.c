@@ -76,8 +76,9 @@ static void everything_is_told(void **state)
 static void sparse_information_is_enough(void **state)
 {
 	(void)state;
-	static const char *const texts[] = {"", "\n", "path", "=>\tx\n", "mod\n", "mod\t\n", "\t\t\t\n",
-					    "dep\t\n=>\t\n", "build\t\n", "build\t=\n"};
+	static const char *const texts[] = {"",          "\n",        "path",     "=>\tx\n",
+					    "mod\n",     "mod\t\n",   "\t\t\t\n", "dep\t\n=>\t\n",
+					    "build\t\n", "build\t=\n"};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct strbuf blob = make_blob("unknown", texts[i]);
 		struct go_buildinfo info;

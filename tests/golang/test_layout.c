@@ -50,16 +50,16 @@ static void a_missing_field_is_named(void **state)
 	(void)state;
 	static const enum go_field wanted[] = {GO_SIZEOF_G, GO_MEM_RECORD_CYCLE_ALLOC_BYTES};
 	struct go_layout layout;
-	struct error error;
+	struct error failure;
 	assert_ok(find("go1.26.8", &layout, &error));
 	assert_true(layout_has(&layout, GO_MEM_RECORD_CYCLE_ALLOC_BYTES));
 	assert_ok(layout_require(&layout, wanted, 2, &error));
 	assert_ok(find("go1.27.4", &layout, &error));
 	assert_false(layout_has(&layout, GO_MEM_RECORD_CYCLE_ALLOC_BYTES));
 	assert_ok(layout_require(&layout, wanted, 1, &error));
-	assert_false(layout_require(&layout, wanted, 2, &error));
-	assert_int_equal(ERROR_UNSUPPORTED, error.code);
-	assert_string_equal("Go 1.27 has no runtime.memRecordCycle.alloc_bytes", error.message);
+	assert_false(layout_require(&layout, wanted, 2, &failure));
+	assert_int_equal(ERROR_UNSUPPORTED, failure.code);
+	assert_string_equal("Go 1.27 has no runtime.memRecordCycle.alloc_bytes", failure.message);
 }
 
 static void records_read_fields(void **state)

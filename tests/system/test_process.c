@@ -19,7 +19,7 @@ static const char status_text[] =
 	"VmSwap:\t     0 kB\nThreads:\t17\n";
 
 static const char stat_text[] =
-	"4242 (a) b) S 1 4242 4242 0 -1 4194560 100 0 1 0 5 6 7 8 20 0 17 0 123456 10485760 256 "
+	"4242 (a)\n b) S 1 4242 4242 0 -1 4194560 100 0 1 0 5 6 7 8 20 0 17 0 123456 10485760 256 "
 	"18446744073709551615 1 2 3 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 9 10 11 12 13 14 15 137\n";
 
 static void status_is_parsed(void **state)
@@ -69,7 +69,7 @@ static void stat_is_parsed(void **state)
 	assert_ok(process_stat_parse(stat_text, &stat, &error));
 	assert_int_equal(4242, stat.pid);
 	assert_int_equal(1, stat.parent_pid);
-	assert_string_equal("a) b", stat.name);
+	assert_string_equal("a)\n b", stat.name);
 	assert_int_equal('S', stat.state);
 	assert_int_equal(17, stat.thread_count);
 	assert_int_equal(123456, stat.start_ticks);
@@ -80,6 +80,7 @@ static void stat_is_parsed(void **state)
 	assert_int_equal(137, stat.exit_status.value);
 	assert_error(ERROR_BAD_DATA, process_stat_parse("1 (a) S 1 1 x 1\n", &stat, &error));
 	assert_error(ERROR_BAD_DATA, process_stat_parse("1 ) (\n", &stat, &error));
+	assert_error(ERROR_BAD_DATA, process_stat_parse("\n", &stat, &error));
 }
 
 static bool parse_status(const char *text, struct error *error)

@@ -253,6 +253,47 @@ static void mappings_are_found(void **state)
 	target_free(NULL);
 }
 
+struct reloads {
+	int count;
+	bool grow; // the table has one mapping more each time
+};
+
+static bool reload(void *context, struct target *target)
+{
+	static const struct target_mapping more[] = {
+		{0x10000, 0x11000, 0, PAGE, 0, true, true, false},
+		{0x200000, 0x201000, PAGE, PAGE, 0, true, true, false},
+	};
+	struct reloads *reloads = context;
+	reloads->count++;
+	target_set_mappings(target, more, reloads->grow ? 2 : 1);
+	return true;
+}
+
+static void what_was_mapped_since_is_found(void **state)
+{
+	(void)state;
+	struct world world = make_world();
+	struct reloads reloads = {0};
+	struct target_source source = {world.memory_fd, -1, mappings, 1, reload, &reloads};
+	struct target *target = target_new(&source);
+	uint64_t value;
+	uint8_t byte;
+	assert_ok(target_read_u64(target, 0x10000, &value, &error));
+	assert_int_equal(0, reloads.count); // nobody looks without need
+	assert_error(ERROR_FAULT, target_read_u64(target, 0x200000, &value, &error));
+	assert_int_equal(1, reloads.count);
+	reloads.grow = true;
+	assert_ok(target_read(target, 0x200003, &byte, 1, &error));
+	assert_int_equal(memory_byte(PAGE + 3), byte);
+	assert_int_equal(2, reloads.count);
+	for (int i = 0; i < 1000; i++) // a target full of wild pointers
+		assert_error(ERROR_FAULT, target_read_u64(target, 0x300000, &value, &error));
+	assert_in_range(reloads.count, 3, 100);
+	target_free(target);
+	end_world(&world);
+}
+
 static void ones_own_memory_is_read(void **state)
 {
 	(void)state;
@@ -288,6 +329,7 @@ int main(void)
 		cmocka_unit_test(what_is_cached_is_read_once),
 		cmocka_unit_test(a_file_that_shrank_is_a_fault),
 		cmocka_unit_test(mappings_are_found),
+		cmocka_unit_test(what_was_mapped_since_is_found),
 		cmocka_unit_test(ones_own_memory_is_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

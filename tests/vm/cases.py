@@ -34,9 +34,7 @@ def check_exit(results, case, code):
 
 
 def seconds(later, earlier):
-    def parse(stamp):  # nine decimals are three too many
-        return datetime.fromisoformat(stamp[:26] + "+00:00")
-    return (parse(later) - parse(earlier)).total_seconds()
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
 
 
 def check_report(results, case, limit_mib):
@@ -73,7 +71,7 @@ def check_guilty(report, function):
 
 
 def last_capture(report):
-    before_s = seconds(report["kill"]["time"], report["quality"]["taken"])
+    before_s = seconds(report["kill"]["time"], report["evidence"]["taken"])
     share = report["cgroup"]["usage_bytes"] / report["kill"]["limit_bytes"]
     return f"last capture {before_s * 1000:.0f} ms before the kill, at {share:.0%} of the limit"
 
@@ -120,7 +118,19 @@ def case_sibling(results):
     report = check_report(results, "sibling", 192)
     equal("cgroup.limit_path", report["cgroup"]["limit_path"], "/sys/fs/cgroup/shared")
     equal("the target's exit code", text(results, "sibling/target-exit"), KILLED)
+    before_s = seconds(report["kill"]["time"], report["evidence"]["taken"])
+    assert before_s < 2, f"the last capture is {before_s} s older than the kill"
+
+
+def case_without_controller(results):
+    """The process is in a cgroup without the memory controller, below one that has it."""
+    report = check_report(results, "above", 128)
+    equal("cgroup.path", report["cgroup"]["path"], "/sys/fs/cgroup/above")
+    equal("kill.limit_cgroup", report["kill"]["limit_cgroup"], "/above")
+    equal("kill.oom_kills_after", report["kill"]["oom_kills_after"], 1)
+    equal("the target's exit code", text(results, "above/target-exit"), KILLED)
     check_guilty(report, REMEMBER)
+    return last_capture(report)
 
 
 def case_hold(results):
@@ -155,6 +165,7 @@ def case_bystander(results):
     report = check_report(results, "bystander", 160)
     equal("kill.pid", report["kill"]["pid"], int(text(results, "bystander/pid")))
     equal("the target's exit code", text(results, "bystander/target-exit"), KILLED)
+    assert not report["verdict"]["determined"], f"accused: {report['verdict']['sentence']}"
 
 
 def case_user(results):
@@ -181,5 +192,6 @@ def case_user_watch(results):
     return last_capture(report)
 
 
-ALL = [case_leak, case_old_leak, case_parent_limit, case_sibling, case_hold, case_download,
-       case_group, case_bystander, case_user, case_foreign, case_user_watch]
+ALL = [case_leak, case_old_leak, case_parent_limit, case_sibling, case_without_controller,
+       case_hold, case_download, case_group, case_bystander, case_user, case_foreign,
+       case_user_watch]

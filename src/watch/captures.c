@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: reasons to capture. Out: workers, one ready for the last word; directories, a few of them.
+#include "watch/captures.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/units.h"
+
+void captures_start(struct captures *captures, enum capture_reason reason,
+		    const struct sampler *sampler)
+{
+	char directory[4096], baseline[4096 + 16];
+	struct error error = {0};
+	if (captures->busy)
+		return;
+	store_next(&captures->store, directory, sizeof directory);
+	snprintf(baseline, sizeof baseline, "%s/heap.pb.gz", captures->baseline);
+	struct worker_request request = {
+		.pid = captures->pid,
+		.cgroup_path = captures->cgroup_path,
+		.directory = directory,
+		.baseline_path = captures->baseline[0] ? baseline : NULL,
+		.baseline_usage_bytes = captures->baseline_usage_bytes,
+		.json = captures->json,
+		.colour = captures->colour,
+	};
+	captures->busy_reason = reason;
+	captures->near_limit |= reason != CAPTURE_BASELINE;
+	if (!worker_start(&request, &captures->busy, &error)) {
+		progress_say(captures->progress, "no capture: %s", error.message);
+		return;
+	}
+	captures->busy->usage_bytes = sampler->usage_bytes;
+}
+
+static void drop(struct captures *captures, const char *directory)
+{
+	if (directory[0] && strcmp(directory, captures->baseline) != 0)
+		store_drop(&captures->store, directory);
+}
+
+// Its files go to the earlier ones; the oldest of those goes.
+static void retire(struct captures *captures, struct worker *worker)
+{
+	if (!worker)
+		return;
+	drop(captures, captures->earlier[CAPTURES_EARLIER - 1]);
+	memmove(captures->earlier[1], captures->earlier[0],
+		sizeof captures->earlier - sizeof captures->earlier[0]);
+	snprintf(captures->earlier[0], sizeof captures->earlier[0], "%s", worker->directory);
+	worker_free(worker);
+}
+
+// A newer baseline takes the place of the old one. It is also the newest capture.
+static void take_baseline(struct captures *captures, const struct worker *worker)
+{
+	char old[sizeof captures->baseline];
+	if (!worker->stored || !worker->whole ||
+	    (captures->baseline[0] && captures->busy_reason != CAPTURE_BASELINE))
+		return;
+	snprintf(old, sizeof old, "%s", captures->baseline);
+	snprintf(captures->baseline, sizeof captures->baseline, "%s", worker->directory);
+	captures->baseline_usage_bytes = worker->usage_bytes;
+	bool still_earlier = false;
+	for (int i = 0; i < CAPTURES_EARLIER; i++)
+		still_earlier |= strcmp(captures->earlier[i], old) == 0;
+	if (!still_earlier && !(captures->ready && strcmp(captures->ready->directory, old) == 0))
+		drop(captures, old);
+}
+
+static void say_taken(const struct captures *captures, const struct sampler *sampler,
+		      const struct worker *worker)
+{
+	static const char *const names[] = {
+		[CAPTURE_BASELINE] = "baseline taken",
+		[CAPTURE_STAGE] = "captured",
+		[CAPTURE_HELD] = "captured, the kill held,",
+	};
+	progress_say(captures->progress, "%s at %s of %s in %s%s%s", names[captures->busy_reason],
+		     human_bytes(worker->usage_bytes).text, human_bytes(sampler->limit_bytes).text,
+		     human_duration(worker->duration_ns).text,
+		     worker->stored ? "" : "; NOT STORED: ",
+		     worker->stored ? "" : worker->error.message);
+}
+
+void captures_update(struct captures *captures, const struct sampler *sampler, int timeout_ms)
+{
+	struct worker *worker = captures->busy;
+	if (!worker)
+		return;
+	worker_update(worker, timeout_ms);
+	if (worker->state == WORKER_BUSY)
+		return;
+	captures->busy = NULL;
+	if (worker->state == WORKER_FAILED) {
+		progress_say(captures->progress, "a capture failed: %s", worker->error.message);
+		store_drop(&captures->store, worker->directory);
+		worker_free(worker);
+		return;
+	}
+	say_taken(captures, sampler, worker);
+	// A torn capture does not replace a whole one.
+	if (captures->ready && captures->ready->whole && !worker->whole) {
+		retire(captures, worker);
+		return;
+	}
+	retire(captures, captures->ready);
+	captures->ready = worker;
+	take_baseline(captures, worker);
+}
+
+bool captures_finish(struct captures *captures, const struct worker_end *end, char *incident,
+		     size_t capacity, struct error *error)
+{
+	return worker_finish(captures->ready, end, error) &&
+	       store_keep(&captures->store, captures->ready->directory, captures->baseline,
+			  incident, capacity, error);
+}
+
+bool captures_print(struct captures *captures, int signal_fd)
+{
+	return worker_print(captures->ready, signal_fd);
+}
+
+void captures_end(struct captures *captures, bool discard)
+{
+	worker_free(captures->busy);
+	worker_free(captures->ready);
+	captures->busy = captures->ready = NULL;
+	store_end(&captures->store, discard);
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The captures of one watch: at most one is being taken, the newest whole one is kept ready for the
+ * final report. On disk stay the baseline, the newest, and CAPTURES_EARLIER before it.
+ */
+#pragma once
+
+#include "watch/progress.h"
+#include "watch/sampler.h"
+#include "watch/store.h"
+#include "watch/worker.h"
+
+enum { CAPTURES_EARLIER = 2 };
+
+enum capture_reason { CAPTURE_BASELINE, CAPTURE_STAGE, CAPTURE_HELD };
+
+struct captures {
+	pid_t pid;
+	const char *cgroup_path; // borrowed
+	bool json, colour;
+	const struct progress *progress; // borrowed
+	struct store store;
+	struct worker *busy, *ready;
+	enum capture_reason busy_reason;
+	bool near_limit;     // at least one capture was for a reason other than the baseline
+	char baseline[4096]; // directory; "" when there is none
+	int64_t baseline_usage_bytes;
+	char earlier[CAPTURES_EARLIER][4096]; // directories, newest first
+};
+
+// Starts one, unless one is being taken.
+void captures_start(struct captures *captures, enum capture_reason reason,
+		    const struct sampler *sampler);
+// Takes what the worker at hand has to say, waiting up to `timeout_ms`.
+void captures_update(struct captures *captures, const struct sampler *sampler, int timeout_ms);
+// The final report of the newest capture: written, and the incident under its name. False when it
+// is not stored; captures_print may still print it.
+bool captures_finish(struct captures *captures, const struct worker_end *end, char *incident,
+		     size_t capacity, struct error *error) must_check;
+bool captures_print(struct captures *captures, int signal_fd) must_check;
+// `discard`: nothing happened, so nothing stays on disk.
+void captures_end(struct captures *captures, bool discard);
