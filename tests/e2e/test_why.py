@@ -156,7 +156,7 @@ def test_ledger_of_a_crowded_cgroup(whyoom, start, cgroup):
     assert report["cgroup"]["processes"] == len(targets) + 1
     assert len([key for key in rows if key.startswith("anon.process.")]) <= 6
     assert rows["anon.processes"] > 0
-    assert len(whyoom(target.pid).stdout.splitlines()) <= 60
+    assert len(whyoom(target.pid).stdout.splitlines()) <= 72, "and not one more for each process"
 
 
 @pytest.mark.short
