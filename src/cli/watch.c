@@ -67,10 +67,10 @@ static bool parse(const struct cli_arguments *arguments, struct watch_options *o
 		return error_set(error, ERROR_USAGE, "watch: unexpected argument %.64s",
 				 arguments->positional[0]);
 	options->cgroup_path = cli_value(arguments, "cgroup");
-	if (!pid && !options->cgroup_path)
+	if (!pid == !options->cgroup_path)
 		return error_set(
 			error, ERROR_USAGE,
-			"watch: give --pid PID or --cgroup PATH (see whyoom watch --help)");
+			"watch: give either --pid PID or --cgroup PATH (see whyoom watch --help)");
 	if (pid && !cli_parse_pid(pid, &options->pid, error))
 		return false;
 	if (limit &&

@@ -14,9 +14,9 @@
 #include "system/maps.h"
 
 struct process_ledger_input {
-	const struct maps *maps; // from smaps
-	int pagemap_fd;          // -1: the heap is split by the runtime's counts alone
-	const char *exe_path;    // "" when not known
+	const struct maps *maps;         // from smaps
+	int pagemap_fd;                  // -1: the heap is split by the runtime's counts alone
+	const char *exe_path;            // "" when not known
 	const struct go_spans *spans;    // NULL: not Go, or not readable
 	const struct go_memstats *stats; // NULL likewise
 };

@@ -69,13 +69,17 @@ static struct evidence gather(const struct snapshot *snapshot,
 	return evidence;
 }
 
-// The largest line of the charge: where to look when no rule fits.
+// The largest line that has no parts of its own: where to look when no rule fits.
 static const struct ledger_row *largest_row(const struct ledger *ledger)
 {
 	const struct ledger_row *largest = NULL;
-	VEC_FOREACH (row, &ledger->rows)
-		if (row->depth == 0 && (!largest || row->bytes > largest->bytes))
+	for (size_t i = 0; i < ledger->rows.count; i++) {
+		const struct ledger_row *row = &ledger->rows.items[i];
+		bool has_parts =
+			i + 1 < ledger->rows.count && ledger->rows.items[i + 1].depth > row->depth;
+		if (!has_parts && (!largest || row->bytes > largest->bytes))
 			largest = row;
+	}
 	return largest;
 }
 

@@ -137,7 +137,7 @@ static void foreign_names_cannot_drive_a_terminal(void **state)
 	memcpy(kill.kernel_line, bad, sizeof bad);
 	identity->executable = identity->container_id = identity->cgroup_path = bad;
 	identity->go_version = identity->main_package = identity->module_path = bad;
-	identity->module_version = identity->build_id = bad;
+	identity->module_version = identity->vcs_revision = identity->build_id = bad;
 	snapshot->cgroup.path = snapshot->cgroup.limit_path = bad;
 	ledger_add(&snapshot->cgroup_ledger, 1, bad, bad, 5, 0, bad);
 	struct goroutine_group group = {
@@ -172,7 +172,7 @@ static void the_json_has_the_same(void **state)
 		if (!json_object_get(json, keys[i]))
 			fail_msg("%s is missing", keys[i]);
 	assert_int_equal(90 * MIB, number_at(json, "verdict", "bytes"));
-	assert_string_equal("high", text_at(json, "verdict", "confidence"));
+	assert_string_equal("medium", text_at(json, "verdict", "confidence"));
 	assert_string_equal("cgroup-oom", text_at(json, "kill", "cause"));
 	assert_int_equal(120 * MIB, number_at(json, "kill", "limit_bytes"));
 	assert_int_equal(4242, number_at(json, "identity", "pid"));

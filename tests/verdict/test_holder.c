@@ -16,6 +16,15 @@ static struct verdict decide(const struct snapshot *snapshot, const struct kill_
 	return verdict;
 }
 
+static struct verdict decide_since(const struct snapshot *snapshot, const struct snapshot *before,
+				   const struct kill_facts *kill)
+{
+	struct verdict verdict;
+	struct snapshot_baseline baseline = {before->heap, 1000000000, 50 * MIB};
+	verdict_decide(snapshot, &baseline, kill, &verdict);
+	return verdict;
+}
+
 static void assert_contains(const char *text, const char *part)
 {
 	if (!strstr(text, part))
@@ -96,14 +105,81 @@ static void one_instant_is_never_sure(void **state)
 	struct kill_facts kill = hand_kill(110 * MIB);
 	struct verdict verdict = decide(snapshot, NULL);
 	assert_int_equal(CONFIDENCE_MEDIUM, verdict.confidence);
+	assert_int_equal(0, verdict.grown_bytes);
 	verdict_deinit(&verdict);
-	verdict = decide(snapshot, &kill);
-	assert_int_equal(CONFIDENCE_HIGH, verdict.confidence);
-	assert_string_equal("", verdict.next_capture);
+	verdict = decide(snapshot, &kill); // who is large may always have been
+	assert_int_equal(CONFIDENCE_MEDIUM, verdict.confidence);
 	assert_contains(
 		verdict.sentence,
 		"app was killed at its memory limit of 110 MiB: main.record (x.go:29) held");
+	assert_string_equal("", verdict.next_capture);
 	verdict_deinit(&verdict);
+	snapshot_free(snapshot);
+}
+
+static void growth_at_a_kill_is_sure(void **state)
+{
+	(void)state;
+	struct snapshot *snapshot = guilty_snapshot(), *before = hand_snapshot();
+	struct kill_facts kill = hand_kill(110 * MIB);
+	hand_hold(before, "bytes.growSlice:9 bytes.(*Buffer).Write:8 main.record:29 main.main:5",
+		  4 * MIB);
+	hand_hold(before, "example.com/app/cache.Put:12 main.main:6", 9 * MIB);
+	snapshot->quality.taken_unix_ns = 6000000000;
+	struct verdict verdict = decide_since(snapshot, before, &kill);
+	assert_int_equal(CONFIDENCE_HIGH, verdict.confidence);
+	assert_int_equal(86 * MIB, verdict.grown_bytes);
+	assert_true(verdict.growth_share > 0.98 && verdict.growth_share <= 1);
+	assert_contains(verdict.sentence, "grew by 86.0 MiB in 5.0 s, 99% of the Go heap's growth");
+	verdict_deinit(&verdict);
+	verdict = decide_since(snapshot, before, NULL); // it lives
+	assert_int_equal(CONFIDENCE_MEDIUM, verdict.confidence);
+	verdict_deinit(&verdict);
+	snapshot_free(before);
+	snapshot_free(snapshot);
+}
+
+// A big, flat holder is not a leak.
+static void growth_beats_size(void **state)
+{
+	(void)state;
+	struct snapshot *snapshot = hand_snapshot(), *before = hand_snapshot();
+	hand_hold(before, "main.cache:7", 100 * MIB);
+	hand_hold(before, "main.leak:8", 1 * MIB);
+	hand_hold(snapshot, "main.cache:7", 101 * MIB);
+	hand_hold(snapshot, "main.leak:8", 61 * MIB);
+	hand_account(snapshot, 162 * MIB, 4 * MIB, 2 * MIB);
+	struct verdict verdict = decide_since(snapshot, before, NULL);
+	assert_true(verdict.determined);
+	assert_string_equal("main.leak", verdict.guilty.function);
+	assert_int_equal(60 * MIB, verdict.grown_bytes);
+	assert_true(any_contains(verdict.rejected.items, verdict.rejected.count,
+				 "main.cache, which holds more (101 MiB), but grew by 1.00 MiB"));
+	verdict_deinit(&verdict);
+	hand_hold(before, "main.leak:8", 50 * MIB); // what grew is too little to decide
+	verdict = decide_since(snapshot, before, NULL);
+	assert_string_equal("main.cache", verdict.guilty.function);
+	assert_int_equal(0, verdict.grown_bytes);
+	verdict_deinit(&verdict);
+	snapshot_free(before);
+	snapshot_free(snapshot);
+}
+
+static void growth_by_many_names_nobody(void **state)
+{
+	(void)state;
+	struct snapshot *snapshot = hand_snapshot(), *before = hand_snapshot();
+	hand_hold(before, "main.a:7", 60 * MIB);
+	hand_hold(snapshot, "main.a:7", 60 * MIB); // more than half, and flat
+	hand_hold(snapshot, "main.b:8", 19 * MIB);
+	hand_hold(snapshot, "main.c:9", 20 * MIB);
+	hand_hold(snapshot, "main.d:9", 18 * MIB);
+	hand_account(snapshot, 117 * MIB, 4 * MIB, 2 * MIB);
+	struct verdict verdict = decide_since(snapshot, before, NULL);
+	assert_false(verdict.determined);
+	assert_contains(verdict.sentence, "what the Go heap grew by; the largest, main.c,");
+	verdict_deinit(&verdict);
+	snapshot_free(before);
 	snapshot_free(snapshot);
 }
 
@@ -184,7 +260,7 @@ static void less_than_half_explains_too_little(void **state)
 	hand_hold(snapshot, "main.b:1", 48 * MIB);
 	hand_hold(snapshot, "github.com/a/b.F:1", 3 * MIB);
 	hand_account(snapshot, 100 * MIB, 0, 1 * MIB);
-	assert_nobody(snapshot, "the largest, main.a?[2J, holds 49%");
+	assert_nobody(snapshot, "the largest, main.a?[2J, explains 49%");
 	snapshot_free(snapshot);
 }
 
@@ -269,6 +345,9 @@ int main(void)
 		cmocka_unit_test(one_function_holds_it),
 		cmocka_unit_test(near_the_limit_there_is_something_to_fix),
 		cmocka_unit_test(one_instant_is_never_sure),
+		cmocka_unit_test(growth_at_a_kill_is_sure),
+		cmocka_unit_test(growth_beats_size),
+		cmocka_unit_test(growth_by_many_names_nobody),
 		cmocka_unit_test(a_share_below_four_fifths_is_less_sure),
 		cmocka_unit_test(a_kill_without_a_limit_is_the_machines),
 		cmocka_unit_test(a_small_heap_proves_nothing),
