@@ -21,6 +21,7 @@ struct builder {
 	const struct process_ledger_input *input;
 	struct account account;
 	size_t next_span;
+	taddr_t done; // the end of what was accounted for so far
 };
 
 // Whether a span lies, as a whole or in part, from `first` to `last`.
@@ -63,16 +64,30 @@ static int64_t count_present(const uint8_t *bitmap, uint64_t first, uint64_t cou
 	return present;
 }
 
-static void account_span(struct account *account, const struct go_span *span, int64_t resident)
+// `bytes` of a span, of which `resident` are in memory.
+static void account_piece(struct account *account, const struct go_span *span, uint64_t bytes,
+			  int64_t resident)
 {
-	int64_t objects = (int64_t)(span->object_count * span->object_size);
+	uint64_t objects = span->object_count * span->object_size;
 	if (span->state == GO_SPAN_STACK) {
 		account->stacks += resident;
 		return;
 	}
-	int64_t of_objects = resident < objects ? resident : objects;
+	if (bytes != span->bytes)
+		objects = (uint64_t)((double)objects * ((double)bytes / (double)span->bytes));
+	int64_t of_objects = resident < (int64_t)objects ? resident : (int64_t)objects;
 	account->objects += of_objects;
 	account->free_slots += resident - of_objects;
+}
+
+static taddr_t max_address(taddr_t left, taddr_t right)
+{
+	return left > right ? left : right;
+}
+
+static taddr_t min_address(taddr_t left, taddr_t right)
+{
+	return left < right ? left : right;
 }
 
 // The spans of one heap mapping; what is resident outside of them is idle. Spans are sorted, and
@@ -87,24 +102,29 @@ static void account_heap_mapping(struct builder *builder, const struct mapping *
 		     pagemap_fill_present(builder->input->pagemap_fd, mapping->start, mapping->end,
 					  bitmap, NULL);
 	int64_t left = (int64_t)mapping->rss_bytes.value;
-	taddr_t last_end = mapping->start;
 	account->split_by_counts |= !known;
-	for (; builder->next_span < spans->spans.count; builder->next_span++) {
+	while (builder->next_span < spans->spans.count) {
 		const struct go_span *span = &spans->spans.items[builder->next_span];
 		if (span->start >= mapping->end)
 			break;
-		if (span->start < last_end || span->bytes > mapping->end - span->start)
-			continue; // overlaps: it moved while it was read, or is a lie
-		last_end = span->start + span->bytes;
-		int64_t resident =
-			known ? count_present(bitmap, (span->start - mapping->start) / page,
-					      span->bytes / page) *
-					(int64_t)page
-			      : (int64_t)span->bytes;
-		if (resident > left)
-			resident = left;
-		left -= resident;
-		account_span(account, span, resident);
+		// The kernel may have split the heap's mapping inside a span: then this is a piece.
+		taddr_t start =
+			max_address(max_address(span->start, mapping->start), builder->done);
+		taddr_t end = min_address(span->start + span->bytes, mapping->end);
+		if (start < end) { // else it overlaps: it moved while it was read, or is a lie
+			int64_t resident =
+				known ? count_present(bitmap, (start - mapping->start) / page,
+						      (end - start) / page) *
+						(int64_t)page
+				      : (int64_t)(end - start);
+			resident = resident > left ? left : resident;
+			left -= resident;
+			account_piece(account, span, end - start, resident);
+			builder->done = end;
+		}
+		if (span->start + span->bytes > mapping->end)
+			break; // the rest is in the next mapping
+		builder->next_span++;
 	}
 	account->idle += left;
 }

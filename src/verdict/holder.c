@@ -219,7 +219,7 @@ static void accuse(struct verdict *verdict, const struct evidence *evidence,
 	if (by_growth) {
 		verdict->grown_bytes = site_grown_bytes(site);
 		verdict->growth_share =
-			fmin(share_of(verdict->grown_bytes, sites->total - sites->total_before), 1);
+			fmin(share_of(verdict->grown_bytes, sites_grown_bytes(sites)), 1);
 	}
 	verdict->confidence = judge_confidence(verdict, evidence);
 	// A large holder in a process that has room is no fault: nothing to fix then.
@@ -272,7 +272,7 @@ static bool heap_matters(const struct evidence *evidence, int64_t total, struct 
 // The heap grew enough since the baseline for growth to decide.
 static bool grew(const struct evidence *evidence, const struct sites *sites)
 {
-	int64_t growth = sites->total - sites->total_before;
+	int64_t growth = sites_grown_bytes(sites);
 	return evidence->baseline && growth >= SMALL_HEAP_BYTES &&
 	       share_of(growth, sites->total) >= GROWTH_MIN;
 }
@@ -289,7 +289,7 @@ static bool decide(const struct evidence *evidence, const struct sites *sites,
 		return false;
 	}
 	int64_t part = by_growth ? site_grown_bytes(site) : site->bytes;
-	int64_t whole = by_growth ? sites->total - sites->total_before : sites->total;
+	int64_t whole = by_growth ? sites_grown_bytes(sites) : sites->total;
 	if (share_of(part, whole) < SHARE_MIN) {
 		strbuf_addf(why_not,
 			    "no function of the program explains half of %s; the largest, ",

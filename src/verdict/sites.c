@@ -26,7 +26,7 @@ static int64_t find_own_frame(const struct snapshot_identity *identity,
 
 // The site of a stack, made when it is new; NULL when none of the program's own code is in it.
 static struct site *site_of(struct sites *sites, const struct snapshot_identity *identity,
-			    const struct profile_stack_row *row)
+			    const struct profile_stack_row *row, bool baseline)
 {
 	int64_t own = find_own_frame(identity, &row->stack);
 	if (own < 0)
@@ -39,12 +39,20 @@ static struct site *site_of(struct sites *sites, const struct snapshot_identity 
 	if (is_new)
 		vec_push(&sites->list, {.callee = ""});
 	struct site *site = &sites->list.items[*index];
-	if (is_new || row->value > site->largest_stack_bytes) {
+	// What was large at the baseline does not say where it is large now.
+	if (is_new || (!baseline && row->value > site->largest_stack_bytes)) {
 		site->largest_stack_bytes = row->value;
 		site->frame = (struct verdict_frame){frame->function, frame->file, frame->line};
 		site->callee = own ? row->stack.frames[own - 1]->function : "";
 	}
 	return site;
+}
+
+// A file may hold any values: sums stay at the end of the range.
+static void add(int64_t *sum, int64_t value)
+{
+	if (__builtin_add_overflow(*sum, value, sum))
+		*sum = value < 0 ? INT64_MIN / 4 : INT64_MAX / 4;
 }
 
 bool sites_collect(const struct evidence *evidence, struct sites *sites, struct error *error)
@@ -56,18 +64,29 @@ bool sites_collect(const struct evidence *evidence, struct sites *sites, struct 
 		if (!profile_top_stacks_new(heaps[i], type, &sites->stacks[i], error))
 			return false;
 		VEC_FOREACH (row, &sites->stacks[i]->rows) {
-			struct site *site = site_of(sites, &evidence->snapshot->identity, row);
-			*(i ? &sites->total_before : &sites->total) += row->value;
+			struct site *site = site_of(sites, &evidence->snapshot->identity, row, i);
+			add(i ? &sites->total_before : &sites->total, row->value);
 			if (site)
-				*(i ? &site->before_bytes : &site->bytes) += row->value;
+				add(i ? &site->before_bytes : &site->bytes, row->value);
 		}
 	}
 	return true;
 }
 
+static int64_t subtract(int64_t left, int64_t right)
+{
+	int64_t difference;
+	return __builtin_sub_overflow(left, right, &difference) ? 0 : difference;
+}
+
+int64_t sites_grown_bytes(const struct sites *sites)
+{
+	return subtract(sites->total, sites->total_before);
+}
+
 int64_t site_grown_bytes(const struct site *site)
 {
-	return site->bytes - site->before_bytes;
+	return subtract(site->bytes, site->before_bytes);
 }
 
 const struct site *sites_largest(const struct sites *sites, bool by_growth)

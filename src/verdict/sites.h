@@ -26,3 +26,4 @@ void sites_deinit(struct sites *sites);
 // NULL when no own code is in any stack.
 const struct site *sites_largest(const struct sites *sites, bool by_growth);
 int64_t site_grown_bytes(const struct site *site);
+int64_t sites_grown_bytes(const struct sites *sites); // all of the Go heap

@@ -118,9 +118,9 @@ bool captures_finish(struct captures *captures, const struct worker_end *end, ch
 			  incident, capacity, error);
 }
 
-bool captures_print(struct captures *captures, int signal_fd)
+bool captures_print(struct captures *captures, int signal_fd, int timeout_ms)
 {
-	return worker_print(captures->ready, signal_fd);
+	return worker_print(captures->ready, signal_fd, timeout_ms);
 }
 
 void captures_end(struct captures *captures, bool discard)

@@ -37,6 +37,6 @@ void captures_update(struct captures *captures, const struct sampler *sampler, i
 // is not stored; captures_print may still print it.
 bool captures_finish(struct captures *captures, const struct worker_end *end, char *incident,
 		     size_t capacity, struct error *error) must_check;
-bool captures_print(struct captures *captures, int signal_fd) must_check;
+bool captures_print(struct captures *captures, int signal_fd, int timeout_ms) must_check;
 // `discard`: nothing happened, so nothing stays on disk.
 void captures_end(struct captures *captures, bool discard);

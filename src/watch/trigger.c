@@ -68,6 +68,8 @@ static bool capture_is_due(const struct trigger *trigger)
 		       (near && age_ns >= TRIGGER_TOOTH_NS);
 	if (near && age_ns >= TRIGGER_NEAR_NS)
 		return true;
+	if (last->pinned_bytes <= trigger->peak_bytes && age_ns < TRIGGER_TOOTH_NS)
+		return false;
 	return left_ns >= 0 && left_ns < TRIGGER_HORIZON_NS &&
 	       last->pinned_bytes - trigger->high_bytes >
 		       percent_of(last->limit_bytes, STEP_PERCENT);

@@ -17,7 +17,7 @@
 #define TRIGGER_HORIZON_NS  ((int64_t)150000000)
 #define TRIGGER_CALM_NS     ((int64_t)30000000000)
 #define TRIGGER_NEAR_NS     ((int64_t)10000000000) // between captures while it stays near the limit
-#define TRIGGER_TOOTH_NS    ((int64_t)1000000000)  // the same, for a sawtooth near the limit
+#define TRIGGER_TOOTH_NS    ((int64_t)1000000000) // the same, for a sawtooth near the limit or steep
 #define TRIGGER_BASELINE_NS ((int64_t)60000000000)
 
 enum { TRIGGER_STAGES = 6 };

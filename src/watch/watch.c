@@ -21,7 +21,7 @@
 #include "watch/target_choice.h"
 #include "watch/trigger.h"
 
-enum { LAST_CAPTURE_PATIENCE_MS = 1000 };
+enum { LAST_CAPTURE_PATIENCE_MS = 1000, PRINT_PATIENCE_MS = 2000 };
 
 struct watch {
 	const struct watch_options *options;
@@ -30,6 +30,7 @@ struct watch {
 	struct cgroup *cgroup;
 	char cgroup_path[PATH_MAX];
 	int signals; // descriptor
+	sigset_t old_signals;
 	struct progress progress;
 	struct sampler sampler;
 	struct trigger trigger;
@@ -64,10 +65,23 @@ static bool open_signals(struct watch *watch, struct error *error)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+	if (sigprocmask(SIG_BLOCK, &set, &watch->old_signals) != 0)
 		return error_set_os(error, errno, "cannot block signals");
 	watch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return watch->signals >= 0 || error_set_os(error, errno, "cannot make a signalfd");
+}
+
+// What comes from here on ends the process as usual, above all when it blocks on its output; what
+// came before has been obeyed.
+static void close_signals(struct watch *watch)
+{
+	struct signalfd_siginfo info;
+	if (watch->signals < 0)
+		return;
+	while (read(watch->signals, &info, sizeof info) == sizeof info)
+		;
+	close(watch->signals);
+	sigprocmask(SIG_SETMASK, &watch->old_signals, NULL);
 }
 
 static bool open_cgroup(struct watch *watch, struct error *error)
@@ -135,11 +149,15 @@ static void capture_while_held(struct watch *watch)
 		captures_update(captures, &watch->sampler, 10);
 	}
 	watch->trigger.peak_bytes = INT64_MAX; // nothing that follows can be nearer to the end
+	// Else the guard was faster: its time limit, not the end of the capture, let the kill go.
+	bool still_held = hold_get_state(watch->hold) == HOLD_UNDER_OOM;
 	if (!hold_release(watch->hold, &error))
 		progress_say(&watch->progress, "%s", error.message);
 	watch->held_ns = clock_monotonic_ns() - start_ns;
-	if (begun && !captures->busy && captures->ready && captures->busy_reason == CAPTURE_HELD &&
-	    captures->ready->started_ns >= start_ns)
+	if (!still_held && watch->held_ns > watch->options->hold_limit_ns)
+		watch->held_ns = watch->options->hold_limit_ns;
+	if (still_held && begun && !captures->busy && captures->ready &&
+	    captures->busy_reason == CAPTURE_HELD && captures->ready->started_ns >= start_ns)
 		captures->ready->while_held = true;
 	progress_say(&watch->progress, "held the kill for %s, let it go",
 		     human_duration(watch->held_ns).text);
@@ -261,7 +279,9 @@ static void finish(struct watch *watch)
 	end->timeline = watch->sampler.timeline;
 	result->stored = captures_finish(captures, end, result->incident, sizeof result->incident,
 					 &result->store_error);
-	result->printed = captures_print(captures, watch->signals);
+	// A signal that has ended the watch does not come a second time.
+	result->printed =
+		captures_print(captures, watch->signals, result->signal ? PRINT_PATIENCE_MS : -1);
 }
 
 static void deinit(struct watch *watch)
@@ -269,14 +289,15 @@ static void deinit(struct watch *watch)
 	struct error error = {0};
 	if (watch->hold && !hold_end(watch->hold, &error))
 		progress_say(&watch->progress, "%s", error.message);
-	captures_end(&watch->captures, !watch->result->evidence);
+	// A watch that fails near the limit leaves on disk what it has.
+	bool saw_trouble = watch->captures.near_limit && watch->captures.ready;
+	captures_end(&watch->captures, !watch->result->evidence && !saw_trouble);
 	sampler_end(&watch->sampler);
 	if (watch->ending.cgroup)
 		ending_deinit(&watch->ending);
 	process_files_close(&watch->process);
 	cgroup_close(watch->cgroup);
-	if (watch->signals >= 0)
-		close(watch->signals);
+	close_signals(watch);
 }
 
 bool watch_run(const struct watch_options *options, struct watch_result *result,

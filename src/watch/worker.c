@@ -259,11 +259,11 @@ bool worker_finish(struct worker *worker, const struct worker_end *end, struct e
 	return news.stored;
 }
 
-bool worker_print(struct worker *worker, int signal_fd)
+bool worker_print(struct worker *worker, int signal_fd, int timeout_ms)
 {
 	struct worker_news news = {0};
 	return worker->state == WORKER_READY && send(worker->channel, "p", 1, MSG_NOSIGNAL) == 1 &&
-	       receive(worker, &news, -1, signal_fd) && news.printed;
+	       receive(worker, &news, timeout_ms, signal_fd) && news.printed;
 }
 
 void worker_free(struct worker *worker)

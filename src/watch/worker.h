@@ -55,8 +55,8 @@ void worker_update(struct worker *worker, int timeout_ms);
 // Has a ready worker write the final report. False when it is not stored whole.
 bool worker_finish(struct worker *worker, const struct worker_end *end,
 		   struct error *error) must_check;
-// Then has it print the report to standard output. `signal_fd` readable ends the wait. False when
-// it was not printed whole.
-bool worker_print(struct worker *worker, int signal_fd) must_check;
+// Then has it print the report to standard output. `signal_fd` readable ends the wait, and so does
+// `timeout_ms` (-1: never). False when it was not printed whole.
+bool worker_print(struct worker *worker, int signal_fd, int timeout_ms) must_check;
 // Ends it; frees. What is on disk stays. NULL is allowed.
 void worker_free(struct worker *worker);

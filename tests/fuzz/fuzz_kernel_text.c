@@ -18,11 +18,11 @@ static bool parse(char which, const char *text, struct error *error)
 	struct process_stat process;
 	switch (which) {
 	case '1':
-		return cgroup_stat_parse(CGROUP_V1, text, &stat, error) |
-		       cgroup_events_parse(CGROUP_V1, text, &sample, error);
+		(void)!cgroup_events_parse(CGROUP_V1, text, &sample, NULL);
+		return cgroup_stat_parse(CGROUP_V1, text, &stat, error);
 	case '2':
-		return cgroup_stat_parse(CGROUP_V2, text, &stat, error) |
-		       cgroup_events_parse(CGROUP_V2, text, &sample, error);
+		(void)!cgroup_events_parse(CGROUP_V2, text, &sample, NULL);
+		return cgroup_stat_parse(CGROUP_V2, text, &stat, error);
 	case 'l':
 		return cgroup_limit_parse(text, &limit, error);
 	case 's':

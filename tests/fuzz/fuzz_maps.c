@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(mapping->start >= last && mapping->start < mapping->end);
 		require(maps_find(&maps, mapping->start) == mapping);
 		require(maps_find(&maps, mapping->end - 1) == mapping);
-		require(strlen(mapping->perms) == 4);
+		require(mapping->perms[4] == '\0');
 		require(mapping->name && strlen(mapping->name) < MAPS_LINE_MAX);
 		last = mapping->end;
 	}

@@ -221,6 +221,51 @@ static void claimed_counts_are_checked(void **state)
 	go_lab_stop(&lab);
 }
 
+static void impossible_spans_are_counted_and_left_out(void **state)
+{
+	static const struct {
+		enum go_field field;
+		uint64_t value;
+	} changes[] = {
+		{GO_MSPAN_NPAGES, ((uint64_t)1 << 30) + 1},
+		{GO_MSPAN_NPAGES, UINT64_MAX},
+		{GO_MSPAN_ELEMSIZE, UINT64_MAX},
+		{GO_MSPAN_ELEMSIZE, (uint64_t)1 << 62},
+		{GO_MSPAN_ALLOC_COUNT, UINT64_MAX}, // and the state beside it
+	};
+	struct go_lab lab;
+	struct go_runtime runtime;
+	struct go_spans whole, spans;
+	go_lab_start(&lab, *state, "allocs");
+	struct target *target = go_lab_target(&lab);
+	assert_ok(go_runtime_open(target, lab.image, &lab.info, &runtime, &error));
+	assert_ok(go_spans_read(&runtime, &whole, &error));
+	taddr_t table = word_at(&lab, runtime.symbols[GO_SYMBOL_MHEAP] +
+					      (uint64_t)runtime.layout.offset[GO_MHEAP_ALLSPANS]);
+	taddr_t span = 0; // one in use
+	for (uint64_t i = 0; !span; i++) {
+		taddr_t address = word_at(&lab, table + 8 * i);
+		uint8_t *state_byte =
+			go_lab_at(&lab, address + (uint64_t)runtime.layout.offset[GO_MSPAN_STATE]);
+		span = state_byte && *state_byte == GO_SPAN_IN_USE ? address : 0;
+	}
+	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+		change(&lab, span + (uint64_t)runtime.layout.offset[changes[i].field],
+		       changes[i].value);
+		target_forget(target);
+		assert_ok(go_spans_read(&runtime, &spans, &error));
+		assert_int_equal(1, spans.failed);
+		assert_int_equal(whole.spans.count - 1, spans.spans.count);
+		assert_true(spans.heap_inuse < whole.heap_inuse);
+		go_spans_deinit(&spans);
+		go_lab_undo(&lab);
+	}
+	go_spans_deinit(&whole);
+	go_runtime_deinit(&runtime);
+	target_free(target);
+	go_lab_stop(&lab);
+}
+
 static void impossible_counts_of_a_bucket_are_left_out(void **state)
 {
 	struct go_lab lab;
@@ -256,6 +301,7 @@ int main(void)
 		cmocka_unit_test_prestate(damaged_variables_are_no_danger, newest),
 		cmocka_unit_test_prestate(a_circle_of_buckets_ends, newest),
 		cmocka_unit_test_prestate(claimed_counts_are_checked, newest),
+		cmocka_unit_test_prestate(impossible_spans_are_counted_and_left_out, newest),
 		cmocka_unit_test_prestate(impossible_counts_of_a_bucket_are_left_out, old),
 		cmocka_unit_test_prestate(impossible_counts_of_a_bucket_are_left_out, newest),
 	};

@@ -53,6 +53,7 @@ static void check_buckets(struct world *world)
 				functab_frame(world->runtime.functab, bucket->stack[i]);
 			assert_true(frame->valid && frame->function[0] && frame->file[0]);
 			assert_true(frame->line > 0 && frame->start_line > 0);
+			assert_true(frame->pc == bucket->stack[i] - 1); // the call itself
 		}
 	}
 	go_buckets_deinit(&buckets);

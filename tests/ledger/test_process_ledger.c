@@ -186,7 +186,9 @@ static void arenas_belong_to_the_heap(void **state)
 	struct world world;
 	begin(&world, text, spans, 2);
 	struct ledger ledger = build(&world);
-	assert_int_equal((4 + 8 + 32) << 10, ledger_bytes(&ledger, "go.heap.idle"));
+	// The one page inside the span that begins in another mapping is that span's.
+	assert_int_equal((4 + 8 + 32 - 4) << 10, ledger_bytes(&ledger, "go.heap.idle"));
+	assert_int_equal(4 << 10, ledger_bytes(&ledger, "go.heap.objects"));
 	assert_int_equal((16 + 64) << 10, ledger_bytes(&ledger, "anon.other"));
 	ledger_deinit(&ledger);
 	end(&world);
