@@ -15,13 +15,13 @@ void captures_start(struct captures *captures, enum capture_reason reason,
 	if (captures->busy)
 		return;
 	store_next(&captures->store, directory, sizeof directory);
-	snprintf(baseline, sizeof baseline, "%s/heap.pb.gz", captures->baseline);
+	snprintf(baseline, sizeof baseline, "%s/heap.pb.gz", captures->baseline.directory);
 	struct worker_request request = {
 		.pid = captures->pid,
 		.cgroup_path = captures->cgroup_path,
 		.directory = directory,
-		.baseline_path = captures->baseline[0] ? baseline : NULL,
-		.baseline_usage_bytes = captures->baseline_usage_bytes,
+		.baseline_path = captures->baseline.directory[0] ? baseline : NULL,
+		.baseline_usage_bytes = captures->baseline.usage_bytes,
 		.json = captures->json,
 		.colour = captures->colour,
 	};
@@ -34,9 +34,15 @@ void captures_start(struct captures *captures, enum capture_reason reason,
 	captures->busy->usage_bytes = sampler->usage_bytes;
 }
 
+static bool is_baseline(const struct captures *captures, const char *directory)
+{
+	return strcmp(directory, captures->baseline.directory) == 0 ||
+	       strcmp(directory, captures->next_baseline.directory) == 0;
+}
+
 static void drop(struct captures *captures, const char *directory)
 {
-	if (directory[0] && strcmp(directory, captures->baseline) != 0)
+	if (directory[0] && !is_baseline(captures, directory))
 		store_drop(&captures->store, directory);
 }
 
@@ -52,21 +58,28 @@ static void retire(struct captures *captures, struct worker *worker)
 	worker_free(worker);
 }
 
-// A newer baseline takes the place of the old one. It is also the newest capture.
+static bool is_recent(const struct captures *captures, const char *directory)
+{
+	for (int i = 0; i < CAPTURES_EARLIER; i++)
+		if (strcmp(captures->earlier[i], directory) == 0)
+			return true;
+	return captures->ready && strcmp(captures->ready->directory, directory) == 0;
+}
+
+// A newer baseline waits behind the present one, until a still newer one comes.
 static void take_baseline(struct captures *captures, const struct worker *worker)
 {
-	char old[sizeof captures->baseline];
+	struct capture_baseline *present = &captures->baseline, *next = &captures->next_baseline;
 	if (!worker->stored || !worker->whole ||
-	    (captures->baseline[0] && captures->busy_reason != CAPTURE_BASELINE))
+	    (present->directory[0] && captures->busy_reason != CAPTURE_BASELINE))
 		return;
-	snprintf(old, sizeof old, "%s", captures->baseline);
-	snprintf(captures->baseline, sizeof captures->baseline, "%s", worker->directory);
-	captures->baseline_usage_bytes = worker->usage_bytes;
-	bool still_earlier = false;
-	for (int i = 0; i < CAPTURES_EARLIER; i++)
-		still_earlier |= strcmp(captures->earlier[i], old) == 0;
-	if (!still_earlier && !(captures->ready && strcmp(captures->ready->directory, old) == 0))
-		drop(captures, old);
+	struct capture_baseline old = *present, taken = {.usage_bytes = worker->usage_bytes};
+	snprintf(taken.directory, sizeof taken.directory, "%s", worker->directory);
+	if (next->directory[0])
+		*present = *next;
+	*(old.directory[0] ? next : present) = taken;
+	if (!is_recent(captures, old.directory))
+		drop(captures, old.directory);
 }
 
 static void say_taken(const struct captures *captures, const struct sampler *sampler,
@@ -114,8 +127,8 @@ bool captures_finish(struct captures *captures, const struct worker_end *end, ch
 		     size_t capacity, struct error *error)
 {
 	return worker_finish(captures->ready, end, error) &&
-	       store_keep(&captures->store, captures->ready->directory, captures->baseline,
-			  incident, capacity, error);
+	       store_keep(&captures->store, captures->ready->directory,
+			  captures->baseline.directory, incident, capacity, error);
 }
 
 bool captures_print(struct captures *captures, int signal_fd, int timeout_ms)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The captures of one watch: at most one is being taken, the newest whole one is kept ready for the
- * final report. On disk stay the baseline, the newest, and CAPTURES_EARLIER before it.
+ * final report. On disk stay the two baselines, the newest, and CAPTURES_EARLIER before it.
  */
 #pragma once
 
@@ -14,6 +14,11 @@ enum { CAPTURES_EARLIER = 2 };
 
 enum capture_reason { CAPTURE_BASELINE, CAPTURE_STAGE, CAPTURE_HELD };
 
+struct capture_baseline {
+	char directory[4096]; // "" when there is none
+	int64_t usage_bytes;
+};
+
 struct captures {
 	pid_t pid;
 	const char *cgroup_path; // borrowed
@@ -22,9 +27,10 @@ struct captures {
 	struct store store;
 	struct worker *busy, *ready;
 	enum capture_reason busy_reason;
-	bool near_limit;     // at least one capture was for a reason other than the baseline
-	char baseline[4096]; // directory; "" when there is none
-	int64_t baseline_usage_bytes;
+	bool near_limit; // at least one capture was for a reason other than the baseline
+	// What to compare with. Two, so that the one compared with is never just taken: a slow leak
+	// would not show against it.
+	struct capture_baseline baseline, next_baseline;
 	char earlier[CAPTURES_EARLIER][4096]; // directories, newest first
 };
 

@@ -6,6 +6,7 @@ static const int stage_percent[TRIGGER_STAGES] = {50, 70, 82, 90, 95, 98};
 static const int64_t PACE_MIN_NS = 5000000, PACE_MAX_NS = 250000000;
 static const double SMOOTHING = 0.4; // of the newest slope
 enum {
+	BASELINE_PART = 3,
 	NEAR_PERCENT = 90,
 	REARM_PERCENT = 5, // so far below a stage it is armed again
 	STEP_PERCENT = 4,  // a capture ahead of its stage needs so much growth since the newest
@@ -26,6 +27,8 @@ static void update_slope(struct trigger *trigger, const struct trigger_sample *s
 			SMOOTHING * slope + (1 - SMOOTHING) * trigger->slope_bytes_per_ns;
 	}
 	trigger->last = *sample;
+	if (!trigger->first_ns)
+		trigger->first_ns = sample->monotonic_ns;
 }
 
 int64_t trigger_time_left_ns(const struct trigger *trigger)
@@ -79,8 +82,11 @@ static bool baseline_is_due(const struct trigger *trigger)
 {
 	int64_t left_ns = trigger_time_left_ns(trigger);
 	bool calm = left_ns < 0 || left_ns > TRIGGER_BASELINE_NS;
+	int64_t apart_ns = (trigger->last.monotonic_ns - trigger->first_ns) / BASELINE_PART;
+	if (apart_ns < TRIGGER_BASELINE_NS)
+		apart_ns = TRIGGER_BASELINE_NS;
 	return !trigger->baseline_ns ||
-	       (calm && trigger->last.monotonic_ns - trigger->baseline_ns >= TRIGGER_BASELINE_NS);
+	       (calm && trigger->last.monotonic_ns - trigger->baseline_ns >= apart_ns);
 }
 
 enum trigger_decision trigger_update(struct trigger *trigger, const struct trigger_sample *sample)

@@ -7,7 +7,8 @@
  * limit comes within TRIGGER_HORIZON_NS, and from time to time while it stays near the limit. A
  * sawtooth does not capture at each tooth: below a new high, captures are TRIGGER_CALM_NS apart.
  *
- * A baseline, for comparison, is due at the start and again in calm times.
+ * A baseline, for comparison, is due at the start and again in calm times, further and further
+ * apart: a third of the time that the watch has lasted, so that a slow leak has grown since.
  */
 #pragma once
 
@@ -35,6 +36,7 @@ struct trigger {
 	int64_t high_bytes;        // at the newest capture, or the lowest since
 	int64_t peak_bytes;        // at the newest capture
 	int64_t captured_ns;       // when the newest capture began; 0: none yet
+	int64_t first_ns;          // the first sample
 	int64_t baseline_ns;       // when the newest baseline did
 };
 

@@ -43,7 +43,7 @@ def under_watch(watch, group, out, *options):
 def check_incident(folder, pid):
     assert sorted(path.name for path in folder.iterdir() if path.is_file()) == sorted(FILES)
     for earlier in (path for path in folder.iterdir() if path.is_dir()):
-        assert re.fullmatch(r"baseline|earlier-[12]", earlier.name)
+        assert re.fullmatch(r"baseline|earlier-[123]", earlier.name)
         check_manifest(earlier)
     check_manifest(folder)
     assert (folder / "baseline").is_dir()

@@ -277,7 +277,7 @@ def test_a_target_that_is_not_go(watch, cgroup, taker, tmp_path):
     report = report_of(running)
     assert report["kill"]["cause"] == "cgroup-oom" and report["kill"]["pid"] == process.pid
     assert not report["verdict"]["determined"]
-    assert re.search(r"[Nn]ot determined", report["verdict"]["sentence"])
+    assert report["verdict"]["sentence"].startswith("Not determined: ")
     assert re.search(r"not a Go (program|process|binary)", report["verdict"]["sentence"])
     text = (running.incident() / "report.txt").read_text()
     assert "killed by the kernel at the cgroup's memory limit" in text
