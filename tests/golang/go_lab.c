@@ -53,6 +53,16 @@ static void expect_line(const struct program *program, const char *start)
 		fail_msg("the target said \"%s\", not \"%s\"", line, start);
 }
 
+// Returns when every thread has stopped: the copy is of one instant.
+static void stop_program(const struct program *program)
+{
+	int status;
+	kill(program->pid, SIGSTOP);
+	while (waitpid(program->pid, &status, WUNTRACED) < 0 && errno == EINTR)
+		;
+	assert_true(WIFSTOPPED(status));
+}
+
 static void end_program(const struct program *program)
 {
 	int status;
@@ -137,7 +147,7 @@ void go_lab_start(struct go_lab *lab, const char *version, const char *name)
 	expect_line(&program, "ready ");
 	assert_int_equal(5, write(program.to, "rest\n", 5));
 	expect_line(&program, "ok");
-	kill(program.pid, SIGSTOP);
+	stop_program(&program);
 	int smaps = open_of(program.pid, "smaps");
 	assert_ok(maps_read(smaps, "smaps", &lab->maps, &error));
 	close(smaps);
