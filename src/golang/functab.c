@@ -34,6 +34,7 @@ struct functab {
 	taddr_t names, cu_table, files, pc_table, functions, text, go_func;
 	uint32_t *entries; // pairs: offset of the entry from text, offset of the _func
 	size_t count;
+	uint8_t pc_quantum; // program counters in the tables count in these
 	struct map strings; // address -> index in string_list
 	VEC(const char *) string_list;
 	struct map names_of_pc; // pc -> index in name_list
@@ -85,6 +86,10 @@ static bool read_module(struct functab *functab, taddr_t moduledata, struct erro
 	functab->text = record_u64(&record, GO_MODULEDATA_TEXT);
 	functab->go_func = record_u64(&record, GO_MODULEDATA_GOFUNC);
 	uint64_t count;
+	taddr_t header = record_u64(&record, GO_MODULEDATA_PC_HEADER);
+	if (!target_read(functab->target, header + functab->layout.offset[GO_PC_HEADER_MIN_LC],
+			 &functab->pc_quantum, 1, error))
+		return false;
 	return target_read_u64(functab->target,
 			       moduledata + functab->layout.offset[GO_MODULEDATA_FTAB] + 8, &count,
 			       error) &&
@@ -214,7 +219,7 @@ static int32_t table_value(struct functab *functab, const struct function *funct
 		if (delta == 0 && step > 0)
 			break;
 		value += -(delta & 1) ^ (delta >> 1);
-		at += next_varint(&cursor); // times the instruction quantum, 1 on amd64
+		at += (uint64_t)next_varint(&cursor) * functab->pc_quantum;
 		if (!reader_ok(&cursor.reader))
 			break;
 		if (pc < at)

@@ -2,31 +2,112 @@
 // In: a Go version and a field's name. Out: its offset.
 #include "golang/layout.h"
 
+#include <string.h>
+
 #include "base/reader.h"
+
+struct column {
+	int minor, patch;
+	const char *experiment;
+};
+
+static const struct column columns[] = {
+#define GO_COLUMN(minor, patch, experiment) {minor, patch, experiment},
+#define GO_FIELD(id, dwarf, ...)
+#include "golang/layout_table.h"
+#undef GO_FIELD
+#undef GO_COLUMN
+};
+
+enum { COLUMNS = sizeof columns / sizeof *columns };
 
 struct field_row {
 	const char *name;
-	int offset[LAYOUT_VERSIONS];
+	int offset[COLUMNS];
 };
 
 static const struct field_row fields[GO_FIELD_COUNT] = {
+#define GO_COLUMN(minor, patch, experiment)
 #define GO_FIELD(id, dwarf, ...) [id] = {dwarf, {__VA_ARGS__}},
 #include "golang/layout_table.h"
 #undef GO_FIELD
+#undef GO_COLUMN
 };
+
+size_t layout_count(void)
+{
+	return COLUMNS;
+}
+
+void layout_get(size_t index, struct go_layout *layout)
+{
+	*layout = (struct go_layout){
+		.trust = LAYOUT_GUESSED,
+		.minor = columns[index].minor,
+		.patch = columns[index].patch,
+		.experiment = columns[index].experiment,
+	};
+	for (int i = 0; i < GO_FIELD_COUNT; i++)
+		layout->offset[i] = fields[i].offset[index];
+}
+
+// The column of a minor version with the highest first patch that is not above `patch`.
+static int find_column(const struct go_version *version, const char *experiment, size_t length)
+{
+	int found = -1;
+	for (int i = 0; i < COLUMNS; i++)
+		if (columns[i].minor == version->minor &&
+		    (columns[i].patch == 0 || columns[i].patch <= version->patch) &&
+		    strlen(columns[i].experiment) == length &&
+		    memcmp(columns[i].experiment, experiment, length) == 0)
+			found = i;
+	return found;
+}
+
+static bool same_columns(int a, int b)
+{
+	for (int i = 0; i < GO_FIELD_COUNT; i++)
+		if (fields[i].offset[a] != fields[i].offset[b])
+			return false;
+	return true;
+}
+
+// Each experiment has a column; at most one of them moves fields, and that one is taken.
+static int apply_experiments(const struct go_version *version, int plain)
+{
+	int chosen = plain;
+	for (const char *at = version->experiments; *at;) {
+		size_t length = strcspn(at, ",");
+		int column = find_column(version, at, length);
+		if (column < 0)
+			return -1;
+		if (!same_columns(column, plain) && chosen != plain)
+			return -1;
+		if (!same_columns(column, plain))
+			chosen = column;
+		at += length;
+		at += *at == ',';
+	}
+	return chosen;
+}
 
 bool layout_find(const struct go_version *version, struct go_layout *layout, struct error *error)
 {
-	if (version->major != 1 || version->minor < LAYOUT_FIRST_MINOR ||
-	    version->minor > LAYOUT_LAST_MINOR) {
+	int column = version->major == 1 ? find_column(version, "", 0) : -1;
+	if (column < 0) {
 		error_set(error, ERROR_UNSUPPORTED,
-			  "Go version %s: whyoom reads the runtimes of Go 1.%d to 1.%d",
-			  version->text, LAYOUT_FIRST_MINOR, LAYOUT_LAST_MINOR);
+			  "Go version %s: whyoom knows the runtimes of Go 1.%d to 1.%d",
+			  version->text, columns[0].minor, columns[COLUMNS - 1].minor);
 		return error_hint(error, "update whyoom, or report this version");
 	}
-	layout->minor = version->minor;
-	for (int i = 0; i < GO_FIELD_COUNT; i++)
-		layout->offset[i] = fields[i].offset[version->minor - LAYOUT_FIRST_MINOR];
+	column = apply_experiments(version, column);
+	if (column < 0)
+		return error_set(error, ERROR_UNSUPPORTED,
+				 "Go version %s: whyoom does not know the runtime with these "
+				 "experiments",
+				 version->text);
+	layout_get((size_t)column, layout);
+	layout->trust = LAYOUT_FROM_TABLE;
 	return true;
 }
 
@@ -79,4 +160,10 @@ uint8_t record_u8(const struct go_record *record, enum go_field field)
 {
 	struct reader reader = at_field(record, field);
 	return reader_u8(&reader);
+}
+
+uint64_t record_u64_or_u16(const struct go_record *record, enum go_field wide, enum go_field narrow)
+{
+	return layout_has(record->layout, narrow) ? record_u16(record, narrow)
+						  : record_u64(record, wide);
 }

@@ -4,8 +4,8 @@
  * versions. Walkers ask for a field by name; a field that a version lacks is -1 there, and
  * layout_require() turns that into ERROR_UNSUPPORTED with the field's name.
  *
- * Source: DWARF of programs built by each toolchain, linux/amd64; arm64 has the same offsets. The
- * test suite compares this table with the DWARF of its own target programs.
+ * Source: DWARF of programs built by each toolchain, linux/amd64; arm64 has the same offsets.
+ * tools/go-layout/update writes the table, and the test suite compares it with DWARF.
  */
 #pragma once
 
@@ -16,28 +16,41 @@
 #include "base/error.h"
 #include "golang/version.h"
 
-enum { LAYOUT_FIRST_MINOR = 22, LAYOUT_LAST_MINOR = 27, LAYOUT_VERSIONS = 6 };
-
 enum go_field {
+#define GO_COLUMN(minor, patch, experiment)
 #define GO_FIELD(name, dwarf, ...) name,
 #include "golang/layout_table.h"
 #undef GO_FIELD
+#undef GO_COLUMN
 	GO_FIELD_COUNT
 };
 
+// Where a layout comes from, and so how far its numbers can be trusted.
+enum go_layout_trust {
+	LAYOUT_FROM_TABLE, // measured with this version and these experiments
+	LAYOUT_FROM_DWARF, // the target's own DWARF
+	LAYOUT_GUESSED, // of another version or other experiments: only structural checks hold it
+};
+
 struct go_layout {
-	int minor;
-	int offset[GO_FIELD_COUNT]; // in bytes; for SIZE rows the size; -1: the version has no such
+	enum go_layout_trust trust;
+	int minor, patch;           // of the column: the first patch that has this layout
+	const char *experiment;     // "" or the one that makes the difference
+	int offset[GO_FIELD_COUNT]; // in bytes; for a structure its size; -1: there is no such
 				    // field
 };
 
-// ERROR_UNSUPPORTED with the version's name when no layout is known for it.
+// The layout of this very version. ERROR_UNSUPPORTED with its name when the table lacks its minor
+// version or one of its experiments.
 bool layout_find(const struct go_version *version, struct go_layout *layout,
 		 struct error *error) must_check;
+// All columns of the table, oldest first, for guesses.
+size_t layout_count(void);
+void layout_get(size_t index, struct go_layout *layout);
 bool layout_has(const struct go_layout *layout, enum go_field field);
 bool layout_require(const struct go_layout *layout, const enum go_field *fields, size_t count,
 		    struct error *error) must_check;
-// "runtime.mspan.startAddr"; for a SIZE row "runtime.mspan".
+// "runtime.mspan.startAddr"; for a structure's size "runtime.mspan".
 const char *layout_field_name(enum go_field field);
 
 // Bytes of one structure of the target, read as fields. A field that is missing or lies outside
@@ -52,3 +65,6 @@ uint64_t record_u64(const struct go_record *record, enum go_field field);
 uint32_t record_u32(const struct go_record *record, enum go_field field);
 uint16_t record_u16(const struct go_record *record, enum go_field field);
 uint8_t record_u8(const struct go_record *record, enum go_field field);
+// A number that some versions keep in 8 bytes and others in 2, from whichever field is there.
+uint64_t record_u64_or_u16(const struct go_record *record, enum go_field wide,
+			   enum go_field narrow);

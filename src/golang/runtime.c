@@ -66,11 +66,12 @@ bool go_runtime_symbol(const struct go_runtime *runtime, enum go_symbol symbol, 
 bool go_runtime_open(struct target *target, struct elf_image *image,
 		     const struct go_buildinfo *info, struct go_runtime *out, struct error *error)
 {
-	struct go_runtime runtime = {.target = target};
+	struct go_runtime runtime = {.target = target, .machine = elf_image_machine(image)};
 	taddr_t moduledata;
-	if (elf_image_machine(image) != ELF_MACHINE_AMD64)
-		return error_set(error, ERROR_UNSUPPORTED, "machine %u: whyoom reads amd64 for now",
-				 elf_image_machine(image));
+	if (runtime.machine != ELF_MACHINE_AMD64 && runtime.machine != ELF_MACHINE_ARM64)
+		return error_set(error, ERROR_UNSUPPORTED,
+				 "ELF machine %u: whyoom reads Go on amd64 and arm64",
+				 runtime.machine);
 	if (!info->version_known)
 		return error_set(error, ERROR_UNSUPPORTED,
 				 "unknown Go version \"%.60s\" (an obfuscated build?)",

@@ -3,8 +3,8 @@
  * One Go runtime in a target: its version, its layouts, where its variables are. Everything else
  * in golang/ starts from here.
  *
- * The symbol table finds the variables; a stripped binary is ERROR_UNSUPPORTED for now. Only
- * amd64 for now.
+ * The symbol table finds the variables; a stripped binary is ERROR_UNSUPPORTED for now. For
+ * amd64 and arm64.
  */
 #pragma once
 
@@ -31,6 +31,7 @@ enum go_symbol {
 
 struct go_runtime {
 	struct target *target; // borrowed
+	enum elf_machine machine;
 	struct go_layout layout;
 	struct functab *functab;
 	uint64_t load_bias;               // of a position-independent executable

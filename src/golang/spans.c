@@ -25,7 +25,7 @@ static bool read_span(const struct go_runtime *runtime, taddr_t address, uint32_
 	struct go_record record = {&runtime->layout, bytes, size};
 	uint64_t pages = record_u64(&record, GO_MSPAN_NPAGES);
 	uint8_t state = record_u8(&record, GO_MSPAN_STATE);
-	uint16_t slots = record_u16(&record, GO_MSPAN_NELEMS);
+	uint64_t slots = record_u64_or_u16(&record, GO_MSPAN_NELEMS, GO_MSPAN_NELEMS_U16);
 	uint16_t count = record_u16(&record, GO_MSPAN_ALLOC_COUNT);
 	if (pages > SPAN_PAGES_MAX || state > GO_SPAN_STACK)
 		return false;

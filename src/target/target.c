@@ -26,6 +26,8 @@ struct block {
 struct target {
 	struct target_source source;
 	struct target_mapping *mappings;
+	struct target_thread *threads;
+	size_t thread_count;
 	int reloads;
 	struct target_counters counters;
 	struct block blocks[BLOCK_SLOTS];
@@ -55,7 +57,25 @@ void target_free(struct target *target)
 	for (size_t i = 0; i < BLOCK_SLOTS; i++)
 		free(target->blocks[i].bytes);
 	free(target->mappings);
+	free(target->threads);
 	free(target);
+}
+
+void target_set_threads(struct target *target, const struct target_thread *threads, size_t count)
+{
+	free(target->threads);
+	target->threads = alloc_array(count, sizeof *target->threads);
+	if (count)
+		memcpy(target->threads, threads, count * sizeof *target->threads);
+	target->thread_count = count;
+}
+
+const struct target_thread *target_find_thread(const struct target *target, int64_t id)
+{
+	for (size_t i = 0; i < target->thread_count; i++)
+		if (target->threads[i].id == id)
+			return &target->threads[i];
+	return NULL;
 }
 
 void target_forget(struct target *target)

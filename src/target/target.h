@@ -48,6 +48,12 @@ struct target_source {
 	void *reload_context;
 };
 
+// A thread that stands still, in a core or while the target is stopped.
+struct target_thread {
+	int64_t id;                          // as the target's kernel numbers it
+	taddr_t pc, sp, link, frame_pointer; // link: the return address register, arm64 only
+};
+
 struct target_counters {
 	uint64_t reads;        // system calls made
 	uint64_t bytes;        // bytes they brought
@@ -75,6 +81,10 @@ size_t target_read_some(struct target *target, taddr_t address, void *buffer, si
 // Replaces the table of mappings; ends the life of what target_find_mapping lent.
 void target_set_mappings(struct target *target, const struct target_mapping *mappings,
 			 size_t count);
+// The threads' registers, for those that stand still; copied. Without them there are none.
+void target_set_threads(struct target *target, const struct target_thread *threads, size_t count);
+// NULL when the thread is not there or was not stopped. Borrowed.
+const struct target_thread *target_find_thread(const struct target *target, int64_t id);
 // Drops the cache, so that the next reads see the target as it is now.
 void target_forget(struct target *target);
 // The mapping that holds `address`, or NULL. Borrowed.

@@ -335,7 +335,8 @@ def test_diff_names_what_grew_first(whyoom, start, version, rate, tmp_path):
     assert seen["type"] == "now_space" and seen["unit"] == "bytes"
     first = seen["stacks"][0]
     assert [frame["function"] for frame in first["stack"][:2]] == ["main.touched", "main.grow"]
-    assert first["delta"] == first["after"] - first["before"] > 90 * MIB
+    sampled_least = 50 * MIB  # of 100: what the default rate sees scatters
+    assert first["delta"] == first["after"] - first["before"] > sampled_least
     # The collector's own few bytes are allocated below the same calls, and its frames hidden.
     assert rate != 1 or 0 <= first["delta"] - 100 * MIB < 4096
 

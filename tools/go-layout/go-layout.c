@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * go-layout: what the DWARF of a Go program says of each row of src/golang/layout_table.h.
+ * go-layout: where fields are, by the DWARF of a Go program.
  *
- *     go-layout BINARY                  each row: name, DWARF path, offset ("-": no such field)
- *     go-layout --column BINARY         the offsets alone, in table order: a new version's column
- *     go-layout --check VERSION BINARY  compares with the table's column; exits 1 on a difference
+ *     go-layout BINARY < PATHS     one path a line; prints one number a line, "-" if there is none
  *
- * In: a Go program that was built with DWARF. Out: text. A row "a.b|a.c" takes whichever of the
- * two is there; a row without a member is the structure's size; a constant that the program's
- * DWARF leaves out is skipped.
+ * A path is "runtime.g.goid" (the offset of a member), "runtime.p.timers.len" (of a member of a
+ * member), "runtime.g" (the structure's size) or "internal/abi.FuncIDWrapper" (a constant).
+ * "PATH#2" takes a member only where it is 2 bytes wide, and "A|B" whichever of the two is there.
  */
 #include <dwarf.h>
 #include <elfutils/libdw.h>
@@ -20,21 +18,16 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "golang/layout.h"
 
-enum { PATH_BYTES_MAX = 256, NOT_FOUND = -1 };
+enum { ROWS_MAX = 1024, PATH_BYTES_MAX = 256, NOT_FOUND = -1 };
 
 struct row {
-	const char *id;
-	bool constant; // no part of a structure
-	int64_t offset;
+	char paths[PATH_BYTES_MAX];
+	int64_t value;
 };
 
-static struct row rows[GO_FIELD_COUNT] = {
-#define GO_FIELD(name, dwarf, ...) [name] = {.id = #name, .offset = NOT_FOUND},
-#include "golang/layout_table.h"
-#undef GO_FIELD
-};
+static struct row rows[ROWS_MAX];
+static size_t row_count;
 
 static bool get_number(Dwarf_Die *die, unsigned int name, int64_t *value)
 {
@@ -46,34 +39,71 @@ static bool get_number(Dwarf_Die *die, unsigned int name, int64_t *value)
 	return true;
 }
 
-static int64_t member_offset(Dwarf_Die *structure, const char *name)
+// The type of a member, without its typedefs.
+static bool get_type(Dwarf_Die *member, Dwarf_Die *type)
 {
-	Dwarf_Die child;
-	int64_t offset;
-	if (dwarf_child(structure, &child) != 0)
-		return NOT_FOUND;
-	do {
-		const char *found = dwarf_diename(&child);
-		if (dwarf_tag(&child) == DW_TAG_member && found && strcmp(found, name) == 0 &&
-		    get_number(&child, DW_AT_data_member_location, &offset))
-			return offset;
-	} while (dwarf_siblingof(&child, &child) == 0);
-	return NOT_FOUND;
+	Dwarf_Attribute attribute;
+	if (!dwarf_attr(member, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, type))
+		return false;
+	while (dwarf_tag(type) == DW_TAG_typedef)
+		if (!dwarf_attr(type, DW_AT_type, &attribute) ||
+		    !dwarf_formref_die(&attribute, type))
+			return false;
+	return true;
 }
 
-// What `die`, called `name`, says of the row whose path is `path`.
+static bool find_member(Dwarf_Die *structure, const char *name, size_t length, Dwarf_Die *member)
+{
+	if (dwarf_child(structure, member) != 0)
+		return false;
+	do {
+		const char *found = dwarf_diename(member);
+		if (dwarf_tag(member) == DW_TAG_member && found && strlen(found) == length &&
+		    memcmp(found, name, length) == 0)
+			return true;
+	} while (dwarf_siblingof(member, member) == 0);
+	return false;
+}
+
+// The offset of "a.b.c" in a structure. `width` 0: any.
+static int64_t find_offset(Dwarf_Die structure, const char *path, uint64_t width)
+{
+	int64_t total = 0, offset;
+	Dwarf_Die member, type;
+	Dwarf_Word size;
+	for (;;) {
+		size_t length = strcspn(path, ".#");
+		if (!find_member(&structure, path, length, &member) ||
+		    !get_number(&member, DW_AT_data_member_location, &offset) ||
+		    !get_type(&member, &type))
+			return NOT_FOUND;
+		total += offset;
+		path += length;
+		if (*path != '.')
+			break;
+		path++;
+		structure = type;
+	}
+	if (width && (dwarf_aggregate_size(&type, &size) != 0 || size != width))
+		return NOT_FOUND;
+	return total;
+}
+
+// What `die`, called `name`, says of the row with this path.
 static void match_path(struct row *row, const char *path, Dwarf_Die *die, const char *name)
 {
 	size_t length = strlen(name);
 	bool structure = dwarf_tag(die) == DW_TAG_structure_type;
+	const char *width = strchr(path, '#');
 	if (strncmp(path, name, length) != 0)
 		return;
 	if (path[length] == '\0' &&
-	    get_number(die, structure ? DW_AT_byte_size : DW_AT_const_value, &row->offset))
+	    get_number(die, structure ? DW_AT_byte_size : DW_AT_const_value, &row->value))
 		return;
-	if (structure && path[length] == '.' && !strchr(path + length + 1, '.')) {
-		int64_t offset = member_offset(die, path + length + 1);
-		row->offset = offset == NOT_FOUND ? row->offset : offset;
+	if (structure && path[length] == '.') {
+		int64_t offset = find_offset(*die, path + length + 1,
+					     width ? strtoull(width + 1, NULL, 10) : 0);
+		row->value = offset == NOT_FOUND ? row->value : offset;
 	}
 }
 
@@ -83,9 +113,9 @@ static void match_rows(Dwarf_Die *die)
 	int tag = dwarf_tag(die);
 	if (!name || (tag != DW_TAG_structure_type && tag != DW_TAG_constant))
 		return;
-	for (int i = 0; i < GO_FIELD_COUNT; i++) {
+	for (size_t i = 0; i < row_count; i++) {
 		char paths[PATH_BYTES_MAX], *rest;
-		snprintf(paths, sizeof paths, "%s", layout_field_name((enum go_field)i));
+		memcpy(paths, rows[i].paths, sizeof paths);
 		for (char *path = strtok_r(paths, "|", &rest); path;
 		     path = strtok_r(NULL, "|", &rest))
 			match_path(&rows[i], path, die, name);
@@ -111,59 +141,20 @@ static bool read_dwarf(const char *path)
 	return dwarf;
 }
 
-// Rows that name no member of a structure that is there, and no structure: constants.
-static void find_constants(void)
-{
-	for (int i = 0; i < GO_FIELD_COUNT; i++)
-		rows[i].constant = strncmp(layout_field_name((enum go_field)i), "runtime.", 8) != 0;
-}
-
-static int print_rows(bool column)
-{
-	for (int i = 0; i < GO_FIELD_COUNT; i++) {
-		if (!column)
-			printf("%s %s ", rows[i].id, layout_field_name((enum go_field)i));
-		if (rows[i].constant && rows[i].offset == NOT_FOUND)
-			puts("-");
-		else
-			printf("%" PRId64 "\n", rows[i].offset);
-	}
-	return EXIT_SUCCESS;
-}
-
-static int check(const char *version_text)
-{
-	struct go_version version;
-	struct go_layout layout;
-	struct error error = {.message = "not a Go version"};
-	char text[64];
-	int differences = 0;
-	snprintf(text, sizeof text, "go%s", version_text);
-	if (!go_version_parse(text, &version) || !layout_find(&version, &layout, &error)) {
-		fprintf(stderr, "go-layout: %s: %s\n", version_text, error.message);
-		return 2;
-	}
-	for (int i = 0; i < GO_FIELD_COUNT; i++) {
-		if (layout.offset[i] == rows[i].offset ||
-		    (rows[i].constant && rows[i].offset == NOT_FOUND))
-			continue;
-		differences++;
-		printf("%s %s: the table says %d, DWARF %" PRId64 "\n", rows[i].id,
-		       layout_field_name((enum go_field)i), layout.offset[i], rows[i].offset);
-	}
-	return differences ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 int main(int count, char **arguments)
 {
-	bool column = count == 3 && strcmp(arguments[1], "--column") == 0;
-	bool checks = count == 4 && strcmp(arguments[1], "--check") == 0;
-	if (count != 2 && !column && !checks) {
-		fputs("usage: go-layout [--column | --check VERSION] BINARY\n", stderr);
+	if (count != 2) {
+		fputs("usage: go-layout BINARY < PATHS\n", stderr);
 		return 2;
 	}
-	if (!read_dwarf(arguments[count - 1]))
+	while (row_count < ROWS_MAX && scanf("%255s", rows[row_count].paths) == 1)
+		rows[row_count++].value = NOT_FOUND;
+	if (!read_dwarf(arguments[1]))
 		return 2;
-	find_constants();
-	return checks ? check(arguments[2]) : print_rows(column);
+	for (size_t i = 0; i < row_count; i++)
+		if (rows[i].value == NOT_FOUND)
+			puts("-");
+		else
+			printf("%" PRId64 "\n", rows[i].value);
+	return EXIT_SUCCESS;
 }
