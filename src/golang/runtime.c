@@ -18,6 +18,20 @@ static const char *const symbol_names[GO_SYMBOL_COUNT] = {
 	[GO_SYMBOL_ALLGS] = "runtime.allgs",
 	[GO_SYMBOL_WAIT_REASONS] = "runtime.waitReasonStrings",
 	[GO_SYMBOL_GOMAXPROCS] = "runtime.gomaxprocs",
+	[GO_SYMBOL_MPROF] = "runtime.mProf",
+	[GO_SYMBOL_BBUCKETS] = "runtime.bbuckets",
+	[GO_SYMBOL_XBUCKETS] = "runtime.xbuckets",
+	[GO_SYMBOL_BLOCK_PROFILE_RATE] = "runtime.blockprofilerate",
+	[GO_SYMBOL_MUTEX_PROFILE_RATE] = "runtime.mutexprofilerate",
+	[GO_SYMBOL_TICKS] = "runtime.ticks",
+	[GO_SYMBOL_SCHED] = "runtime.sched",
+	[GO_SYMBOL_ALLP] = "runtime.allp",
+	[GO_SYMBOL_ALLM] = "runtime.allm",
+	[GO_SYMBOL_WORK] = "runtime.work",
+	[GO_SYMBOL_GC_CPU_LIMITER] = "runtime.gcCPULimiter",
+	[GO_SYMBOL_FINQ] = "runtime.finq",
+	[GO_SYMBOL_GC_CLEANUPS] = "runtime.gcCleanups",
+	[GO_SYMBOL_SCAVENGE] = "runtime.scavenge",
 };
 
 static bool find_symbols(struct elf_image *image, struct go_runtime *runtime, struct error *error)
