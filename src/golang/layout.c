@@ -111,6 +111,20 @@ bool layout_find(const struct go_version *version, struct go_layout *layout, str
 	return true;
 }
 
+const char *layout_caveat(const struct go_layout *layout)
+{
+	switch (layout->trust) {
+	case LAYOUT_FROM_TABLE:
+		break;
+	case LAYOUT_FROM_DWARF:
+		return "this Go version is new to whyoom; it was read by the program's own DWARF";
+	case LAYOUT_GUESSED:
+		return "UNVERIFIED: this Go version is not known; the closest layout fits every "
+		       "check, but was never compared with this version";
+	}
+	return "";
+}
+
 bool layout_has(const struct go_layout *layout, enum go_field field)
 {
 	return layout->offset[field] >= 0;

@@ -47,6 +47,8 @@ bool layout_find(const struct go_version *version, struct go_layout *layout,
 // All columns of the table, oldest first, for guesses.
 size_t layout_count(void);
 void layout_get(size_t index, struct go_layout *layout);
+// What a reader must know of how far the numbers can be trusted; "" for a layout of the table.
+const char *layout_caveat(const struct go_layout *layout);
 bool layout_has(const struct go_layout *layout, enum go_field field);
 bool layout_require(const struct go_layout *layout, const enum go_field *fields, size_t count,
 		    struct error *error) must_check;

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 
 #include "base/cleanup.h"
+#include "golang/dwarf_layout.h"
+#include "golang/verify.h"
 
 static const char *const symbol_names[GO_SYMBOL_COUNT] = {
 	[GO_SYMBOL_MODULEDATA] = "runtime.firstmoduledata",
@@ -77,25 +79,83 @@ bool go_runtime_symbol(const struct go_runtime *runtime, enum go_symbol symbol, 
 	return true;
 }
 
+// Everything that depends on the layout.
+static bool open_with_layout(struct go_runtime *runtime, struct elf_image *image,
+			     struct error *error)
+{
+	taddr_t moduledata;
+	return find_symbols(image, runtime, error) &&
+	       go_runtime_symbol(runtime, GO_SYMBOL_MODULEDATA, &moduledata, error) &&
+	       functab_open(runtime->target, &runtime->layout, moduledata, &runtime->functab,
+			    error);
+}
+
+static bool open_verified(struct go_runtime *runtime, struct elf_image *image, struct error *error)
+{
+	if (!open_with_layout(runtime, image, error))
+		return false;
+	if (go_runtime_verify(runtime, error))
+		return true;
+	go_runtime_deinit(runtime);
+	return false;
+}
+
+// A version that the table lacks: its own DWARF, else layouts of the table, if they hold. For a
+// minor version after the last one the newest are tried, for unknown experiments those of the same
+// minor version, for no version at all each. `error` says already what is not known.
+static bool open_unknown(struct go_runtime *runtime, struct elf_image *image,
+			 const struct go_buildinfo *info, struct error *error)
+{
+	struct error last = {0};
+	struct go_layout newest;
+	size_t count = layout_count();
+	layout_get(count - 1, &newest);
+	if (info->version_known && info->version.minor < newest.minor &&
+	    !info->version.experiments[0])
+		return false;
+	if (dwarf_layout_read(elf_image_fd(image), &newest, &runtime->layout, &last) &&
+	    open_verified(runtime, image, &last))
+		return true;
+	for (size_t i = count; i-- > 0;) {
+		layout_get(i, &runtime->layout);
+		int wanted =
+			info->version.minor < newest.minor ? info->version.minor : newest.minor;
+		if ((!info->version_known || runtime->layout.minor == wanted) &&
+		    open_verified(runtime, image, &last))
+			return true;
+	}
+	return error_hint(error,
+			  "update whyoom, or build the program with DWARF (no -w); what was "
+			  "tried last: %s",
+			  last.message);
+}
+
 bool go_runtime_open(struct target *target, struct elf_image *image,
 		     const struct go_buildinfo *info, struct go_runtime *out, struct error *error)
 {
 	struct go_runtime runtime = {.target = target, .machine = elf_image_machine(image)};
-	taddr_t moduledata;
+	struct error unknown = {0};
 	if (runtime.machine != ELF_MACHINE_AMD64 && runtime.machine != ELF_MACHINE_ARM64)
 		return error_set(error, ERROR_UNSUPPORTED,
 				 "ELF machine %u: whyoom reads Go on amd64 and arm64",
 				 runtime.machine);
-	if (!info->version_known)
-		return error_set(error, ERROR_UNSUPPORTED,
-				 "unknown Go version \"%.60s\" (an obfuscated build?)",
-				 info->version_text);
-	if (!layout_find(&info->version, &runtime.layout, error) ||
-	    !find_load_bias(target, image, &runtime.load_bias, error) ||
-	    !find_symbols(image, &runtime, error) ||
-	    !go_runtime_symbol(&runtime, GO_SYMBOL_MODULEDATA, &moduledata, error) ||
-	    !functab_open(target, &runtime.layout, moduledata, &runtime.functab, error))
+	if (!find_load_bias(target, image, &runtime.load_bias, error))
 		return false;
+	if (!info->version_known)
+		error_set(&unknown, ERROR_UNSUPPORTED,
+			  "unknown Go version \"%.60s\" (an obfuscated build?)",
+			  info->version_text);
+	else if (layout_find(&info->version, &runtime.layout, &unknown)) {
+		if (!open_with_layout(&runtime, image, error))
+			return false;
+		*out = runtime;
+		return true;
+	}
+	if (!open_unknown(&runtime, image, info, &unknown)) {
+		if (error)
+			*error = unknown;
+		return false;
+	}
 	*out = runtime;
 	return true;
 }

@@ -52,7 +52,11 @@ struct go_runtime {
 	taddr_t symbols[GO_SYMBOL_COUNT]; // 0: not in this binary
 };
 
-// `info` is what go_buildinfo_read said of the same image.
+/*
+ * `info` is what go_buildinfo_read said of the same image. A version that the table of layouts does
+ * not know is read by the executable's own DWARF, else by the newest layouts of the table; both
+ * only if go_runtime_verify finds nothing wrong, and `layout.trust` says which.
+ */
 bool go_runtime_open(struct target *target, struct elf_image *image,
 		     const struct go_buildinfo *info, struct go_runtime *runtime,
 		     struct error *error) must_check;

@@ -128,6 +128,13 @@ static void write_functions(const struct profile_top *now, const struct profile_
 	}
 }
 
+static void write_caveat(const struct snapshot *snapshot, const char *indent, struct strbuf *out)
+{
+	const char *caveat = snapshot->quality.layout_caveat;
+	if (caveat && caveat[0])
+		strbuf_addf(out, "%s%s\n", indent, caveat);
+}
+
 void report_write_holders(const struct snapshot *snapshot, struct report_style style, int rows,
 			  int stacks, struct strbuf *out)
 {
@@ -147,6 +154,7 @@ void report_write_holders(const struct snapshot *snapshot, struct report_style s
 			    "%s in use now, %s published (what /debug/pprof/heap would show, up to "
 			    "two collections old)\n",
 			    human_bytes(now->total).text, human_bytes(published->total).text);
+		write_caveat(snapshot, "              ", out);
 		write_functions(now, published, rows, out);
 		write_top_stacks(snapshot->heap, stacks, out);
 	}
@@ -257,6 +265,7 @@ void text_write_quality(const struct report *report, struct report_style style, 
 	text_title(out, style, "EVIDENCE");
 	strbuf_addf(out, "%s; taken in %s\n", quality->mode,
 		    human_duration(quality->duration_ns).text);
+	write_caveat(report->snapshot, "  version     ", out);
 	strbuf_addf(out, "  when        %s", human_time(quality->taken_unix_ns).text);
 	if (report->kill && report->kill->cause != KILL_NONE)
 		strbuf_addf(out, ", %s before the end",

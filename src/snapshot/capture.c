@@ -246,6 +246,7 @@ static bool open_runtime(struct taking *taking, struct error *error)
 	if (!go_runtime_open(taking->target, taking->image, &taking->info, &taking->runtime, error))
 		return false;
 	taking->has_runtime = true;
+	taking->snapshot->quality.layout_caveat = layout_caveat(&taking->runtime.layout);
 	taking->snapshot->functab = taking->runtime.functab; // the snapshot owns it from here
 	return true;
 }
@@ -454,6 +455,7 @@ bool capture_take(struct capture *capture, unsigned int parts, const char *defau
 				.parts = parts,
 				.default_sample_type = default_sample_type};
 	snapshot->quality.mode = "live, the target was not stopped";
+	snapshot->quality.layout_caveat = "";
 	snapshot->quality.taken_unix_ns = clock_unix_ns();
 	if (!read_process_identity(&taking, error) || !open_target(&taking, error))
 		return false;

@@ -31,7 +31,8 @@ struct snapshot_identity {
 
 // How the evidence was taken, and how good it is.
 struct snapshot_quality {
-	const char *mode; // "live, target not stopped"
+	const char *mode;          // "live, target not stopped"
+	const char *layout_caveat; // "" where the Go version is one that whyoom was measured with
 	int64_t taken_unix_ns, duration_ns;
 	int64_t target_pause_ns; // 0: never stopped
 	uint64_t reads, read_bytes, failed_reads, table_failures;

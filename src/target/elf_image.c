@@ -16,6 +16,7 @@
 enum { SEGMENTS_MAX = 64, SYMBOL_BYTES = 24, BUILD_ID_MAX = 64, NOTES_BYTES_MAX = 1 << 20 };
 
 struct elf_image {
+	int fd;
 	Elf *elf;
 	GElf_Ehdr header;
 	uint64_t file_size;
@@ -98,6 +99,7 @@ bool elf_image_open(int fd, struct elf_image **out, struct error *error)
 	struct stat stat;
 	if (fstat(fd, &stat) == 0)
 		image->file_size = (uint64_t)stat.st_size;
+	image->fd = fd;
 	image->elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (!image->elf || elf_kind(image->elf) != ELF_K_ELF ||
 	    !gelf_getehdr(image->elf, &image->header))
@@ -119,6 +121,11 @@ void elf_image_free(struct elf_image *image)
 		return;
 	elf_end(image->elf);
 	free(image);
+}
+
+int elf_image_fd(const struct elf_image *image)
+{
+	return image->fd;
 }
 
 unsigned int elf_image_machine(const struct elf_image *image)

@@ -31,6 +31,7 @@ struct elf_symbol_query {
 bool elf_image_open(int fd, struct elf_image **image, struct error *error) must_check;
 void elf_image_free(struct elf_image *image);
 
+int elf_image_fd(const struct elf_image *image); // borrowed
 unsigned int elf_image_machine(const struct elf_image *image);
 // Linked addresses are relative: a load bias applies.
 bool elf_image_is_relocatable(const struct elf_image *image);
