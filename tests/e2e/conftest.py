@@ -29,6 +29,12 @@ def version(request):
 
 
 @pytest.fixture
+def rounds():
+    """rounds(FEW, MANY): how often; MANY in `./dev test --all`, which sets WHYOOM_TESTS_ALL."""
+    return lambda few, many: many if os.environ.get("WHYOOM_TESTS_ALL") else few
+
+
+@pytest.fixture
 def whyoom():
     return run_whyoom
 
