@@ -31,7 +31,7 @@ static struct program start_program(const char *path)
 	if (program.pid == 0) {
 		dup2(to[0], STDIN_FILENO);
 		dup2(from[1], STDOUT_FILENO);
-		setenv("GODEBUG", "memprofilerate=1", 1);
+		setenv("GODEBUG", "memprofilerate=1", 0);
 		execl(path, path, (char *)NULL);
 		_exit(127);
 	}
