@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// In: runtime.mbuckets, mProfCycle, MemProfileRate. Out: stacks with counts.
-// Source: runtime/mprof.go of Go 1.22 to 1.27.
+// In: runtime.mbuckets, mProfCycle (mProf up to Go 1.18), MemProfileRate. Out: stacks with counts.
+// Source: runtime/mprof.go of Go 1.12 to 1.27.
 #include "golang/buckets.h"
 
 #include <inttypes.h>
@@ -178,10 +178,13 @@ static bool read_cycle(const struct go_runtime *runtime, uint32_t *cycle, struct
 {
 	taddr_t address;
 	uint32_t value;
-	if (!go_runtime_symbol(runtime, GO_SYMBOL_MPROF_CYCLE, &address, error) ||
+	// Go 1.18 and earlier: mProf struct { cycle uint32; flushed bool }.
+	bool packed = !runtime->symbols[GO_SYMBOL_MPROF];
+	if (!go_runtime_symbol(runtime, packed ? GO_SYMBOL_MPROF_CYCLE : GO_SYMBOL_MPROF, &address,
+			       error) ||
 	    !target_read_u32(runtime->target, address, &value, error))
 		return false;
-	*cycle = value >> 1; // the lowest bit says that the cycle was flushed
+	*cycle = packed ? value >> 1 : value; // the lowest bit: whether it was flushed
 	return true;
 }
 

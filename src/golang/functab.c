@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: the address of runtime.firstmoduledata. Out: frames for program counters.
-// Source: Go 1.22 to 1.27, runtime/symtab.go (findfunc, pcvalue, funcline1), symtabinl.go.
+// Source: Go 1.12 to 1.27, runtime/symtab.go (findfunc, pcvalue, funcline1), symtabinl.go.
+//
+// What changed: up to Go 1.15 all tables are one, pclntable, and files are numbered through the
+// whole program; 1.16 split them. Up to 1.17 functions have addresses and point to their
+// funcdata; 1.18 made offsets of them. Go 1.20 dropped what inlinedCall said of the caller's line.
 #include "golang/functab.h"
 
 #include <inttypes.h>
@@ -18,9 +22,8 @@ enum {
 	NAME_MAX_BYTES = 4096,
 	PC_TABLE_STEPS_MAX = 1 << 20,
 	INLINE_DEPTH_MAX = 1024,
-	FUNCDATA_INL_TREE = 3,
-	PCDATA_INL_TREE_INDEX = 2,
-	TABLE_MAX = 64, // entries of pcdata or funcdata in one function
+	TABLE_MAX = 64,    // entries of pcdata or funcdata in one function
+	MIN_LC_OFFSET = 6, // of the tables' header, in all versions
 };
 
 struct function {
@@ -59,6 +62,30 @@ struct inlined_call {
 	int32_t parent_pc, start_line;
 };
 
+// Up to Go 1.17: pairs of an address and an offset, 8 bytes each. Makes them pairs of offsets.
+static bool read_wide_ftab(struct functab *functab, taddr_t address, uint64_t count,
+			   struct error *error)
+{
+	_cleanup_free_ uint8_t *pairs = alloc_try_array(count, 16);
+	if (!pairs)
+		return error_set(error, ERROR_LIMIT, "no memory for the function table");
+	if (!target_read_bulk(functab->target, address, pairs, count * 16, error))
+		return false;
+	struct reader reader = reader_over(pairs, count * 16);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t entry = reader_u64(&reader) - functab->text;
+		uint64_t offset = i + 1 < count ? reader_u64(&reader) : 0; // the last has none
+		if (offset == UINT64_MAX)
+			offset = UINT32_MAX; // a hole between two parts of the text
+		if (entry > UINT32_MAX || offset > UINT32_MAX)
+			return error_set(error, ERROR_BAD_DATA,
+					 "entry %zu of the function table points outside", i);
+		functab->entries[2 * i] = (uint32_t)entry;
+		functab->entries[2 * i + 1] = (uint32_t)offset;
+	}
+	return true;
+}
+
 static bool read_ftab(struct functab *functab, taddr_t address, uint64_t count, struct error *error)
 {
 	if (count < 2 || count > FUNCTIONS_MAX)
@@ -66,9 +93,18 @@ static bool read_ftab(struct functab *functab, taddr_t address, uint64_t count, 
 				 count);
 	functab->entries = alloc_try_array(count, 8);
 	functab->count = count - 1; // the last entry only ends the one before it
-	return functab->entries ? target_read_bulk(functab->target, address, functab->entries,
-						   count * 8, error)
-				: error_set(error, ERROR_LIMIT, "no memory for the function table");
+	if (!functab->entries)
+		return error_set(error, ERROR_LIMIT, "no memory for the function table");
+	if (functab->layout.offset[GO_SIZEOF_FUNCTAB] == 16)
+		return read_wide_ftab(functab, address, count, error);
+	return target_read_bulk(functab->target, address, functab->entries, count * 8, error);
+}
+
+// Go 1.15 and earlier: one table for everything, which begins with the header.
+static taddr_t take_table(const struct functab *functab, const struct go_record *module,
+			  enum go_field field)
+{
+	return layout_has(&functab->layout, field) ? record_u64(module, field) : functab->functions;
 }
 
 static bool read_module(struct functab *functab, taddr_t moduledata, struct error *error)
@@ -78,17 +114,16 @@ static bool read_module(struct functab *functab, taddr_t moduledata, struct erro
 	if (size > sizeof bytes || !target_read(functab->target, moduledata, bytes, size, error))
 		return false;
 	struct go_record record = {&functab->layout, bytes, size};
-	functab->names = record_u64(&record, GO_MODULEDATA_FUNCNAMETAB);
+	functab->functions = record_u64(&record, GO_MODULEDATA_PCLNTABLE);
+	functab->names = take_table(functab, &record, GO_MODULEDATA_FUNCNAMETAB);
 	functab->cu_table = record_u64(&record, GO_MODULEDATA_CUTAB);
 	functab->files = record_u64(&record, GO_MODULEDATA_FILETAB);
-	functab->pc_table = record_u64(&record, GO_MODULEDATA_PCTAB);
-	functab->functions = record_u64(&record, GO_MODULEDATA_PCLNTABLE);
+	functab->pc_table = take_table(functab, &record, GO_MODULEDATA_PCTAB);
 	functab->text = record_u64(&record, GO_MODULEDATA_TEXT);
 	functab->go_func = record_u64(&record, GO_MODULEDATA_GOFUNC);
 	uint64_t count;
-	taddr_t header = record_u64(&record, GO_MODULEDATA_PC_HEADER);
-	if (!target_read(functab->target, header + functab->layout.offset[GO_PC_HEADER_MIN_LC],
-			 &functab->pc_quantum, 1, error))
+	taddr_t header = take_table(functab, &record, GO_MODULEDATA_PC_HEADER);
+	if (!target_read(functab->target, header + MIN_LC_OFFSET, &functab->pc_quantum, 1, error))
 		return false;
 	return target_read_u64(functab->target,
 			       moduledata + functab->layout.offset[GO_MODULEDATA_FTAB] + 8, &count,
@@ -259,20 +294,40 @@ static bool read_u32_entry(struct functab *functab, taddr_t address, uint32_t *v
 	return false;
 }
 
+// One of the tables behind a function's record. `tables`: behind its last field, nfuncdata, which
+// lies at the end of a word. False where the function has no such table.
+static bool find_funcdata(struct functab *functab, const struct func_record *record, taddr_t tables,
+			  unsigned int number, taddr_t *data)
+{
+	taddr_t at = tables + 4 * (taddr_t)record->pcdata_count;
+	uint32_t offset;
+	if (layout_has(&functab->layout, GO_MODULEDATA_GOFUNC)) {
+		if (!read_u32_entry(functab, at + 4 * number, &offset) || offset == UINT32_MAX)
+			return false;
+		*data = functab->go_func + offset;
+		return true;
+	}
+	at = (at + 7) & ~(taddr_t)7; // Go 1.17 and earlier: pointers
+	if (target_read_u64(functab->target, at + 8 * number, data, NULL))
+		return *data != 0;
+	functab->failures++;
+	return false;
+}
+
 // The inlining tree's index at `pc`, or -1 where nothing is inlined.
 static int32_t inline_index(struct functab *functab, const struct func_record *record, taddr_t pc,
 			    taddr_t *tree)
 {
-	taddr_t tables = record->function.address + functab->layout.offset[GO_SIZEOF_FUNC];
-	uint32_t table, offset;
-	if (record->pcdata_count <= PCDATA_INL_TREE_INDEX || record->pcdata_count > TABLE_MAX ||
-	    record->funcdata_count <= FUNCDATA_INL_TREE ||
-	    !read_u32_entry(functab, tables + 4 * PCDATA_INL_TREE_INDEX, &table) ||
-	    !read_u32_entry(functab, tables + 4 * (record->pcdata_count + FUNCDATA_INL_TREE),
-			    &offset) ||
-	    offset == UINT32_MAX)
+	const int *offset = functab->layout.offset;
+	taddr_t tables = record->function.address + ((offset[GO_FUNC_NFUNCDATA] + 4) & ~3);
+	unsigned int index = (unsigned int)offset[GO_PCDATA_INL_TREE_INDEX],
+		     number = (unsigned int)offset[GO_FUNCDATA_INL_TREE];
+	uint32_t table;
+	if (record->pcdata_count <= index || record->pcdata_count > TABLE_MAX ||
+	    record->funcdata_count <= number ||
+	    !read_u32_entry(functab, tables + 4 * (taddr_t)index, &table) ||
+	    !find_funcdata(functab, record, tables, number, tree))
 		return -1;
-	*tree = functab->go_func + offset;
 	return table_value(functab, &record->function, table, pc);
 }
 
@@ -297,15 +352,14 @@ static bool read_inlined_call(struct functab *functab, taddr_t tree, int32_t ind
 static const char *file_at(struct functab *functab, const struct func_record *record, taddr_t pc)
 {
 	int32_t number = table_value(functab, &record->function, record->pcfile, pc);
+	bool by_unit = layout_has(&functab->layout, GO_MODULEDATA_CUTAB);
+	taddr_t entry =
+		by_unit ? functab->cu_table + 4 * (taddr_t)record->cu_offset : functab->files;
 	uint32_t offset;
-	if (number < 0 || record->cu_offset == UINT32_MAX ||
-	    !read_u32_entry(functab,
-			    functab->cu_table +
-				    4 * ((uint64_t)record->cu_offset + (uint32_t)number),
-			    &offset) ||
-	    offset == UINT32_MAX)
+	if (number < 0 || (by_unit && record->cu_offset == UINT32_MAX) ||
+	    !read_u32_entry(functab, entry + 4 * (taddr_t)number, &offset) || offset == UINT32_MAX)
 		return "?";
-	return read_string(functab, functab->files + offset);
+	return read_string(functab, (by_unit ? functab->files : functab->functions) + offset);
 }
 
 static struct go_frame make_frame(struct functab *functab, taddr_t return_pc)

@@ -278,6 +278,8 @@ GO_FIELD(GO_INLINED_CALL_NAME_OFF, "runtime.inlinedCall.nameOff|runtime.inlinedC
 GO_FIELD(GO_INLINED_CALL_PARENT_PC, "runtime.inlinedCall.parentPc", -1, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8)
 GO_FIELD(GO_INLINED_CALL_START_LINE, "runtime.inlinedCall.startLine", -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12)
 GO_FIELD(GO_FUNC_ID_WRAPPER, "FuncIDWrapper|FuncID_wrapper|funcID_wrapper", -1, 21, 21, 23, 23, 23, 23, 22, 22, 22, 22, 22, 22, 22, 23, 23, 23, 23, 23, 23, 23, 23, 23, 24, 24, 24, 24, 24, 24, 24, 24, 24)
+GO_FIELD(GO_PCDATA_INL_TREE_INDEX, "runtime.PCDATA_InlTreeIndex", 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2)
+GO_FIELD(GO_FUNCDATA_INL_TREE, "runtime.FUNCDATA_InlTree", 2, 2, 4, 4, 4, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3)
 GO_FIELD(GO_SIZEOF_PC_HEADER, "runtime.pcHeader", -1, -1, -1, -1, -1, 64, 64, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72)
 GO_FIELD(GO_PC_HEADER_MAGIC, "runtime.pcHeader.magic", -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 GO_FIELD(GO_PC_HEADER_MIN_LC, "runtime.pcHeader.minLC", -1, -1, -1, -1, -1, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6)

@@ -24,7 +24,7 @@ static bool read_structure(const struct go_runtime *runtime, enum go_symbol symb
 }
 
 struct heap_totals {
-	uint64_t in_stacks, in_work_bufs; // a delta may be negative: they wrap around
+	uint64_t in_stacks, in_work_bufs, in_ptr_scalar_bits; // deltas may be negative and wrap
 };
 
 // The consistent statistics are the sum of three rotating deltas.
@@ -37,6 +37,8 @@ static struct heap_totals sum_deltas(const struct go_layout *layout, const struc
 		struct go_record delta = {layout, mstats->bytes + start + i * size, size};
 		total.in_stacks += record_u64(&delta, GO_HEAP_STATS_DELTA_IN_STACKS);
 		total.in_work_bufs += record_u64(&delta, GO_HEAP_STATS_DELTA_IN_WORK_BUFS);
+		total.in_ptr_scalar_bits +=
+			record_u64(&delta, GO_HEAP_STATS_DELTA_IN_PTR_SCALAR_BITS);
 	}
 	return total;
 }
@@ -45,19 +47,37 @@ static void fill_from_mstats(const struct go_layout *layout, const struct go_rec
 			     struct go_memstats *stats)
 {
 	struct heap_totals heap = sum_deltas(layout, mstats);
-	stats->stack_inuse = heap.in_stacks;
+	stats->stack_inuse = layout_has(layout, GO_MSTATS_HEAP_STATS)
+				     ? heap.in_stacks
+				     : record_u64(mstats, GO_MSTATS_STACKS_INUSE);
 	stats->stack_sys = stats->stack_inuse + record_u64(mstats, GO_MSTATS_STACKS_SYS);
 	stats->mspan_sys = record_u64(mstats, GO_MSTATS_MSPAN_SYS);
 	stats->mcache_sys = record_u64(mstats, GO_MSTATS_MCACHE_SYS);
 	stats->buckhash_sys = record_u64(mstats, GO_MSTATS_BUCKHASH_SYS);
-	stats->gc_sys = record_u64(mstats, GO_MSTATS_GC_MISC_SYS) + heap.in_work_bufs;
+	stats->gc_sys = record_u64(mstats, GO_MSTATS_GC_MISC_SYS) + heap.in_work_bufs +
+			heap.in_ptr_scalar_bits;
 	stats->other_sys = record_u64(mstats, GO_MSTATS_OTHER_SYS);
 	stats->num_gc = record_u32(mstats, GO_MSTATS_NUMGC);
 	stats->last_gc_unix_ns = (int64_t)record_u64(mstats, GO_MSTATS_LAST_GC_UNIX);
 	stats->pause_total_ns = record_u64(mstats, GO_MSTATS_PAUSE_TOTAL_NS);
 }
 
-static void fill_from_controller(const struct go_record *controller, struct go_memstats *stats)
+// Up to Go 1.18 the heap's sizes are in mstats, and up to 1.16 what the pacer knows.
+static void fill_from_old_mstats(const struct go_record *mstats, struct go_memstats *stats)
+{
+	stats->heap_sys = record_u64(mstats, GO_MSTATS_HEAP_SYS);
+	stats->heap_inuse = record_u64(mstats, GO_MSTATS_HEAP_INUSE);
+	stats->heap_idle = layout_has(mstats->layout, GO_MSTATS_HEAP_IDLE)
+				   ? record_u64(mstats, GO_MSTATS_HEAP_IDLE)
+				   : stats->heap_sys - stats->heap_inuse;
+	stats->heap_released = record_u64(mstats, GO_MSTATS_HEAP_RELEASED);
+	stats->heap_live = record_u64(mstats, GO_MSTATS_HEAP_LIVE);
+	stats->heap_marked = record_u64(mstats, GO_MSTATS_HEAP_MARKED);
+	stats->gc_percent_goal = record_u64(mstats, GO_MSTATS_NEXT_GC);
+	stats->memory_limit = INT64_MAX; // came with Go 1.19
+}
+
+static void fill_from_new_controller(const struct go_record *controller, struct go_memstats *stats)
 {
 	uint64_t free_bytes = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_FREE);
 	stats->heap_inuse = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_IN_USE);
@@ -66,12 +86,37 @@ static void fill_from_controller(const struct go_record *controller, struct go_m
 	stats->heap_sys = stats->heap_inuse + stats->heap_idle;
 	stats->heap_alloc = record_u64(controller, GO_GC_CONTROLLER_STATE_TOTAL_ALLOC) -
 			    record_u64(controller, GO_GC_CONTROLLER_STATE_TOTAL_FREE);
-	stats->heap_live = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_LIVE);
-	stats->heap_marked = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_MARKED);
 	stats->gc_percent_goal =
 		record_u64(controller, GO_GC_CONTROLLER_STATE_GC_PERCENT_HEAP_GOAL);
-	stats->gc_percent = (int32_t)record_u32(controller, GO_GC_CONTROLLER_STATE_GC_PERCENT);
 	stats->memory_limit = (int64_t)record_u64(controller, GO_GC_CONTROLLER_STATE_MEMORY_LIMIT);
+}
+
+static void fill_from_controller(const struct go_layout *layout, const struct go_record *controller,
+				 struct go_memstats *stats)
+{
+	if (layout_has(layout, GO_GC_CONTROLLER_STATE_HEAP_IN_USE))
+		fill_from_new_controller(controller, stats);
+	if (layout_has(layout, GO_GC_CONTROLLER_STATE_HEAP_GOAL)) // Go 1.17 and 1.18
+		stats->gc_percent_goal = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_GOAL);
+	if (!layout_has(layout, GO_GC_CONTROLLER_STATE_GC_PERCENT))
+		return;
+	stats->heap_live = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_LIVE);
+	stats->heap_marked = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_MARKED);
+	stats->gc_percent = (int32_t)record_u32(controller, GO_GC_CONTROLLER_STATE_GC_PERCENT);
+}
+
+// GOGC up to Go 1.16: a variable of its own.
+static bool read_gc_percent(const struct go_runtime *runtime, int32_t *percent, struct error *error)
+{
+	taddr_t address;
+	uint32_t value;
+	if (layout_has(&runtime->layout, GO_GC_CONTROLLER_STATE_GC_PERCENT))
+		return true;
+	if (!go_runtime_symbol(runtime, GO_SYMBOL_GCPERCENT, &address, error) ||
+	    !target_read_u32(runtime->target, address, &value, error))
+		return false;
+	*percent = (int32_t)value;
+	return true;
 }
 
 bool go_memstats_read(const struct go_runtime *runtime, struct go_memstats *out,
@@ -89,8 +134,11 @@ bool go_memstats_read(const struct go_runtime *runtime, struct go_memstats *out,
 	    !target_read_u32(runtime->target, gomaxprocs, &processors, error))
 		return error_wrap(error, "Go memory statistics");
 	struct go_memstats stats = {.gomaxprocs = (int32_t)processors};
+	if (!read_gc_percent(runtime, &stats.gc_percent, error))
+		return error_wrap(error, "Go memory statistics");
 	fill_from_mstats(&runtime->layout, &mstats, &stats);
-	fill_from_controller(&controller, &stats);
+	fill_from_old_mstats(&mstats, &stats); // where there are no such fields, zeroes
+	fill_from_controller(&runtime->layout, &controller, &stats);
 	stats.sys = stats.heap_sys + stats.stack_sys + stats.mspan_sys + stats.mcache_sys +
 		    stats.buckhash_sys + stats.gc_sys + stats.other_sys;
 	*out = stats;

@@ -2,10 +2,10 @@
 /*
  * The runtime's memory statistics, as runtime.ReadMemStats computes them, without stopping the
  * world: names and meaning are those of runtime.MemStats. Source: runtime/mstats.go
- * (readmemstats_m), runtime/mgcpacer.go.
+ * (readmemstats_m), runtime/mgcpacer.go of Go 1.11 to 1.27.
  *
  * heap_alloc is what the runtime has counted so far: allocations that the processors' caches hold
- * back are missing. The spans (spans.h) give the exact value.
+ * back are missing, and 0 up to Go 1.18, which does not. The spans (spans.h) give the exact value.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ struct go_memstats {
 				  // included
 	uint64_t heap_marked;     // bytes marked live by the last collection
 	uint64_t gc_percent_goal; // the heap size at which GOGC alone would start the next
-				  // collection
+				  // collection; up to Go 1.18 the goal itself
 	uint64_t num_gc;
 	int64_t last_gc_unix_ns; // 0: none yet
 	uint64_t pause_total_ns;

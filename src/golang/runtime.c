@@ -21,6 +21,7 @@ static const char *const symbol_names[GO_SYMBOL_COUNT] = {
 	[GO_SYMBOL_WAIT_REASONS] = "runtime.waitReasonStrings",
 	[GO_SYMBOL_GOMAXPROCS] = "runtime.gomaxprocs",
 	[GO_SYMBOL_MPROF] = "runtime.mProf",
+	[GO_SYMBOL_GCPERCENT] = "runtime.gcpercent",
 	[GO_SYMBOL_BBUCKETS] = "runtime.bbuckets",
 	[GO_SYMBOL_XBUCKETS] = "runtime.xbuckets",
 	[GO_SYMBOL_BLOCK_PROFILE_RATE] = "runtime.blockprofilerate",

@@ -26,9 +26,10 @@ enum go_symbol {
 	GO_SYMBOL_ALLGS,
 	GO_SYMBOL_WAIT_REASONS,
 	GO_SYMBOL_GOMAXPROCS,
-	GO_SYMBOL_MPROF,    // Go 1.18 and earlier: holds the cycle
-	GO_SYMBOL_BBUCKETS, // block profile
-	GO_SYMBOL_XBUCKETS, // mutex profile
+	GO_SYMBOL_MPROF,     // Go 1.18 and earlier: holds the cycle
+	GO_SYMBOL_GCPERCENT, // Go 1.16 and earlier: GOGC
+	GO_SYMBOL_BBUCKETS,  // block profile
+	GO_SYMBOL_XBUCKETS,  // mutex profile
 	GO_SYMBOL_BLOCK_PROFILE_RATE,
 	GO_SYMBOL_MUTEX_PROFILE_RATE,
 	GO_SYMBOL_TICKS, // what cycles of the block profile are measured by

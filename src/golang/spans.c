@@ -8,7 +8,12 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
-enum { SPANS_MAX = 32 << 20, SPAN_PAGES_MAX = 1 << 30, SPAN_STRUCT_MAX = 512 };
+enum {
+	SPANS_MAX = 32 << 20,
+	SPAN_PAGES_MAX = 1 << 30,
+	SPAN_STRUCT_MAX = 512,
+	SPAN_FREE_UNTIL_GO_1_12 = 3,
+};
 
 void go_spans_deinit(struct go_spans *spans)
 {
@@ -27,6 +32,8 @@ static bool read_span(const struct go_runtime *runtime, taddr_t address, uint32_
 	uint8_t state = record_u8(&record, GO_MSPAN_STATE);
 	uint64_t slots = record_u64_or_u16(&record, GO_MSPAN_NELEMS, GO_MSPAN_NELEMS_U16);
 	uint16_t count = record_u16(&record, GO_MSPAN_ALLOC_COUNT);
+	if (state == SPAN_FREE_UNTIL_GO_1_12)
+		state = GO_SPAN_FREE;
 	if (pages > SPAN_PAGES_MAX || state > GO_SPAN_STACK)
 		return false;
 	*span = (struct go_span){
