@@ -33,6 +33,11 @@ def wait_until(condition, seconds, what):
         time.sleep(0.02)
 
 
+def minor_of(version):
+    """22 of "1.22.12"."""
+    return int(version.split(".")[1])
+
+
 def program(name, version):
     path = TARGETS / f"go{version}" / name
     assert path.exists(), f"{path} is missing: run tests/targets/build"

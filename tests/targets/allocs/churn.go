@@ -34,7 +34,7 @@ func (c *churner) start() {
 	}
 	control.Wake()
 	c.stopping = make(chan struct{})
-	for worker := range 2 {
+	for worker := 0; worker < 2; worker++ {
 		c.running.Add(1)
 		go c.run(c.stopping, worker)
 	}

@@ -14,6 +14,7 @@ import (
 )
 
 func main() {
+	profiles.HonourRate()
 	allocateEverything()
 	parkGoroutines()
 

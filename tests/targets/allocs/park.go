@@ -46,7 +46,7 @@ func parkGoroutines() {
 		{1, waitDeep},
 	}
 	for _, w := range waits {
-		for range w.count {
+		for i := 0; i < w.count; i++ {
 			go w.wait()
 		}
 	}

@@ -37,7 +37,7 @@ func allocateEverything() {
 // allocateSizes fills many size classes, and spans of their own, from one site in a loop.
 func allocateSizes() {
 	for _, size := range []int{1, 8, 16, 24, 48, 100, 512, 513, 1024, 4000, 32 << 10, 32<<10 + 1} {
-		for range 20 {
+		for i := 0; i < 20; i++ {
 			keep(make([]byte, size))
 		}
 	}
@@ -53,7 +53,7 @@ func allocateStacks() {
 		keep(descend(depth, func() any { return make([]byte, 64+depth) }))
 	}
 	keep(ping(50))
-	for path := range 256 {
+	for path := 0; path < 256; path++ {
 		keep(turn(path, 8))
 	}
 }
@@ -143,7 +143,7 @@ func (v byValue) Grow(size int) { *v.sink = append(*v.sink, new(int64)) }
 
 func allocateShapes() {
 	var list *node
-	for range 500 {
+	for i := 0; i < 500; i++ {
 		list = pushTwoNodes(list)
 	}
 	keep(list)
@@ -151,7 +151,7 @@ func allocateShapes() {
 	keep(pair(1, "one"))
 	keep(pair([4]int64{}, []string{"a"}))
 	ints, texts := &stack[int]{}, &stack[string]{}
-	for i := range 1000 {
+	for i := 0; i < 1000; i++ {
 		ints.push(i)
 		texts.push(fmt.Sprint("text ", i))
 	}
@@ -161,7 +161,7 @@ func allocateShapes() {
 
 	growers := []grower{outer{middle{&base{}}}, &outer{middle{&base{}}}, &byValue{new([]*int64)}}
 	for i, g := range growers {
-		for range 30 {
+		for turn := 0; turn < 30; turn++ {
 			g.Grow(100 * (i + 1))
 		}
 	}
@@ -208,7 +208,7 @@ type key struct {
 func allocateMaps() {
 	byID := map[int]*node{}
 	byKey := map[key][]byte{}
-	for i := range 3000 {
+	for i := 0; i < 3000; i++ {
 		byID[i] = &node{}
 		byKey[key{fmt.Sprint(i), int32(i)}] = make([]byte, i%200)
 	}
@@ -220,13 +220,13 @@ func allocateMaps() {
 
 // allocateGarbage leaves sites with more allocated than in use, and some with nothing in use.
 func allocateGarbage() {
-	for i := range 2000 {
+	for i := 0; i < 2000; i++ {
 		block := make([]byte, 700)
 		if i%10 == 0 {
 			keep(block)
 		}
 	}
-	for i := range 500 {
+	for i := 0; i < 500; i++ {
 		sink = fmt.Sprintf("garbage %d", i)
 	}
 	sink = nil

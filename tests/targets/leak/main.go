@@ -69,7 +69,7 @@ type flatCache struct {
 
 //go:noinline
 func (c *flatCache) fill(mib int) {
-	for range mib {
+	for i := 0; i < mib; i++ {
 		block := make([]byte, 1<<20)
 		for i := 0; i < len(block); i += 4096 {
 			block[i] = 1
@@ -88,7 +88,7 @@ func (c *flatCache) touch() {
 func saw(mib int) {
 	for range time.Tick(time.Second / 2) {
 		var tooth leakyCache
-		for range mib {
+		for i := 0; i < mib; i++ {
 			tooth.remember(1 << 20)
 		}
 		time.Sleep(100 * time.Millisecond)

@@ -8,7 +8,7 @@ import "example.com/targets/internal/control"
 var kept [][]byte
 
 func main() {
-	for range 64 {
+	for i := 0; i < 64; i++ {
 		kept = append(kept, make([]byte, 256<<10))
 	}
 	control.Serve(nil, nil)

@@ -47,7 +47,7 @@ func makeBuckets(count int) {
 	usual := runtime.MemProfileRate
 	runtime.MemProfileRate = 1
 	kept = make([][]byte, 0, count)
-	for path := range count {
+	for path := 0; path < count; path++ {
 		kept = append(kept, turn(path, bits.Len(uint(count))))
 	}
 	runtime.MemProfileRate = usual

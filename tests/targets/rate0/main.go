@@ -18,7 +18,7 @@ var _ = func() bool {
 var kept [][]byte
 
 func main() {
-	for range 64 {
+	for i := 0; i < 64; i++ {
 		kept = append(kept, make([]byte, 256<<10))
 	}
 	// Reached by the linker, never by the program: what keeps the profiler in.

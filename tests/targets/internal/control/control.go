@@ -61,7 +61,7 @@ func Serve(commands map[string]Command, beforeRest func()) {
 // Three collections publish everything allocated so far, and the scavenger is left nothing to do.
 func rest() {
 	debug.SetGCPercent(-1)
-	for range 3 {
+	for i := 0; i < 3; i++ {
 		runtime.GC()
 	}
 	debug.FreeOSMemory()

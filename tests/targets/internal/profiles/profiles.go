@@ -14,6 +14,17 @@ import (
 	"strings"
 )
 
+// HonourRate sets what GODEBUG=memprofilerate=N asks for: Go 1.17 and 1.18 overwrite it at their start.
+func HonourRate() {
+	for _, setting := range strings.Split(os.Getenv("GODEBUG"), ",") {
+		name, value, _ := strings.Cut(setting, "=")
+		rate, err := strconv.Atoi(value)
+		if name == "memprofilerate" && err == nil && rate != runtime.MemProfileRate {
+			runtime.MemProfileRate = rate
+		}
+	}
+}
+
 type Frame struct {
 	PC       uintptr `json:"pc"` // as the runtime stores it: a return address
 	Function string  `json:"function"`

@@ -53,7 +53,9 @@ func measure(stop <-chan struct{}, gaps chan<- time.Duration) {
 		}
 		time.Sleep(period)
 		now := time.Now()
-		longest = max(longest, now.Sub(last))
+		if gap := now.Sub(last); gap > longest {
+			longest = gap
+		}
 		last = now
 	}
 }
