@@ -24,6 +24,8 @@ enum {
 	INLINE_DEPTH_MAX = 1024,
 	TABLE_MAX = 64,    // entries of pcdata or funcdata in one function
 	MIN_LC_OFFSET = 6, // of the tables' header, in all versions
+	FLAG_TOP_FRAME = 1,
+	FLAG_SP_WRITE = 2,
 };
 
 struct function {
@@ -52,7 +54,7 @@ struct func_record {
 	struct function function;
 	uint32_t name_offset, pcsp, pcfile, pcln, cu_offset, pcdata_count;
 	int32_t start_line;
-	uint8_t func_id, funcdata_count;
+	uint8_t func_id, funcdata_count, flags;
 };
 
 // The inlined call at one place of a function; see runtime.inlinedCall.
@@ -213,6 +215,7 @@ static bool read_function(struct functab *functab, taddr_t pc, struct func_recor
 	out->start_line = (int32_t)record_u32(&record, GO_FUNC_START_LINE);
 	out->func_id = record_u8(&record, GO_FUNC_FUNC_ID);
 	out->funcdata_count = record_u8(&record, GO_FUNC_NFUNCDATA);
+	out->flags = record_u8(&record, GO_FUNC_FLAG);
 	return true;
 }
 
@@ -451,6 +454,42 @@ int64_t functab_frame_size(struct functab *functab, taddr_t pc)
 	if (!read_function(functab, pc, &record))
 		return -1;
 	return table_value(functab, &record.function, record.pcsp, pc);
+}
+
+bool functab_function(struct functab *functab, taddr_t pc, struct go_function *function)
+{
+	struct func_record record;
+	if (!read_function(functab, pc, &record))
+		return false;
+	const char *name = read_string(functab, functab->names + record.name_offset);
+	*function = (struct go_function){
+		.entry = record.function.entry,
+		.name = name,
+		.frame_size = table_value(functab, &record.function, record.pcsp, pc),
+		.top = layout_has(&functab->layout, GO_FUNC_FLAG)
+			       ? record.flags & FLAG_TOP_FRAME
+			       : strcmp(name, "runtime.goexit") == 0, // before Go 1.17
+		.writes_sp = record.flags & FLAG_SP_WRITE,
+	};
+	return true;
+}
+
+size_t functab_expand(struct functab *functab, taddr_t pc, taddr_t *pcs, size_t capacity)
+{
+	struct func_record record;
+	size_t count = 0;
+	if (!read_function(functab, pc, &record))
+		return 0;
+	for (int32_t index = 0; count < capacity && index >= 0;) {
+		struct inlined_call call;
+		taddr_t tree = 0;
+		pcs[count++] = pc + 1;
+		index = inline_index(functab, &record, pc, &tree);
+		if (index < 0 || !read_inlined_call(functab, tree, index, &call))
+			break;
+		pc = record.function.entry + (uint64_t)(int64_t)call.parent_pc;
+	}
+	return count;
 }
 
 taddr_t functab_entry(struct functab *functab, taddr_t pc)

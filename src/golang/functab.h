@@ -43,6 +43,21 @@ size_t functab_expand_last(struct functab *functab, taddr_t *pcs, size_t count, 
 int64_t functab_frame_size(struct functab *functab, taddr_t pc);
 // The entry of the function that holds `pc`; 0 if none does.
 taddr_t functab_entry(struct functab *functab, taddr_t pc);
+
+// One function as it was compiled, others inlined into it.
+struct go_function {
+	taddr_t entry;
+	const char *name;
+	int64_t frame_size; // from the stack pointer to the caller's, at one place; -1: not known
+	bool top;           // nothing calls it: a stack ends here
+	bool writes_sp;     // in a way that no table knows: there is no way past it
+};
+// False if no function holds `pc`.
+bool functab_function(struct functab *functab, taddr_t pc, struct go_function *function) must_check;
+// The logical frames at one place, innermost first, as return addresses for functab_frame: at least
+// one, wrappers too. `pc` is the call, not the return address.
+size_t functab_expand(struct functab *functab, taddr_t pc, taddr_t *pcs, size_t capacity);
+
 // Lets go of the target: what was looked up stays, everything else is not found from here on.
 void functab_detach(struct functab *functab);
 // Tables that could not be read or made no sense so far.

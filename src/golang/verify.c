@@ -80,7 +80,7 @@ static bool check_statistics(const struct go_runtime *runtime, struct error *err
 static bool is_sane(const struct go_runtime *runtime, const struct go_goroutine *goroutine)
 {
 	taddr_t creator = goroutine->created_by_pc;
-	return goroutine->id > 0 && goroutine->stack_bytes > 0 &&
+	return goroutine->id > 0 && go_goroutine_stack_bytes(goroutine) > 0 &&
 	       goroutine->status <= GO_STATUS_DEAD_EXTRA && goroutine->start_pc &&
 	       functab_entry(runtime->functab, goroutine->start_pc) == goroutine->start_pc &&
 	       (!creator || functab_entry(runtime->functab, creator));
@@ -95,7 +95,7 @@ static bool check_goroutines(const struct go_runtime *runtime, struct error *err
 		return false;
 	VEC_FOREACH (goroutine, &goroutines.list) {
 		odd += !is_sane(runtime, goroutine);
-		walked += goroutine->depth > 0;
+		walked += goroutine->stack != NULL;
 	}
 	size_t count = goroutines.list.count;
 	bool ok = count && odd <= count / 100 && walked > goroutines.stacks_failed;

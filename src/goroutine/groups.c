@@ -49,6 +49,7 @@ static uint64_t hash_group(const struct goroutine_group *group)
 {
 	uint64_t hash = hash_text(hash_text(group->system, group->state), group->wait_reason);
 	hash = hash_frame(hash_frame(hash, &group->created_by), &group->start);
+	hash = hash_text(hash_mix(hash, group->elided), group->no_stack);
 	for (size_t i = 0; i < group->depth; i++)
 		hash = hash_frame(hash, &group->frames[i]);
 	return hash;
@@ -75,6 +76,7 @@ static struct goroutine_group copy_group(struct goroutine_set *set,
 	copy.frames = frames;
 	copy.state = intern(set, group->state);
 	copy.wait_reason = intern(set, group->wait_reason);
+	copy.no_stack = intern(set, group->no_stack);
 	copy.created_by = copy_frame(set, &group->created_by);
 	copy.start = copy_frame(set, &group->start);
 	return copy;
@@ -106,8 +108,11 @@ void goroutine_set_add(struct goroutine_set *set, const struct goroutine_group *
 		vec_push(&set->groups, copy_group(set, example));
 		return;
 	}
-	set->groups.items[*index].count += example->count;
-	set->groups.items[*index].stack_bytes += example->stack_bytes;
+	struct goroutine_group *group = &set->groups.items[*index];
+	group->count += example->count;
+	group->stack_bytes += example->stack_bytes;
+	if (group->waited_ns < example->waited_ns)
+		group->waited_ns = example->waited_ns;
 }
 
 static int by_count(const void *a, const void *b)
@@ -149,18 +154,31 @@ static void write_frame(struct strbuf *out, const char *indent, const struct gor
 	strbuf_addf(out, ":%" PRId64 "\n", frame->line);
 }
 
+static void write_elided(struct strbuf *out, uint64_t count)
+{
+	strbuf_addf(out, "    ...%s frames left out...\n", human_count((int64_t)count).text);
+}
+
 static void write_group(struct strbuf *out, const struct goroutine_group *group)
 {
 	strbuf_addf(out, "%s goroutine%s [", human_count((int64_t)group->count).text,
 		    group->count == 1 ? "" : "s");
 	strbuf_add_safe(out, group->wait_reason ? group->wait_reason : group->state);
-	strbuf_addf(out, "]%s, stacks %s, for example %" PRIu64 "\n",
-		    group->system ? " (of the Go runtime)" : "",
+	strbuf_addf(out, "]%s, ", group->system ? " (of the Go runtime)" : "");
+	if (group->waited_ns)
+		strbuf_addf(out, "%sat least %s, ", group->count > 1 ? "the longest for " : "for ",
+			    human_duration(group->waited_ns).text);
+	strbuf_addf(out, "stacks %s, for example %" PRIu64 "\n",
 		    human_bytes((int64_t)group->stack_bytes).text, group->example_id);
-	for (size_t i = 0; i < group->depth; i++)
+	for (size_t i = 0; i < group->depth; i++) {
+		if (group->elided && i == group->elided_at)
+			write_elided(out, group->elided);
 		write_frame(out, "    ", &group->frames[i]);
+	}
 	if (!group->depth) {
-		strbuf_add(out, "    (no stack: it ran while it was read; it started in)\n");
+		strbuf_addf(out, "    (%s; it started in)\n",
+			    group->no_stack ? group->no_stack
+					    : "no stack: it ran while it was read");
 		write_frame(out, "    ", &group->start);
 	}
 	if (group->created_by.function[0]) {
@@ -168,6 +186,14 @@ static void write_group(struct strbuf *out, const struct goroutine_group *group)
 		write_frame(out, "    ", &group->created_by);
 	}
 	strbuf_add(out, "\n");
+}
+
+void goroutine_set_write_groups(const struct goroutine_set *set, bool system, size_t rows,
+				struct strbuf *out)
+{
+	VEC_FOREACH (group, &set->groups)
+		if (group->system == system && rows && rows--)
+			write_group(out, group);
 }
 
 void goroutine_set_write_text(const struct goroutine_set *set, struct strbuf *out)

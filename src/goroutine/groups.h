@@ -25,12 +25,16 @@ struct goroutine_group {
 	const char *state;                    // "waiting", "running", ...: the runtime's words
 	const char *wait_reason;              // "chan receive", ...; NULL when it does not wait
 	const struct goroutine_frame *frames; // innermost first
-	size_t depth;                         // 0: no stack (it ran while it was read)
-	struct goroutine_frame created_by;    // function "": not known, or the main goroutine
+	size_t depth;                         // 0: no stack
+	const char *no_stack;                 // why there is none, or NULL
+	uint64_t elided; // so many of a deep stack are missing behind the first elided_at
+	size_t elided_at;
+	struct goroutine_frame created_by; // function "": not known, or the main goroutine
 	struct goroutine_frame start;
 	uint64_t count, stack_bytes; // of all in the group together
 	uint64_t example_id;
-	bool system; // the runtime's own, not the program's
+	int64_t waited_ns; // at least, the longest of them; 0: not known
+	bool system;       // the runtime's own, not the program's
 };
 
 struct goroutine_state_count {
@@ -53,3 +57,6 @@ void goroutine_set_add(struct goroutine_set *set, const struct goroutine_group *
 void goroutine_set_sort(struct goroutine_set *set);
 // The text form: one paragraph a group, most numerous first, like a dump that was folded.
 void goroutine_set_write_text(const struct goroutine_set *set, struct strbuf *out);
+// Of that, the first `rows` groups of the program, or of the runtime.
+void goroutine_set_write_groups(const struct goroutine_set *set, bool system, size_t rows,
+				struct strbuf *out);

@@ -90,6 +90,9 @@ json_t *report_quality_to_json(const struct snapshot_quality *quality)
 	set_int(object, "damaged_buckets", (int64_t)quality->damaged_buckets);
 	set_int(object, "failed_spans", (int64_t)quality->failed_spans);
 	set_int(object, "failed_stacks", (int64_t)quality->failed_stacks);
+	set_int(object, "unreadable_goroutines", (int64_t)quality->unreadable_goroutines);
+	set_int(object, "moved_goroutines", (int64_t)quality->moved_goroutines);
+	set_int(object, "running_stacks", (int64_t)quality->running_stacks);
 	set_int(object, "sample_rate_bytes", quality->sample_rate_bytes);
 	json_object_set_new(object, "target_ended", json_boolean(quality->target_ended));
 	return object;

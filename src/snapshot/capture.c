@@ -117,6 +117,7 @@ void snapshot_free(struct snapshot *snapshot)
 	vec_deinit(&snapshot->identity.replaced_modules);
 	profile_free(snapshot->heap);
 	go_buckets_deinit(&snapshot->buckets);
+	go_goroutines_deinit(&snapshot->each_goroutine);
 	functab_free(snapshot->functab);
 	goroutine_set_deinit(&snapshot->goroutines);
 	ledger_deinit(&snapshot->process_ledger);
@@ -296,9 +297,17 @@ static bool take_goroutines(struct taking *taking, struct error *error)
 	struct go_goroutines goroutines = {0};
 	if (!go_goroutines_read(&taking->runtime, &goroutines, error))
 		return false;
-	taking->snapshot->quality.failed_stacks = goroutines.stacks_failed;
-	convert_goroutines(&goroutines, taking->snapshot->functab, &taking->snapshot->goroutines);
-	go_goroutines_deinit(&goroutines);
+	struct snapshot_quality *quality = &taking->snapshot->quality;
+	goroutines.now_ns = clock_monotonic_ns();
+	quality->failed_stacks = goroutines.stacks_failed;
+	quality->unreadable_goroutines = goroutines.unreadable;
+	quality->moved_goroutines = goroutines.moved;
+	quality->running_stacks = goroutines.stacks_running;
+	convert_goroutines(&goroutines, &taking->snapshot->goroutines);
+	if (taking->parts & CAPTURE_EACH_GOROUTINE)
+		taking->snapshot->each_goroutine = goroutines;
+	else
+		go_goroutines_deinit(&goroutines);
 	return true;
 }
 

@@ -14,7 +14,8 @@ enum capture_part {
 	CAPTURE_HEAP = 1,
 	CAPTURE_GOROUTINES = 2,
 	CAPTURE_LEDGER = 4,
-	CAPTURE_RAW_STACKS = 8, // resolve every raw stack of the buckets, for printing them
+	CAPTURE_RAW_STACKS = 8,      // resolve every raw stack of the buckets, for printing them
+	CAPTURE_EACH_GOROUTINE = 16, // with CAPTURE_GOROUTINES: keep them one by one as well
 	CAPTURE_ALL = CAPTURE_HEAP | CAPTURE_GOROUTINES | CAPTURE_LEDGER,
 };
 

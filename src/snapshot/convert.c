@@ -6,6 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/map.h"
+#include "base/vec.h"
 
 struct target_mapping *convert_mappings(const struct maps *maps, const char *exe_path)
 {
@@ -27,45 +29,116 @@ struct target_mapping *convert_mappings(const struct maps *maps, const char *exe
 	return mappings;
 }
 
-static struct goroutine_frame frame_of(struct functab *functab, taddr_t return_pc)
+static struct goroutine_frame frame_of(const struct go_frame *frame)
 {
-	const struct go_frame *frame = functab_frame(functab, return_pc);
 	return (struct goroutine_frame){frame->function, frame->file, frame->line};
 }
 
-static void add_goroutine(const struct go_goroutine *goroutine, struct functab *functab,
-			  struct goroutine_set *set)
+// The go statement, as the runtime's dumps name it: the function as it was compiled.
+static struct goroutine_frame place_of(const struct go_call *call)
 {
-	struct goroutine_frame frames[256];
-	size_t depth = 0;
-	for (size_t i = 0; i < goroutine->depth && depth < sizeof frames / sizeof *frames; i++)
-		if (!functab_frame(functab, goroutine->stack[i])->wrapper)
-			frames[depth++] = frame_of(functab, goroutine->stack[i]);
+	if (!call || !call->valid)
+		return (struct goroutine_frame){"", "", 0};
+	return (struct goroutine_frame){call->function.name, call->frames[0]->file,
+					call->frames[0]->line};
+}
+
+struct frames {
+	VEC(struct goroutine_frame) list;
+	size_t elided_at;
+};
+
+// The frames that the runtime's own dumps show, or all where there are no such.
+static void add_frames(const struct go_stack *stack, bool all, struct frames *frames)
+{
+	const struct go_frame *callee = NULL;
+	for (size_t i = 0; i < stack->count; i++) {
+		if (i == UNWIND_INNER)
+			frames->elided_at = frames->list.count;
+		for (size_t j = 0; j < stack->calls[i]->frame_count; j++) {
+			const struct go_frame *frame = stack->calls[i]->frames[j];
+			if (all || go_frame_is_shown(frame, !frames->list.count, callee))
+				vec_push(&frames->list, frame_of(frame));
+			callee = frame;
+		}
+	}
+}
+
+const char *convert_stack_state(enum go_stack_state state)
+{
+	static const char *const texts[] = {
+		[GO_STACK_WHOLE] = NULL,
+		[GO_STACK_RUNS] = "running; its stack needs --mode stop",
+		[GO_STACK_MOVED] = "no stack: it moved each time that it was read",
+		[GO_STACK_TORN] = "no stack: it cannot be followed to its end",
+	};
+	return texts[state];
+}
+
+// Goroutines that are the same in all that a group shows.
+struct alike {
+	const struct go_goroutine *first;
+	uint64_t count, stack_bytes;
+	int64_t waited_ns;
+};
+
+static void add_alike(const struct alike *alike, struct goroutine_set *set)
+{
+	const struct go_goroutine *goroutine = alike->first;
+	struct frames frames = {0};
+	if (goroutine->stack)
+		add_frames(goroutine->stack, false, &frames);
+	if (goroutine->stack && !frames.list.count)
+		add_frames(goroutine->stack, true, &frames);
 	struct goroutine_group group = {
 		.state = go_status_name(goroutine->status),
 		.wait_reason = goroutine->wait_reason,
-		.frames = frames,
-		.depth = depth,
-		.start = frame_of(functab, goroutine->start_pc),
-		.count = 1,
-		.stack_bytes = goroutine->stack_bytes,
+		.frames = frames.list.items,
+		.depth = frames.list.count,
+		.no_stack = convert_stack_state(goroutine->stack_state),
+		.elided = goroutine->stack ? goroutine->stack->elided : 0,
+		.elided_at = frames.elided_at,
+		.created_by = place_of(goroutine->creation),
+		.start = place_of(goroutine->start),
+		.count = alike->count,
+		.stack_bytes = alike->stack_bytes,
 		.example_id = goroutine->id,
+		.waited_ns = alike->waited_ns,
 		.system = goroutine->system,
 	};
-	// The main goroutine is made by the runtime's own start-up code: nobody's creation.
-	if (goroutine->created_by_pc && goroutine->id != 1)
-		group.created_by = frame_of(functab, goroutine->created_by_pc);
-	else
-		group.created_by = (struct goroutine_frame){"", "", 0};
 	goroutine_set_add(set, &group);
+	vec_deinit(&frames.list);
 }
 
-void convert_goroutines(const struct go_goroutines *goroutines, struct functab *functab,
-			struct goroutine_set *set)
+static uint64_t hash_goroutine(const struct go_goroutine *goroutine)
 {
-	VEC_FOREACH (goroutine, &goroutines->list)
-		add_goroutine(goroutine, functab, set);
+	uint64_t hash = hash_mix(goroutine->status, goroutine->stack_state);
+	hash = hash_mix(hash, goroutine->system);
+	hash = hash_mix(hash, (uintptr_t)goroutine->wait_reason);
+	hash = hash_mix(hash, (uintptr_t)goroutine->start);
+	hash = hash_mix(hash, (uintptr_t)goroutine->creation);
+	return hash_mix(hash, (uintptr_t)goroutine->stack);
+}
+
+void convert_goroutines(const struct go_goroutines *goroutines, struct goroutine_set *set)
+{
+	struct map map = {0};
+	VEC(struct alike) list = {0};
+	VEC_FOREACH (goroutine, &goroutines->list) {
+		bool is_new;
+		int64_t waited = go_goroutine_waited_ns(goroutines, goroutine);
+		uint64_t *index = map_put(&map, hash_goroutine(goroutine), list.count, &is_new);
+		struct alike *alike =
+			is_new ? vec_push(&list, {.first = goroutine}) : &list.items[*index];
+		alike->count++;
+		alike->stack_bytes += go_goroutine_stack_bytes(goroutine);
+		alike->waited_ns = waited > alike->waited_ns ? waited : alike->waited_ns;
+	}
+	VEC_FOREACH (alike, &list)
+		add_alike(alike, set);
 	goroutine_set_sort(set);
+	vec_deinit(&list);
+	map_deinit(&map);
 }
 
 struct profile_mapping convert_executable(const struct target *target, struct elf_image *image,

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "golang/buckets.h"
+#include "golang/goroutines.h"
 #include "golang/memstats.h"
 #include "goroutine/groups.h"
 #include "ledger/ledger.h"
@@ -39,6 +40,7 @@ struct snapshot_quality {
 	int profile_attempts;
 	bool profile_consistent;
 	uint64_t damaged_buckets, failed_spans, failed_stacks;
+	uint64_t unreadable_goroutines, moved_goroutines, running_stacks; // see golang/goroutines.h
 	int64_t sample_rate_bytes;
 	bool target_ended; // while it was read: what was read last may be torn
 };
@@ -75,6 +77,7 @@ struct snapshot {
 	struct functab *functab;   // resolves the stacks of `buckets`
 	struct error goroutines_absent;
 	struct goroutine_set goroutines;
+	struct go_goroutines each_goroutine; // one by one, where that was asked for
 	struct error process_ledger_absent;
 	struct ledger process_ledger; // sums to the process's resident memory
 	struct error cgroup_ledger_absent;

@@ -90,13 +90,12 @@ static void check_goroutines(struct world *world)
 	assert_true(goroutines.user > 70 && goroutines.user < goroutines.list.count);
 	VEC_FOREACH (goroutine, &goroutines.list) {
 		bool here = false;
-		for (size_t i = 0; i < goroutine->depth; i++)
-			here |= strcmp(functab_frame(world->runtime.functab, goroutine->stack[i])
-					       ->function,
+		for (size_t i = 0; goroutine->stack && i < goroutine->stack->count; i++)
+			here |= strcmp(goroutine->stack->calls[i]->function.name,
 				       "main.waitReceive") == 0;
 		in_wait_receive += here;
 		receiving += here && strcmp(goroutine->wait_reason, "chan receive") == 0;
-		assert_true(goroutine->stack_bytes >= 2048);
+		assert_true(go_goroutine_stack_bytes(goroutine) >= 2048);
 	}
 	assert_int_equal(20, in_wait_receive); // as many as tests/targets/allocs starts
 	assert_int_equal(20, receiving);
