@@ -19,6 +19,12 @@ const struct cli_option heap_options[] = {
 	{0},
 };
 
+const struct cli_option runtime_options[] = {
+	{"json", 0, NULL, "print JSON"},
+	{"classes", 0, NULL, "every size class, not only those with most free slots"},
+	{0},
+};
+
 const struct cli_option watch_options[] = {
 	{"pid", 'p', "PID", "watch this process and the memory cgroup it is in"},
 	{"cgroup", 'c', "PATH", "watch this memory cgroup; its largest process is the target"},
@@ -55,6 +61,19 @@ const struct cli_command cli_commands[] = {
 		"  whyoom heap --diff before.pb.gz after.pb.gz\n",
 		heap_options,
 		cli_heap,
+	},
+	{
+		"runtime",
+		"whyoom runtime PID [--json] [--classes]",
+		"the runtime's own statistics: memory, collector, spans, scheduler, settings",
+		"Every field of runtime.MemStats as the process would get it, without stopping it; the\n"
+		"memory numbers of runtime/metrics; heap goal, pauses and CPU share of the collector;\n"
+		"free slots by size class; threads, processors, timers, finalizers and cleanups.\n",
+		"  whyoom runtime 4711\n"
+		"  whyoom runtime 4711 --json | jq .memstats.HeapAlloc\n"
+		"  whyoom runtime 4711 --json | jq '.spans.classes | max_by(.free_bytes)'\n",
+		runtime_options,
+		cli_runtime,
 	},
 	{
 		"watch",

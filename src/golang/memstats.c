@@ -1,146 +1,160 @@
 // SPDX-License-Identifier: Apache-2.0
-// In: runtime.memstats, gcController, gomaxprocs. Out: MemStats as the runtime would compute them.
+// In: runtime.memstats, gcController, mheap_, the processors' caches. Out: MemStats as the runtime
+// would compute them.
 #include "golang/memstats.h"
 
-#include <stdlib.h>
+#include "base/reader.h"
 
-#include "base/alloc.h"
-#include "base/cleanup.h"
+enum { ATTEMPTS_MAX = 5 };
 
-enum { DELTAS = 3, STRUCT_MAX = 64 << 10 };
-
-// A whole structure of the target. The caller frees *bytes.
-static bool read_structure(const struct go_runtime *runtime, enum go_symbol symbol,
-			   enum go_field size_field, uint8_t **bytes, struct go_record *record,
-			   struct error *error)
+static void fill_pauses(const struct go_record *mstats, enum go_field field, uint64_t *out)
 {
-	size_t size = (size_t)runtime->layout.offset[size_field];
-	taddr_t address;
-	if (!go_runtime_symbol(runtime, symbol, &address, error))
-		return false;
-	*bytes = alloc_array(size, 1);
-	*record = (struct go_record){&runtime->layout, *bytes, size};
-	return target_read(runtime->target, address, *bytes, size, error);
+	struct reader reader = reader_over(mstats->bytes, mstats->size);
+	reader_seek(&reader, (uint64_t)mstats->layout->offset[field]);
+	for (size_t i = 0; i < GO_PAUSES; i++)
+		out[i] = reader_u64(&reader);
 }
 
-struct heap_totals {
-	uint64_t in_stacks, in_work_bufs, in_ptr_scalar_bits; // deltas may be negative and wrap
-};
-
-// The consistent statistics are the sum of three rotating deltas.
-static struct heap_totals sum_deltas(const struct go_layout *layout, const struct go_record *mstats)
+static void fill_collections(const struct go_record *mstats, struct go_memstats *stats)
 {
-	struct heap_totals total = {0};
-	size_t size = (size_t)layout->offset[GO_SIZEOF_HEAP_STATS_DELTA];
-	size_t start = (size_t)layout->offset[GO_MSTATS_HEAP_STATS];
-	for (size_t i = 0; i < DELTAS && start + (i + 1) * size <= mstats->size; i++) {
-		struct go_record delta = {layout, mstats->bytes + start + i * size, size};
-		total.in_stacks += record_u64(&delta, GO_HEAP_STATS_DELTA_IN_STACKS);
-		total.in_work_bufs += record_u64(&delta, GO_HEAP_STATS_DELTA_IN_WORK_BUFS);
-		total.in_ptr_scalar_bits +=
-			record_u64(&delta, GO_HEAP_STATS_DELTA_IN_PTR_SCALAR_BITS);
-	}
-	return total;
+	stats->num_gc = record_u32(mstats, GO_MSTATS_NUMGC);
+	stats->num_forced_gc = record_u32(mstats, GO_MSTATS_NUMFORCEDGC);
+	stats->last_gc_unix_ns = (int64_t)record_u64(mstats, GO_MSTATS_LAST_GC_UNIX);
+	stats->last_gc_monotonic_ns = (int64_t)record_u64(mstats, GO_MSTATS_LAST_GC_NANOTIME);
+	stats->pause_total_ns = record_u64(mstats, GO_MSTATS_PAUSE_TOTAL_NS);
+	stats->gc_cpu_fraction = record_f64(mstats, GO_MSTATS_GC_CPU_FRACTION);
+	stats->enable_gc = true; // what ReadMemStats says, since the runtime's start is over
+	fill_pauses(mstats, GO_MSTATS_PAUSE_NS, stats->pause_ns);
+	fill_pauses(mstats, GO_MSTATS_PAUSE_END, stats->pause_end_unix_ns);
 }
 
-static void fill_from_mstats(const struct go_layout *layout, const struct go_record *mstats,
-			     struct go_memstats *stats)
+static void fill_system(const struct go_record *mstats, struct go_memstats *stats)
 {
-	struct heap_totals heap = sum_deltas(layout, mstats);
-	stats->stack_inuse = layout_has(layout, GO_MSTATS_HEAP_STATS)
-				     ? heap.in_stacks
-				     : record_u64(mstats, GO_MSTATS_STACKS_INUSE);
-	stats->stack_sys = stats->stack_inuse + record_u64(mstats, GO_MSTATS_STACKS_SYS);
+	const struct go_heap_counters *counters = &stats->counters;
+	stats->stacks_sys = record_u64(mstats, GO_MSTATS_STACKS_SYS);
+	stats->gc_misc_sys = record_u64(mstats, GO_MSTATS_GC_MISC_SYS);
+	stats->stack_inuse = counters->in_stacks - stats->held.stack_bytes;
+	stats->stack_sys = stats->stack_inuse + stats->stacks_sys;
 	stats->mspan_sys = record_u64(mstats, GO_MSTATS_MSPAN_SYS);
 	stats->mcache_sys = record_u64(mstats, GO_MSTATS_MCACHE_SYS);
 	stats->buckhash_sys = record_u64(mstats, GO_MSTATS_BUCKHASH_SYS);
-	stats->gc_sys = record_u64(mstats, GO_MSTATS_GC_MISC_SYS) + heap.in_work_bufs +
-			heap.in_ptr_scalar_bits;
+	stats->gc_sys = stats->gc_misc_sys + counters->in_work_bufs + counters->in_ptr_scalar_bits;
 	stats->other_sys = record_u64(mstats, GO_MSTATS_OTHER_SYS);
-	stats->num_gc = record_u32(mstats, GO_MSTATS_NUMGC);
-	stats->last_gc_unix_ns = (int64_t)record_u64(mstats, GO_MSTATS_LAST_GC_UNIX);
-	stats->pause_total_ns = record_u64(mstats, GO_MSTATS_PAUSE_TOTAL_NS);
 }
 
-// Up to Go 1.18 the heap's sizes are in mstats, and up to 1.16 what the pacer knows.
-static void fill_from_old_mstats(const struct go_record *mstats, struct go_memstats *stats)
+static void fill_heap(const struct go_record *mstats, struct go_memstats *stats)
 {
-	stats->heap_sys = record_u64(mstats, GO_MSTATS_HEAP_SYS);
-	stats->heap_inuse = record_u64(mstats, GO_MSTATS_HEAP_INUSE);
-	stats->heap_idle = layout_has(mstats->layout, GO_MSTATS_HEAP_IDLE)
-				   ? record_u64(mstats, GO_MSTATS_HEAP_IDLE)
-				   : stats->heap_sys - stats->heap_inuse;
-	stats->heap_released = record_u64(mstats, GO_MSTATS_HEAP_RELEASED);
-	stats->heap_live = record_u64(mstats, GO_MSTATS_HEAP_LIVE);
-	stats->heap_marked = record_u64(mstats, GO_MSTATS_HEAP_MARKED);
-	stats->gc_percent_goal = record_u64(mstats, GO_MSTATS_NEXT_GC);
-	stats->memory_limit = INT64_MAX; // came with Go 1.19
-}
-
-static void fill_from_new_controller(const struct go_record *controller, struct go_memstats *stats)
-{
-	uint64_t free_bytes = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_FREE);
-	stats->heap_inuse = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_IN_USE);
-	stats->heap_released = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_RELEASED);
-	stats->heap_idle = free_bytes + stats->heap_released;
+	const struct go_pacer *pacer = &stats->pacer;
+	uint64_t heap_free = pacer->heap_free;
+	stats->heap_inuse = pacer->heap_in_use;
+	stats->heap_released = pacer->heap_released;
+	if (!pacer->has_accounts) { // Go 1.18 and earlier
+		stats->heap_inuse = record_u64(mstats, GO_MSTATS_HEAP_INUSE);
+		stats->heap_released = record_u64(mstats, GO_MSTATS_HEAP_RELEASED);
+		heap_free = record_u64(mstats, GO_MSTATS_HEAP_SYS) - stats->heap_inuse -
+			    stats->heap_released;
+	}
+	stats->heap_idle = heap_free + stats->held.stack_bytes + stats->heap_released;
 	stats->heap_sys = stats->heap_inuse + stats->heap_idle;
-	stats->heap_alloc = record_u64(controller, GO_GC_CONTROLLER_STATE_TOTAL_ALLOC) -
-			    record_u64(controller, GO_GC_CONTROLLER_STATE_TOTAL_FREE);
-	stats->gc_percent_goal =
-		record_u64(controller, GO_GC_CONTROLLER_STATE_GC_PERCENT_HEAP_GOAL);
-	stats->memory_limit = (int64_t)record_u64(controller, GO_GC_CONTROLLER_STATE_MEMORY_LIMIT);
 }
 
-static void fill_from_controller(const struct go_layout *layout, const struct go_record *controller,
-				 struct go_memstats *stats)
+static void fill_objects(struct go_memstats *stats)
 {
-	if (layout_has(layout, GO_GC_CONTROLLER_STATE_HEAP_IN_USE))
-		fill_from_new_controller(controller, stats);
-	if (layout_has(layout, GO_GC_CONTROLLER_STATE_HEAP_GOAL)) // Go 1.17 and 1.18
-		stats->gc_percent_goal = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_GOAL);
-	if (!layout_has(layout, GO_GC_CONTROLLER_STATE_GC_PERCENT))
-		return;
-	stats->heap_live = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_LIVE);
-	stats->heap_marked = record_u64(controller, GO_GC_CONTROLLER_STATE_HEAP_MARKED);
-	stats->gc_percent = (int32_t)record_u32(controller, GO_GC_CONTROLLER_STATE_GC_PERCENT);
+	struct go_heap_counters flushed = stats->counters;
+	for (size_t i = 0; i < GO_SIZE_CLASSES; i++) {
+		flushed.small_allocs[i] += stats->held.small_allocs[i];
+		stats->class_mallocs[i] = flushed.small_allocs[i];
+		stats->class_frees[i] = flushed.small_frees[i];
+	}
+	struct go_heap_sums sums = go_heap_counters_sum(&flushed);
+	uint64_t tiny = flushed.tiny_allocs + stats->held.tiny_allocs;
+	stats->total_alloc = sums.alloc_bytes;
+	stats->heap_alloc = sums.alloc_bytes - sums.free_bytes;
+	stats->heap_objects = sums.allocs - sums.frees;
+	stats->mallocs = sums.allocs + tiny;
+	stats->frees = sums.frees + tiny;
 }
 
-// GOGC up to Go 1.16: a variable of its own.
-static bool read_gc_percent(const struct go_runtime *runtime, int32_t *percent, struct error *error)
+// The inuse of the allocators of spans' and caches' own structures.
+static bool fill_allocators(const struct go_runtime *runtime, struct go_memstats *stats,
+			    struct error *error)
 {
-	taddr_t address;
-	uint32_t value;
-	if (layout_has(&runtime->layout, GO_GC_CONTROLLER_STATE_GC_PERCENT))
-		return true;
-	if (!go_runtime_symbol(runtime, GO_SYMBOL_GCPERCENT, &address, error) ||
-	    !target_read_u32(runtime->target, address, &value, error))
+	const struct go_layout *layout = &runtime->layout;
+	taddr_t heap;
+	if (!go_runtime_symbol(runtime, GO_SYMBOL_MHEAP, &heap, error))
 		return false;
-	*percent = (int32_t)value;
-	return true;
+	heap += (uint64_t)layout->offset[GO_FIXALLOC_INUSE];
+	return target_read_u64(runtime->target, heap + (uint64_t)layout->offset[GO_MHEAP_SPANALLOC],
+			       &stats->mspan_inuse, error) &&
+	       target_read_u64(runtime->target,
+			       heap + (uint64_t)layout->offset[GO_MHEAP_CACHEALLOC],
+			       &stats->mcache_inuse, error);
 }
 
-bool go_memstats_read(const struct go_runtime *runtime, struct go_memstats *out,
-		      struct error *error)
+// What ReadMemStats itself checks with the world stopped. The sums that are kept in two places
+// agree only if both were read at one moment.
+static bool is_consistent(const struct go_memstats *stats)
 {
-	_cleanup_free_ uint8_t *mstats_bytes = NULL, *controller_bytes = NULL;
-	struct go_record mstats, controller;
-	taddr_t gomaxprocs;
-	uint32_t processors;
-	if (!read_structure(runtime, GO_SYMBOL_MEMSTATS, GO_SIZEOF_MSTATS, &mstats_bytes, &mstats,
-			    error) ||
-	    !read_structure(runtime, GO_SYMBOL_GC_CONTROLLER, GO_SIZEOF_GC_CONTROLLER_STATE,
-			    &controller_bytes, &controller, error) ||
-	    !go_runtime_symbol(runtime, GO_SYMBOL_GOMAXPROCS, &gomaxprocs, error) ||
-	    !target_read_u32(runtime->target, gomaxprocs, &processors, error))
-		return error_wrap(error, "Go memory statistics");
-	struct go_memstats stats = {.gomaxprocs = (int32_t)processors};
-	if (!read_gc_percent(runtime, &stats.gc_percent, error))
-		return error_wrap(error, "Go memory statistics");
-	fill_from_mstats(&runtime->layout, &mstats, &stats);
-	fill_from_old_mstats(&mstats, &stats); // where there are no such fields, zeroes
-	fill_from_controller(&runtime->layout, &controller, &stats);
-	stats.sys = stats.heap_sys + stats.stack_sys + stats.mspan_sys + stats.mcache_sys +
-		    stats.buckhash_sys + stats.gc_sys + stats.other_sys;
-	*out = stats;
+	const struct go_heap_counters *counters = &stats->counters;
+	const struct go_pacer *pacer = &stats->pacer;
+	uint64_t retained = counters->committed - counters->in_stacks - counters->in_work_bufs -
+			    counters->in_ptr_scalar_bits;
+	bool heap = counters->in_heap == stats->heap_inuse &&
+		    counters->released == stats->heap_released &&
+		    retained + stats->heap_released + stats->held.stack_bytes == stats->heap_sys;
+	if (!heap || stats->held.failed || stats->held.stale_spans || !pacer->has_accounts)
+		return heap && !stats->held.failed && !stats->held.stale_spans;
+	struct go_heap_sums sums = go_heap_counters_sum(counters);
+	return sums.alloc_bytes == pacer->total_alloc && sums.free_bytes == pacer->total_free &&
+	       pacer->mapped_ready == stats->sys - stats->heap_released;
+}
+
+static bool read_once(const struct go_runtime *runtime, const struct go_spans *spans,
+		      struct go_memstats *stats, struct error *error)
+{
+	struct go_struct mstats = {0};
+	uint32_t processors, phase = 0;
+	if (!go_struct_read_symbol(runtime, GO_SYMBOL_MEMSTATS, GO_SIZEOF_MSTATS, &mstats, error))
+		return false;
+	(void)go_variable_u32(runtime, GO_SYMBOL_GCPHASE, &phase);
+	bool ok = go_pacer_read(runtime, &mstats.record, &stats->pacer, error) &&
+		  go_heap_counters_get(&mstats.record, &stats->counters, error) &&
+		  go_held_back_read(runtime, spans, phase != 0, &stats->held, error) &&
+		  fill_allocators(runtime, stats, error);
+	if (ok && !go_variable_u32(runtime, GO_SYMBOL_GOMAXPROCS, &processors))
+		ok = error_set(error, ERROR_NOT_FOUND, "runtime.gomaxprocs cannot be read");
+	if (ok) {
+		fill_collections(&mstats.record, stats);
+		fill_system(&mstats.record, stats);
+		fill_heap(&mstats.record, stats);
+		fill_objects(stats);
+		stats->gomaxprocs = (int32_t)processors;
+		stats->sys = stats->heap_sys + stats->stack_sys + stats->mspan_sys +
+			     stats->mcache_sys + stats->buckhash_sys + stats->gc_sys +
+			     stats->other_sys;
+	}
+	go_struct_deinit(&mstats);
+	return ok;
+}
+
+bool go_memstats_read(const struct go_runtime *runtime, const struct go_spans *spans,
+		      struct go_memstats *out, struct error *error)
+{
+	_cleanup_free_ struct go_memstats *stats = alloc_zero(sizeof *stats);
+	for (int attempt = 1; attempt <= ATTEMPTS_MAX && !stats->consistent; attempt++) {
+		if (attempt > 1)
+			target_forget(runtime->target);
+		*stats = (struct go_memstats){.attempts = attempt};
+		if (!read_once(runtime, spans, stats, error))
+			return error_wrap(error, "Go memory statistics");
+		stats->consistent = is_consistent(stats);
+	}
+	stats->next_gc = go_pacer_goal(&stats->pacer, &stats->held);
+	stats->heap_live = stats->pacer.heap_live;
+	stats->heap_marked = stats->pacer.heap_marked;
+	stats->gc_percent_goal = stats->pacer.gc_percent_goal;
+	stats->gc_percent = stats->pacer.gc_percent;
+	stats->memory_limit = stats->pacer.memory_limit;
+	*out = *stats;
 	return true;
 }

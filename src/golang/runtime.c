@@ -35,6 +35,13 @@ static const char *const symbol_names[GO_SYMBOL_COUNT] = {
 	[GO_SYMBOL_FINQ] = "runtime.finq",
 	[GO_SYMBOL_GC_CLEANUPS] = "runtime.gcCleanups",
 	[GO_SYMBOL_SCAVENGE] = "runtime.scavenge",
+	[GO_SYMBOL_GCPHASE] = "runtime.gcphase",
+	[GO_SYMBOL_ALLGLEN] = "runtime.allglen",
+	[GO_SYMBOL_STARTING_STACK_SIZE] = "runtime.startingStackSize",
+	[GO_SYMBOL_ALLFIN] = "runtime.allfin",
+	[GO_SYMBOL_FING_STATUS] = "runtime.fingStatus",
+	[GO_SYMBOL_FINQUEUED] = "runtime.finqueued",
+	[GO_SYMBOL_FINEXECUTED] = "runtime.finexecuted",
 };
 
 static bool find_symbols(struct elf_image *image, struct go_runtime *runtime, struct error *error)

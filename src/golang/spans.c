@@ -41,11 +41,27 @@ static bool read_span(const struct go_runtime *runtime, taddr_t address, uint32_
 		.bytes = pages * GO_PAGE_BYTES,
 		.object_size = record_u64(&record, GO_MSPAN_ELEMSIZE),
 		.object_count = count,
+		.slots = state == GO_SPAN_IN_USE ? (uint32_t)slots : 0,
+		.span_class = record_u8(&record, GO_MSPAN_SPANCLASS),
 		.state = state,
 		.unswept = record_u32(&record, GO_MSPAN_SWEEPGEN) == sweepgen - 2,
 	};
-	return state != GO_SPAN_IN_USE || (count <= slots && span->object_size <= span->bytes &&
-					   span->object_count * span->object_size <= span->bytes);
+	return state != GO_SPAN_IN_USE ||
+	       (count <= slots && span->object_size && slots <= span->bytes / span->object_size);
+}
+
+const struct go_span *go_spans_find(const struct go_spans *spans, taddr_t address)
+{
+	size_t low = 0, high = spans->spans.count;
+	while (low < high) { // the first span that starts above `address`
+		size_t middle = low + (high - low) / 2;
+		if (spans->spans.items[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	const struct go_span *span = low ? &spans->spans.items[low - 1] : NULL;
+	return span && address - span->start < span->bytes ? span : NULL;
 }
 
 static int by_start(const void *a, const void *b)

@@ -16,7 +16,10 @@ struct go_span {
 	taddr_t start;
 	uint64_t bytes;
 	uint64_t object_size;  // the whole span for one large object
-	uint64_t object_count; // allocated; garbage that is not swept yet included
+	uint64_t object_count; // allocated; garbage that is not swept yet included. Of stacks:
+			       // stacks
+	uint32_t slots;        // objects that fit; of stacks 0
+	uint8_t span_class;    // size class << 1 | 1 where objects have no pointers
 	enum go_span_state state;
 	bool unswept;
 };
@@ -33,3 +36,5 @@ struct go_spans {
 bool go_spans_read(const struct go_runtime *runtime, struct go_spans *spans,
 		   struct error *error) must_check;
 void go_spans_deinit(struct go_spans *spans);
+// The span that holds `address`, or NULL. Borrowed.
+const struct go_span *go_spans_find(const struct go_spans *spans, taddr_t address);

@@ -52,29 +52,30 @@ static bool check_last_pause(const struct go_runtime *runtime, const struct go_m
 		wrong(error, "the two times of the last collection differ"));
 }
 
+static bool statistics_fit(const struct go_runtime *runtime, const struct go_memstats *stats,
+			   struct error *error)
+{
+	if (stats->gomaxprocs < 1 || stats->gomaxprocs > PROCESSORS_MAX || stats->gc_percent < -1 ||
+	    stats->gc_percent > GC_PERCENT_MAX || stats->memory_limit <= 0)
+		return wrong(error, "GOGC, GOMEMLIMIT or GOMAXPROCS make no sense");
+	if (stats->pacer.has_accounts &&
+	    !nearly_equal(stats->pacer.mapped_ready, stats->sys - stats->heap_released))
+		return wrong(error, "the memory that is mapped is not the sum of its parts");
+	return check_last_pause(runtime, stats, error);
+}
+
 static bool check_statistics(const struct go_runtime *runtime, struct error *error)
 {
-	const int *offset = runtime->layout.offset;
 	struct go_memstats stats;
 	struct go_spans spans;
-	taddr_t controller;
-	uint64_t mapped;
-	if (!go_memstats_read(runtime, &stats, error) ||
-	    !go_runtime_symbol(runtime, GO_SYMBOL_GC_CONTROLLER, &controller, error) ||
-	    !target_read_u64(runtime->target,
-			     controller + offset[GO_GC_CONTROLLER_STATE_MAPPED_READY], &mapped,
-			     error))
+	if (!go_spans_read(runtime, &spans, error))
 		return false;
-	if (stats.gomaxprocs < 1 || stats.gomaxprocs > PROCESSORS_MAX || stats.gc_percent < -1 ||
-	    stats.gc_percent > GC_PERCENT_MAX || stats.memory_limit <= 0)
-		return wrong(error, "GOGC, GOMEMLIMIT or GOMAXPROCS make no sense");
-	if (!nearly_equal(mapped, stats.sys - stats.heap_released))
-		return wrong(error, "the memory that is mapped is not the sum of its parts");
-	if (!check_last_pause(runtime, &stats, error) || !go_spans_read(runtime, &spans, error))
-		return false;
-	bool ok = !spans.failed && nearly_equal(spans.heap_inuse, stats.heap_inuse);
+	bool ok = go_memstats_read(runtime, &spans, &stats, error);
+	bool sums = !spans.failed && ok && nearly_equal(spans.heap_inuse, stats.heap_inuse);
 	go_spans_deinit(&spans);
-	return ok || wrong(error, "the heap is not the sum of its spans");
+	if (ok && !sums)
+		return wrong(error, "the heap is not the sum of its spans");
+	return ok && statistics_fit(runtime, &stats, error);
 }
 
 static bool is_sane(const struct go_runtime *runtime, const struct go_goroutine *goroutine)
@@ -136,7 +137,7 @@ static bool check_profile(const struct go_runtime *runtime, struct error *error)
 		return false;
 	}
 	bool whole = !buckets.damaged;
-	bool ok = whole && go_memstats_read(runtime, &stats, error);
+	bool ok = whole && go_memstats_read(runtime, NULL, &stats, error);
 	bool fits = ok && profile_fits(&buckets, &stats);
 	go_buckets_deinit(&buckets);
 	if (!whole)
@@ -147,9 +148,8 @@ static bool check_profile(const struct go_runtime *runtime, struct error *error)
 bool go_runtime_verify(const struct go_runtime *runtime, struct error *error)
 {
 	static const enum go_field needed[] = {
-		GO_MSTATS_PAUSE_END,  GO_MSTATS_NUMGC, GO_GC_CONTROLLER_STATE_MAPPED_READY,
-		GO_MHEAP_ALLSPANS,    GO_G_GOID,       GO_G_STARTPC,
-		GO_MEM_RECORD_FUTURE,
+		GO_MSTATS_PAUSE_END, GO_MSTATS_NUMGC, GO_MHEAP_ALLSPANS,
+		GO_G_GOID,           GO_G_STARTPC,    GO_MEM_RECORD_FUTURE,
 	};
 	if (!layout_require(&runtime->layout, needed, sizeof needed / sizeof *needed, error))
 		return false;

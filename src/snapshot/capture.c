@@ -17,6 +17,7 @@
 #include "ledger/process_ledger.h"
 #include "snapshot/convert.h"
 #include "snapshot/heap_profile.h"
+#include "snapshot/runtime_part.h"
 #include "system/cgroup.h"
 #include "system/container.h"
 #include "system/maps.h"
@@ -115,6 +116,7 @@ void snapshot_free(struct snapshot *snapshot)
 	if (!snapshot)
 		return;
 	vec_deinit(&snapshot->identity.replaced_modules);
+	runtime_part_deinit(&snapshot->runtime);
 	profile_free(snapshot->heap);
 	go_buckets_deinit(&snapshot->buckets);
 	go_goroutines_deinit(&snapshot->each_goroutine);
@@ -255,8 +257,8 @@ static bool open_runtime(struct taking *taking, struct error *error)
 static bool take_go(struct taking *taking, struct error *error)
 {
 	struct snapshot_go *go = &taking->snapshot->go;
-	if (!go_memstats_read(&taking->runtime, &go->stats, error) ||
-	    !go_spans_read(&taking->runtime, &taking->spans, error))
+	if (!go_spans_read(&taking->runtime, &taking->spans, error) ||
+	    !go_memstats_read(&taking->runtime, &taking->spans, &go->stats, error))
 		return false;
 	taking->has_spans = true;
 	taking->snapshot->quality.failed_spans = taking->spans.failed;
@@ -266,6 +268,24 @@ static bool take_go(struct taking *taking, struct error *error)
 		if (span->state == GO_SPAN_IN_USE && span->unswept)
 			go->unswept_bytes += span->object_count * span->object_size;
 	return true;
+}
+
+static bool take_runtime(struct taking *taking, struct error *error)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	struct runtime_part_source source = {
+		.runtime = &taking->runtime,
+		.stats = &snapshot->go.stats,
+		.spans = &taking->spans,
+		.environ_fd = taking->capture->files.environ,
+	};
+	if (!(taking->parts & CAPTURE_RUNTIME))
+		return error_set(error, ERROR_NOT_FOUND, "not asked for");
+	if (!snapshot_has(&snapshot->go_absent)) {
+		*error = snapshot->go_absent;
+		return false;
+	}
+	return runtime_part_take(&source, &snapshot->runtime, error);
 }
 
 static bool take_heap(struct taking *taking, struct error *error)
@@ -405,10 +425,11 @@ static void take_parts(struct taking *taking)
 	int64_t anon_bytes = 0;
 	if (!open_runtime(taking, &no_runtime)) {
 		snapshot->go_absent = snapshot->heap_absent = snapshot->goroutines_absent =
-			no_runtime;
+			snapshot->runtime_absent = no_runtime;
 	} else {
 		if (!take_go(taking, &snapshot->go_absent))
 			error_wrap(&snapshot->go_absent, "memory statistics");
+		(void)!take_runtime(taking, &snapshot->runtime_absent);
 		if (!(taking->parts & CAPTURE_HEAP))
 			error_set(&snapshot->heap_absent, ERROR_NOT_FOUND, "not asked for");
 		else if (!take_heap(taking, &snapshot->heap_absent))

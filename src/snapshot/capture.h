@@ -16,6 +16,7 @@ enum capture_part {
 	CAPTURE_LEDGER = 4,
 	CAPTURE_RAW_STACKS = 8,      // resolve every raw stack of the buckets, for printing them
 	CAPTURE_EACH_GOROUTINE = 16, // with CAPTURE_GOROUTINES: keep them one by one as well
+	CAPTURE_RUNTIME = 32,        // collector, settings, metrics, size classes, scheduler
 	CAPTURE_ALL = CAPTURE_HEAP | CAPTURE_GOROUTINES | CAPTURE_LEDGER,
 };
 

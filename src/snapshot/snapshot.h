@@ -12,6 +12,9 @@
 #include "golang/buckets.h"
 #include "golang/goroutines.h"
 #include "golang/memstats.h"
+#include "golang/metrics.h"
+#include "golang/settings.h"
+#include "golang/span_classes.h"
 #include "goroutine/groups.h"
 #include "ledger/ledger.h"
 #include "profile/profile.h"
@@ -61,6 +64,15 @@ struct snapshot_go {
 	uint64_t unswept_bytes; // of heap_alloc: in spans that hold garbage of the last cycle still
 };
 
+struct snapshot_runtime {
+	struct go_gc_state gc;
+	struct go_settings settings;
+	struct go_metrics metrics;
+	struct go_span_classes classes;
+	struct go_scheduler scheduler;
+	int64_t taken_monotonic_ns; // the clock of the runtime's timers
+};
+
 // One part that can be missing: `absent.code` is ERROR_NONE when it is there.
 struct snapshot {
 	struct arena arena;
@@ -71,6 +83,8 @@ struct snapshot {
 	struct snapshot_cgroup cgroup;
 	struct error go_absent;
 	struct snapshot_go go;
+	struct error runtime_absent;
+	struct snapshot_runtime runtime; // with `go`: what it says of the heap belongs together
 	struct error heap_absent;
 	struct profile *heap;      // sample types: see snapshot/heap_profile.h
 	struct go_buckets buckets; // the raw samples behind `heap`

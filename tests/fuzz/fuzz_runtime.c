@@ -103,7 +103,7 @@ static void read_all(const struct go_runtime *runtime)
 	struct go_spans spans;
 	struct go_goroutines goroutines;
 	read_profile(runtime);
-	(void)!go_memstats_read(runtime, &stats, NULL);
+	(void)!go_memstats_read(runtime, NULL, &stats, NULL);
 	if (go_spans_read(runtime, &spans, NULL))
 		go_spans_deinit(&spans);
 	if (go_goroutines_read(runtime, &goroutines, NULL))

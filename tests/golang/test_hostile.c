@@ -74,7 +74,7 @@ static void read_rest(const struct go_runtime *runtime, struct tally *tally)
 	} else {
 		check_error(&error);
 	}
-	if (go_memstats_read(runtime, &stats, &error))
+	if (go_memstats_read(runtime, NULL, &stats, &error))
 		tally->stats++;
 	else
 		check_error(&error);

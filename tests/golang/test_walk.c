@@ -65,7 +65,7 @@ static void check_heap(struct world *world)
 	struct go_memstats stats;
 	taddr_t last = 0;
 	assert_ok(go_spans_read(&world->runtime, &spans, &error));
-	assert_ok(go_memstats_read(&world->runtime, &stats, &error));
+	assert_ok(go_memstats_read(&world->runtime, &spans, &stats, &error));
 	assert_true(spans.spans.count > 50);
 	assert_int_equal(0, spans.failed);
 	VEC_FOREACH (span, &spans.spans) {
