@@ -130,6 +130,26 @@ static bool decode_record(const struct go_layout *layout, const uint8_t *record,
 			      bucket->object_size, &bucket->published);
 }
 
+// Go 1.11 stores what is inlined at one program counter as that one: see functab.h.
+static bool expand_stack(const struct go_runtime *runtime, struct go_buckets *out,
+			 struct go_bucket *bucket)
+{
+	taddr_t stack[2 * DEPTH_MAX];
+	size_t depth = 0;
+	if (layout_has(&runtime->layout, GO_INLINED_CALL_PARENT_PC))
+		return true;
+	for (size_t i = 0; i < bucket->depth && depth < 2 * DEPTH_MAX; i++) {
+		stack[depth++] = bucket->stack[i];
+		depth = functab_expand_last(runtime->functab, stack, depth, 2 * DEPTH_MAX);
+	}
+	taddr_t *copy = arena_array(&out->arena, depth, sizeof *copy);
+	if (copy && depth)
+		memcpy(copy, stack, depth * sizeof *copy);
+	bucket->stack = copy;
+	bucket->depth = depth;
+	return copy || !depth;
+}
+
 static bool read_bucket(const struct go_runtime *runtime, taddr_t address, struct go_buckets *out,
 			taddr_t *next, struct error *error)
 {
@@ -159,6 +179,9 @@ static bool read_bucket(const struct go_runtime *runtime, taddr_t address, struc
 		stack_hash(stack, depth, bucket.object_size) == record_u64(&record, GO_BUCKET_HASH);
 	bool counted = decode_record(layout, bytes, out->cycle, &bucket);
 	out->damaged += !same || !counted;
+	if (!expand_stack(runtime, out, &bucket))
+		return error_set(error, ERROR_LIMIT,
+				 "the heap profile's stacks need too much memory");
 	vec_push(&out->buckets, bucket);
 	*next = record_u64(&record, GO_BUCKET_ALLNEXT);
 	return true;

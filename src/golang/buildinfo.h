@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a Go binary says about its build: the Go version, the main module, its dependencies and
- * settings. Read from the executable, so it is there without symbols. Format of Go 1.18 and later,
- * source: debug/buildinfo/buildinfo.go. All texts are in the arena.
+ * settings. Read from the executable, so it is there without symbols. Formats: of Go 1.18 and later,
+ * and of 1.13 to 1.17, where the texts are elsewhere in the executable; source:
+ * debug/buildinfo/buildinfo.go. Older programs have their version only, found by its symbol. All
+ * texts are in the arena.
  */
 #pragma once
 
@@ -32,10 +34,10 @@ struct go_buildinfo {
 	VEC(struct go_setting) settings;
 };
 
-// ERROR_NOT_FOUND: not a Go program (or one built before Go 1.13).
-bool go_buildinfo_read(int exe_fd, const struct elf_image *image, struct go_buildinfo *info,
+// ERROR_NOT_FOUND: not a Go program (or a stripped one built before Go 1.13).
+bool go_buildinfo_read(int exe_fd, struct elf_image *image, struct go_buildinfo *info,
 		       struct error *error) must_check;
-// The same from the bytes behind the magic, for tests and fuzzing.
+// The format of Go 1.18 and later, from the bytes that begin with the magic.
 bool go_buildinfo_parse(const void *data, size_t size, struct go_buildinfo *info,
 			struct error *error) must_check;
 void go_buildinfo_deinit(struct go_buildinfo *info);

@@ -62,6 +62,7 @@ struct inlined_call {
 	uint8_t func_id;
 	uint32_t name_offset;
 	int32_t parent_pc, start_line;
+	int32_t parent, file, line; // Go 1.19 and earlier; in 1.11 there is no parent_pc
 };
 
 // Up to Go 1.17: pairs of an address and an offset, 8 bytes each. Makes them pairs of offsets.
@@ -349,12 +350,25 @@ static bool read_inlined_call(struct functab *functab, taddr_t tree, int32_t ind
 	call->name_offset = record_u32(&record, GO_INLINED_CALL_NAME_OFF);
 	call->parent_pc = (int32_t)record_u32(&record, GO_INLINED_CALL_PARENT_PC);
 	call->start_line = (int32_t)record_u32(&record, GO_INLINED_CALL_START_LINE);
+	call->parent = (int32_t)record_u32(&record, GO_INLINED_CALL_PARENT);
+	call->file = (int32_t)record_u32(&record, GO_INLINED_CALL_FILE);
+	call->line = (int32_t)record_u32(&record, GO_INLINED_CALL_LINE);
 	return true;
 }
 
-static const char *file_at(struct functab *functab, const struct func_record *record, taddr_t pc)
+taddr_t functab_address(taddr_t pc)
 {
-	int32_t number = table_value(functab, &record->function, record->pcfile, pc);
+	return pc & (((taddr_t)1 << FUNCTAB_INLINE_SHIFT) - 1);
+}
+
+static bool makes_up_pcs(const struct functab *functab)
+{
+	return !layout_has(&functab->layout, GO_INLINED_CALL_PARENT_PC);
+}
+
+static const char *file_name(struct functab *functab, const struct func_record *record,
+			     int32_t number)
+{
 	bool by_unit = layout_has(&functab->layout, GO_MODULEDATA_CUTAB);
 	taddr_t entry =
 		by_unit ? functab->cu_table + 4 * (taddr_t)record->cu_offset : functab->files;
@@ -365,10 +379,31 @@ static const char *file_at(struct functab *functab, const struct func_record *re
 	return read_string(functab, (by_unit ? functab->files : functab->functions) + offset);
 }
 
+// Go 1.11: goes out from the innermost inlined function. `frame` is what the innermost one is.
+static void go_out(struct functab *functab, const struct func_record *record, taddr_t tree,
+		   int32_t index, uint64_t levels, struct go_frame *frame)
+{
+	struct inlined_call call;
+	uint32_t name = record->name_offset;
+	for (uint64_t i = 0; i < levels && i < INLINE_DEPTH_MAX && index >= 0; i++) {
+		if (!read_inlined_call(functab, tree, index, &call))
+			return;
+		frame->file = file_name(functab, record, call.file);
+		frame->line = call.line;
+		index = call.parent;
+	}
+	frame->inlined = index >= 0 && read_inlined_call(functab, tree, index, &call);
+	frame->function =
+		read_string(functab, functab->names + (frame->inlined ? call.name_offset : name));
+}
+
 static struct go_frame make_frame(struct functab *functab, taddr_t return_pc)
 {
+	uint64_t levels = makes_up_pcs(functab) ? return_pc >> FUNCTAB_INLINE_SHIFT : 0;
 	struct func_record record;
 	struct go_frame frame = {.pc = return_pc, .function = "", .file = ""};
+	if (makes_up_pcs(functab))
+		return_pc = functab_address(return_pc);
 	if (!read_function(functab, return_pc, &record))
 		return frame;
 	taddr_t pc = return_pc > record.function.entry ? return_pc - 1 : return_pc, tree = 0;
@@ -378,7 +413,8 @@ static struct go_frame make_frame(struct functab *functab, taddr_t return_pc)
 	frame.valid = true;
 	frame.pc = pc;
 	frame.entry = record.function.entry;
-	frame.file = file_at(functab, &record, pc);
+	frame.file = file_name(functab, &record,
+			       table_value(functab, &record.function, record.pcfile, pc));
 	frame.line = line < 0 ? 0 : line;
 	frame.inlined = index >= 0 && read_inlined_call(functab, tree, index, &call);
 	frame.wrapper = (frame.inlined ? call.func_id : record.func_id) ==
@@ -386,6 +422,8 @@ static struct go_frame make_frame(struct functab *functab, taddr_t return_pc)
 	frame.start_line = frame.inlined ? call.start_line : record.start_line;
 	frame.function = read_string(
 		functab, functab->names + (frame.inlined ? call.name_offset : record.name_offset));
+	if (levels)
+		go_out(functab, &record, tree, index, levels, &frame);
 	return frame;
 }
 
@@ -409,9 +447,12 @@ static const char *find_name(struct functab *functab, taddr_t pc)
 	struct func_record record;
 	struct inlined_call call;
 	taddr_t tree = 0;
+	if (makes_up_pcs(functab))
+		pc = functab_address(pc);
 	if (!read_function(functab, pc, &record))
 		return NULL;
-	int32_t index = inline_index(functab, &record, pc, &tree);
+	// runtime.FuncForPC knows inlined functions since Go 1.12.
+	int32_t index = makes_up_pcs(functab) ? -1 : inline_index(functab, &record, pc, &tree);
 	bool inlined = index >= 0 && read_inlined_call(functab, tree, index, &call);
 	return read_string(functab,
 			   functab->names + (inlined ? call.name_offset : record.name_offset));
@@ -425,9 +466,24 @@ const char *functab_name(struct functab *functab, taddr_t pc)
 		      : functab->name_list.items[*index];
 }
 
+static size_t make_up_pcs(struct functab *functab, taddr_t *pcs, size_t count, size_t capacity)
+{
+	taddr_t pc = pcs[count - 1];
+	if (pc >> FUNCTAB_INLINE_SHIFT)
+		return count; // was done
+	for (uint64_t level = 1; count < capacity && level < INLINE_DEPTH_MAX; level++) {
+		if (!functab_frame(functab, pcs[count - 1])->inlined)
+			break;
+		pcs[count++] = pc | level << FUNCTAB_INLINE_SHIFT;
+	}
+	return count;
+}
+
 size_t functab_expand_last(struct functab *functab, taddr_t *pcs, size_t count, size_t capacity)
 {
 	struct func_record record;
+	if (count && makes_up_pcs(functab))
+		return make_up_pcs(functab, pcs, count, capacity);
 	if (!count || !functab_frame(functab, pcs[count - 1])->inlined ||
 	    !read_function(functab, pcs[count - 1] - 1, &record))
 		return count;

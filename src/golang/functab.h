@@ -5,6 +5,10 @@
  *
  * One program counter is one logical frame: where it lies in inlined code, the innermost inlined
  * function. The stacks that the runtime stores hold one program counter for each logical frame.
+ *
+ * Except in Go 1.11, which stores one for each physical frame. There functab_expand_last makes up
+ * the others: the same program counter with its place in the inlining in the bits from
+ * FUNCTAB_INLINE_SHIFT on, which are 0 in an address. Everything here takes them.
  */
 #pragma once
 
@@ -36,6 +40,9 @@ void functab_free(struct functab *functab);
 const struct go_frame *functab_frame(struct functab *functab, taddr_t return_pc);
 // The name that runtime.FuncForPC gives for exactly `pc`; NULL if no function holds it.
 const char *functab_name(struct functab *functab, taddr_t pc);
+enum { FUNCTAB_INLINE_SHIFT = 48 };
+// Without what functab_expand_last added to it.
+taddr_t functab_address(taddr_t pc);
 // Appends the callers into which the last frame of a stack that was cut is inlined; returns the new
 // count. Source: runtime_expandFinalInlineFrame.
 size_t functab_expand_last(struct functab *functab, taddr_t *pcs, size_t count, size_t capacity);

@@ -303,7 +303,7 @@ static json_t *bucket_to_json(const struct snapshot *snapshot, const struct go_b
 		json_t *item = json_object();
 		char name[4096];
 		go_name_for_print(frame->function, name, sizeof name);
-		set_int(item, "pc", (int64_t)bucket->stack[i]);
+		set_int(item, "pc", (int64_t)functab_address(bucket->stack[i]));
 		set_text(item, "function", name);
 		set_text(item, "file", frame->file);
 		set_int(item, "line", frame->line);
