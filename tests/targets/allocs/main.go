@@ -21,15 +21,16 @@ func main() {
 	var churn churner
 	var tick ticker.Ticker
 	control.Serve(map[string]control.Command{
-		"memprofile":  profiles.WriteMemProfile,
-		"heap":        profiles.WriteHeap,
-		"memstats":    profiles.TakeMemStats,
-		"memstats-to": profiles.WriteMemStats,
-		"goroutines":  profiles.WriteGoroutines,
-		"churn":       churn.command,
-		"grow":        grow,
-		"ticker":      tick.Start,
-		"ticker-stop": func(string) error { return tick.Stop() },
+		"memprofile":       profiles.WriteMemProfile,
+		"heap":             profiles.WriteHeap,
+		"memstats":         profiles.TakeMemStats,
+		"memstats-to":      profiles.WriteMemStats,
+		"goroutines":       profiles.WriteGoroutines,
+		"goroutine-stacks": profiles.WriteGoroutineStacks,
+		"churn":            churn.command,
+		"grow":             grow,
+		"ticker":           tick.Start,
+		"ticker-stop":      func(string) error { return tick.Stop() },
 	}, churn.stop)
 }
 

@@ -40,50 +40,80 @@ type Record struct {
 	Stack        []Frame `json:"stack"`
 }
 
+// Group is goroutines with the same stack.
+type Group struct {
+	Count int64   `json:"count"`
+	Stack []Frame `json:"stack"`
+}
+
 // WriteMemProfile writes all records, unscaled, as JSON: {"rate": N, "records": [...]}.
 // runtime.MemProfile cuts a stack at 32 frames, and the pprof format leaves the runtime's own
 // frames out; the legacy text keeps both the counts and every program counter.
 func WriteMemProfile(path string) error {
-	var text bytes.Buffer
-	if err := pprof.Lookup("heap").WriteTo(&text, 1); err != nil {
-		return err
-	}
 	var records []Record
-	for _, line := range strings.Split(text.String(), "\n") {
-		if strings.HasPrefix(line, "# runtime.MemStats") {
-			break
-		}
-		if line == "" || line[0] < '0' || line[0] > '9' {
-			continue // the heading and the symbolised frames
-		}
-		record, err := parseRecord(line)
-		if err != nil {
-			return err
-		}
-		records = append(records, record)
+	err := eachRecord("heap", func(numbers string, stack []Frame) error {
+		r := Record{Stack: stack} // "objects: bytes [objects: bytes]": in use, then allocated
+		_, err := fmt.Sscanf(numbers, "%d: %d [%d: %d]", &r.InUseObjects, &r.InUseBytes,
+			&r.AllocObjects, &r.AllocBytes)
+		records = append(records, r)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	return writeJSON(path, map[string]any{"rate": runtime.MemProfileRate, "records": records})
 }
 
-// parseRecord reads "objects: bytes [objects: bytes] @ 0x... 0x...": in use, then allocated.
-func parseRecord(line string) (Record, error) {
-	counts, stack, found := strings.Cut(line, " @")
-	if !found {
-		return Record{}, fmt.Errorf("not a heap profile record: %q", line)
+// WriteGoroutineStacks writes the goroutines that have the same stack as one [Group].
+func WriteGoroutineStacks(path string) error {
+	var groups []Group
+	err := eachRecord("goroutine", func(numbers string, stack []Frame) error {
+		count, err := strconv.ParseInt(numbers, 10, 64)
+		groups = append(groups, Group{count, stack})
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	var r Record
-	if _, err := fmt.Sscanf(counts, "%d: %d [%d: %d]", &r.InUseObjects, &r.InUseBytes,
-		&r.AllocObjects, &r.AllocBytes); err != nil {
-		return Record{}, fmt.Errorf("%q: %w", line, err)
+	return writeJSON(path, groups)
+}
+
+// eachRecord calls f with the numbers and the stack of every line "numbers @ 0x... 0x..." of a
+// profile's text; the other lines are the heading and the symbolised frames.
+func eachRecord(profile string, f func(numbers string, stack []Frame) error) error {
+	var text bytes.Buffer
+	if err := pprof.Lookup(profile).WriteTo(&text, 1); err != nil {
+		return err
 	}
-	for _, word := range strings.Fields(stack) {
+	for _, line := range strings.Split(text.String(), "\n") {
+		if strings.HasPrefix(line, "# runtime.MemStats") {
+			break
+		}
+		numbers, words, found := strings.Cut(line, " @")
+		if !found || line[0] < '0' || line[0] > '9' {
+			continue
+		}
+		stack, err := parseStack(words)
+		if err == nil {
+			err = f(numbers, stack)
+		}
+		if err != nil {
+			return fmt.Errorf("%q: %w", line, err)
+		}
+	}
+	return nil
+}
+
+func parseStack(words string) ([]Frame, error) {
+	var stack []Frame
+	for _, word := range strings.Fields(words) {
 		pc, err := strconv.ParseUint(word, 0, 64)
 		if err != nil {
-			return Record{}, fmt.Errorf("%q: %w", line, err)
+			return nil, err
 		}
-		r.Stack = append(r.Stack, symbolise(uintptr(pc)))
+		stack = append(stack, symbolise(uintptr(pc)))
 	}
-	return r, nil
+	return stack, nil
 }
 
 // symbolise treats each program counter alone: the runtime stores one for each logical frame.

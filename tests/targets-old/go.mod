@@ -1,0 +1,3 @@
+module example.com/targets-old
+
+go 1.11
