@@ -18,10 +18,10 @@ struct go_span {
 	uint64_t object_size;  // the whole span for one large object
 	uint64_t object_count; // allocated; garbage that is not swept yet included. Of stacks:
 			       // stacks
-	uint32_t slots;        // objects that fit; of stacks 0
-	uint8_t span_class;    // size class << 1 | 1 where objects have no pointers
 	enum go_span_state state;
 	bool unswept;
+	uint8_t span_class; // size class << 1 | 1 where objects have no pointers
+	uint32_t slots;     // objects that fit; of stacks 0
 };
 
 struct go_spans {
