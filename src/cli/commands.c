@@ -25,6 +25,14 @@ const struct cli_option runtime_options[] = {
 	{0},
 };
 
+const struct cli_option goroutines_options[] = {
+	{"stacks", 0, NULL, "every goroutine by itself, in the form of the runtime's own dump"},
+	{"output", 'o', "FILE", "write to a file; FILE.pb.gz is a profile for `go tool pprof`"},
+	{"rows", 'n', "N", "how many groups to print (default 20)"},
+	{"json", 0, NULL, "print JSON: groups, stacks and every goroutine"},
+	{0},
+};
+
 const struct cli_option watch_options[] = {
 	{"pid", 'p', "PID", "watch this process and the memory cgroup it is in"},
 	{"cgroup", 'c', "PATH", "watch this memory cgroup; its largest process is the target"},
@@ -74,6 +82,18 @@ const struct cli_command cli_commands[] = {
 		"  whyoom runtime 4711 --json | jq '.spans.classes | max_by(.free_bytes)'\n",
 		runtime_options,
 		cli_runtime,
+	},
+	{
+		"goroutines",
+		"whyoom goroutines PID [--stacks] [--json] [-o FILE]",
+		"all goroutines: in groups, one by one, or as a profile",
+		"Goroutines that wait at the same place, made by the same code, are one group. The target is\n"
+		"not stopped: a goroutine that runs while it is read has no stack.\n",
+		"  whyoom goroutines 4711\n"
+		"  whyoom goroutines 4711 --stacks -o goroutines.txt\n"
+		"  whyoom goroutines 4711 -o goroutine.pb.gz && go tool pprof -top goroutine.pb.gz\n",
+		goroutines_options,
+		cli_goroutines,
 	},
 	{
 		"watch",

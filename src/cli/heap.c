@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // whyoom heap: the heap profile of a live process; with --diff, what grew between two saved ones.
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/units.h"
 #include "cli/cli.h"
 #include "cli/heap_diff.h"
+#include "cli/output.h"
 #include "profile/pprof_write.h"
 #include "report/report.h"
 #include "snapshot/capture.h"
@@ -22,8 +19,7 @@
 struct heap {
 	const struct cli_arguments *arguments;
 	struct capture *capture;
-	int output_fd; // -1: print
-	const char *output_path;
+	struct cli_output output;
 	int rows;
 	bool colour;
 };
@@ -35,7 +31,7 @@ static int write_profile(const struct heap *heap, const struct snapshot *snapsho
 	struct error error = {0};
 	if (!pprof_write(snapshot->heap, &data, &size, &error))
 		return cli_fail(heap->arguments, &error);
-	if (!file_write(heap->output_fd, heap->output_path, data, size, &error)) {
+	if (!file_write(heap->output.fd, heap->output.path, data, size, &error)) {
 		cli_fail(heap->arguments, &error);
 		return EXIT_NOT_STORED;
 	}
@@ -70,54 +66,16 @@ static int work(void *context)
 		return cli_fail(heap->arguments, &error);
 	if (!snapshot_has(&snapshot->heap_absent))
 		return cli_fail(heap->arguments, &snapshot->heap_absent);
-	int code = heap->output_fd >= 0 ? write_profile(heap, snapshot) : EXIT_OK;
-	if (heap->output_fd >= 0 && !cli_flag(heap->arguments, "json"))
+	int code = heap->output.fd >= 0 ? write_profile(heap, snapshot) : EXIT_OK;
+	if (heap->output.fd >= 0 && !cli_flag(heap->arguments, "json"))
 		return code;
 	return code ? code : print_profile(heap, snapshot);
 }
 
-static int not_stored(const struct heap *heap, const char *what, const char *path)
-{
-	struct error error = {0};
-	error_set_os(&error, errno, "cannot %s %s", what, path);
-	cli_fail(heap->arguments, &error);
-	return EXIT_NOT_STORED;
-}
-
-// Reads, and writes to `path`, which is opened with `flags`.
-static int run_into(struct heap *heap, const char *path, int flags)
-{
-	heap->output_path = path;
-	heap->output_fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0644);
-	if (heap->output_fd < 0)
-		return not_stored(heap, flags & O_CREAT ? "create" : "open", path);
-	int code = cli_run_sandboxed(work, heap, heap->arguments);
-	if (close(heap->output_fd) != 0 && code == EXIT_OK)
-		return not_stored(heap, "write", path);
-	return code;
-}
-
-// The file appears under its name only once it is whole. What is there and is no regular file (a
-// device, a pipe, a link) stays what it is and is written in place.
-static int run_with_output(struct heap *heap, const char *path)
-{
-	struct stat there;
-	if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode))
-		return run_into(heap, path, O_TRUNC);
-	_cleanup_free_ char *partial = alloc_format("%s.partial-%d", path, (int)getpid());
-	int code = run_into(heap, partial, O_CREAT | O_EXCL);
-	if (code == EXIT_OK && rename(partial, path) != 0)
-		code = not_stored(heap, "create", path);
-	if (code != EXIT_OK && heap->output_fd >= 0)
-		unlink(partial);
-	return code;
-}
-
 int cli_heap(const struct cli_arguments *arguments)
 {
-	struct heap heap = {
-		.arguments = arguments, .output_fd = -1, .rows = 20, .colour = cli_colour()};
-	const char *output = cli_value(arguments, "output"), *rows = cli_value(arguments, "rows");
+	struct heap heap = {.arguments = arguments, .rows = 20, .colour = cli_colour()};
+	const char *rows = cli_value(arguments, "rows");
 	struct error error = {0};
 	int64_t count = heap.rows;
 	int pid;
@@ -131,14 +89,7 @@ int cli_heap(const struct cli_arguments *arguments)
 	if (!cli_parse_pid(arguments->positional[0], &pid, &error) ||
 	    !capture_open("/proc", pid, NULL, &heap.capture, &error))
 		return cli_fail(arguments, &error);
-	int code;
-	if (output && strcmp(output, "-") != 0) {
-		code = run_with_output(&heap, output);
-	} else {
-		heap.output_fd = output ? STDOUT_FILENO : -1;
-		heap.output_path = "standard output";
-		code = cli_run_sandboxed(work, &heap, arguments);
-	}
+	int code = cli_run_with_output(work, &heap, arguments, &heap.output);
 	capture_close(heap.capture);
 	return code;
 }

@@ -279,7 +279,7 @@ GO_FIELD(GO_INLINED_CALL_FUNC_ID, "runtime.inlinedCall.funcID", -1, 2, 2, 2, 2, 
 GO_FIELD(GO_INLINED_CALL_NAME_OFF, "runtime.inlinedCall.nameOff|runtime.inlinedCall.func_", 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4)
 GO_FIELD(GO_INLINED_CALL_PARENT_PC, "runtime.inlinedCall.parentPc", -1, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8)
 GO_FIELD(GO_INLINED_CALL_START_LINE, "runtime.inlinedCall.startLine", -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12)
-GO_FIELD(GO_FUNC_ID_WRAPPER, "FuncIDWrapper|FuncID_wrapper|funcID_wrapper", -1, 21, 21, 23, 23, 23, 23, 22, 22, 22, 22, 22, 22, 22, 23, 23, 23, 23, 23, 23, 23, 23, 23, 24, 24, 24, 24, 24, 24, 24, 24, 24)
+GO_FIELD(GO_FUNC_ID_WRAPPER, "FuncIDWrapper|FuncID_wrapper|funcID_wrapper", -1, 20, 20, 22, 22, 22, 22, 21, 21, 21, 21, 21, 21, 21, 22, 22, 22, 22, 22, 22, 22, 22, 22, 23, 23, 23, 23, 23, 23, 23, 23, 23)
 GO_FIELD(GO_PCDATA_INL_TREE_INDEX, "PCDATA_InlTreeIndex", 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2)
 GO_FIELD(GO_FUNCDATA_INL_TREE, "FUNCDATA_InlTree", 2, 2, 4, 4, 4, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3)
 GO_FIELD(GO_SIZEOF_PC_HEADER, "runtime.pcHeader", -1, -1, -1, -1, -1, 64, 64, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72, 72)

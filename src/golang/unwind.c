@@ -27,7 +27,8 @@ struct unwinder {
 	uint8_t chunk[CHUNK_BYTES];
 	// The innermost calls and, as a ring, the outermost.
 	const struct go_call *kept[UNWIND_INNER + UNWIND_OUTER];
-	uint64_t count; // of all that were seen
+	uint64_t count;  // of all that were seen
+	uint64_t elided; // logical frames of those that are not kept
 };
 
 // One physical frame; as runtime.stkframe.
@@ -95,8 +96,10 @@ static bool read_word(struct unwinder *unwinder, const struct unwind_start *star
 static void keep_call(struct unwinder *unwinder, const struct go_call *call)
 {
 	uint64_t place = unwinder->count++;
-	if (place >= UNWIND_INNER)
+	if (place >= UNWIND_INNER + UNWIND_OUTER) {
 		place = UNWIND_INNER + (place - UNWIND_INNER) % UNWIND_OUTER;
+		unwinder->elided += unwinder->kept[place]->frame_count;
+	}
 	unwinder->kept[place] = call;
 }
 
@@ -221,7 +224,7 @@ static const struct go_stack *make_stack(struct unwinder *unwinder, size_t count
 static const struct go_stack *intern_stack(struct unwinder *unwinder)
 {
 	size_t count = straighten(unwinder);
-	uint64_t elided = unwinder->count - count, hash = hash_u64(elided);
+	uint64_t elided = unwinder->elided, hash = hash_u64(elided);
 	for (size_t i = 0; i < count; i++)
 		hash = hash_mix(hash, (uintptr_t)unwinder->kept[i]);
 	struct go_stacks *stacks = unwinder->stacks;
@@ -245,7 +248,7 @@ bool unwind_to_end(struct unwinder *unwinder, const struct unwind_start *start, 
 	unwinder->bytes = start->bytes;
 	unwinder->bytes_start = start->sp;
 	unwinder->byte_count = start->bytes ? start->byte_count : 0;
-	unwinder->count = 0;
+	unwinder->count = unwinder->elided = 0;
 	return walk(unwinder, start, end);
 }
 

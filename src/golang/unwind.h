@@ -4,7 +4,7 @@
  * amd64 and for arm64, where a function may keep its return address in a register.
  *
  * A stack is whole when the walk came to a function that nothing calls (runtime.goexit, which is
- * left out). Very deep ones keep their ends: `elided` physical frames are left out in the middle.
+ * left out). Very deep ones keep their ends: `elided` logical frames are left out in the middle.
  *
  * Source: runtime/traceback.go (unwinder).
  */

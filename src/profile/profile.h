@@ -32,7 +32,7 @@ enum {
 	PROFILE_MAX_INLINE_DEPTH = 1 << 10, // lines of one location
 	PROFILE_MAX_FRAMES = 256 << 20,     // of all samples: bounds every walk over a profile
 	PROFILE_MAX_LABELS = 1 << 10,       // of one sample in a file
-	PROFILE_MAX_NEW_LABELS = 8,         // of one sample in profile_add_sample
+	PROFILE_MAX_NEW_LABELS = 64,        // of one sample in profile_add_sample
 	PROFILE_MAX_STRING_BYTES = 1 << 20, // of one text
 	PROFILE_MAX_STRINGS = 2 << 20,
 	PROFILE_MAX_FUNCTIONS = 2 << 20,

@@ -324,10 +324,15 @@ static bool take_goroutines(struct taking *taking, struct error *error)
 	quality->moved_goroutines = goroutines.moved;
 	quality->running_stacks = goroutines.stacks_running;
 	convert_goroutines(&goroutines, &taking->snapshot->goroutines);
-	if (taking->parts & CAPTURE_EACH_GOROUTINE)
-		taking->snapshot->each_goroutine = goroutines;
-	else
+	if (!(taking->parts & CAPTURE_EACH_GOROUTINE)) {
 		go_goroutines_deinit(&goroutines);
+		return true;
+	}
+	struct profile_mapping *executable = &taking->snapshot->executable;
+	*executable = convert_executable(taking->target, taking->image, taking->exe_path);
+	executable->file = keep(taking, executable->file);
+	executable->build_id = keep(taking, executable->build_id);
+	taking->snapshot->each_goroutine = goroutines;
 	return true;
 }
 

@@ -92,6 +92,7 @@ struct snapshot {
 	struct error goroutines_absent;
 	struct goroutine_set goroutines;
 	struct go_goroutines each_goroutine; // one by one, where that was asked for
+	struct profile_mapping executable;   // for a profile of them
 	struct error process_ledger_absent;
 	struct ledger process_ledger; // sums to the process's resident memory
 	struct error cgroup_ledger_absent;

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: the path of --output. Out: a file that is whole, or none.
+#include "cli/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+
+static int not_stored(const struct cli_arguments *arguments, const char *what, const char *path)
+{
+	struct error error = {0};
+	error_set_os(&error, errno, "cannot %s %s", what, path);
+	cli_fail(arguments, &error);
+	return EXIT_NOT_STORED;
+}
+
+// Reads, and writes to `path`, which is opened with `flags`.
+static int run_into(int (*work)(void *context), void *context,
+		    const struct cli_arguments *arguments, struct cli_output *output,
+		    const char *path, int flags)
+{
+	output->path = path;
+	output->fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0644);
+	if (output->fd < 0)
+		return not_stored(arguments, flags & O_CREAT ? "create" : "open", path);
+	int code = cli_run_sandboxed(work, context, arguments);
+	if (close(output->fd) != 0 && code == EXIT_OK)
+		return not_stored(arguments, "write", path);
+	return code;
+}
+
+int cli_run_with_output(int (*work)(void *context), void *context,
+			const struct cli_arguments *arguments, struct cli_output *output)
+{
+	const char *path = cli_value(arguments, "output");
+	struct stat there;
+	if (!path || strcmp(path, "-") == 0) {
+		*output = (struct cli_output){path ? STDOUT_FILENO : -1, "standard output"};
+		return cli_run_sandboxed(work, context, arguments);
+	}
+	// What is there and is no regular file (a device, a pipe, a link) stays what it is and is
+	// written in place.
+	if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode))
+		return run_into(work, context, arguments, output, path, O_TRUNC);
+	_cleanup_free_ char *partial = alloc_format("%s.partial-%d", path, (int)getpid());
+	int code = run_into(work, context, arguments, output, partial, O_CREAT | O_EXCL);
+	if (code == EXIT_OK && rename(partial, path) != 0)
+		code = not_stored(arguments, "create", path);
+	if (code != EXIT_OK && output->fd >= 0)
+		unlink(partial);
+	return code;
+}
