@@ -147,6 +147,7 @@ static void parse_saved(const struct go_record *g, struct go_saved *saved)
 		.syscall_sp = record_u64(g, GO_G_SYSCALLSP),
 		.syscall_pc = record_u64(g, GO_G_SYSCALLPC),
 		.thread = record_u64(g, GO_G_M),
+		.stopped = record_u8(g, GO_G_TRACKING_SEQ),
 	};
 	if (saved->high < saved->low || saved->high - saved->low > STACK_BYTES_MAX)
 		saved->low = saved->high = 0;
@@ -218,6 +219,10 @@ static void visit_goroutine(void *context, const struct target_range *range, con
 static bool find_start(struct walk *walk, struct go_goroutine *goroutine,
 		       const struct go_saved *saved, struct unwind_start *start)
 {
+	if (goroutine->status == GO_STATUS_COPYSTACK) {
+		goroutine->stack_state = GO_STACK_MOVED;
+		return false;
+	}
 	if (goroutine->status != GO_STATUS_RUNNING || saved->syscall_sp) {
 		go_start_saved(saved, start);
 		return true;
@@ -272,6 +277,17 @@ static void read_stacks(struct walk *walk, struct target_range *ranges)
 	target_read_ranges(walk->runtime->target, ranges, count, visit_stack, walk);
 }
 
+// A stack that does not come from where the goroutine began was read while it moved.
+static bool is_doubtful(const struct go_goroutine *goroutine)
+{
+	const struct go_stack *stack = goroutine->stack;
+	if (goroutine->stack_state > GO_STACK_RUNS)
+		return true;
+	return stack && stack->count && goroutine->start->valid &&
+	       stack->calls[stack->count - 1]->function.entry != goroutine->start->function.entry;
+}
+
+// Whether it did not run since it was read first.
 static bool is_same(const struct walk *walk, size_t index, const struct go_record *g)
 {
 	const struct go_goroutine *goroutine = &walk->out->list.items[index];
@@ -308,9 +324,8 @@ static void visit_again(void *context, const struct target_range *range, const u
 {
 	struct walk *walk = context;
 	struct go_record g = {&walk->runtime->layout, bytes, range->size};
-	const struct go_goroutine *goroutine = &walk->out->list.items[range->index];
-	bool torn = goroutine->stack_state == GO_STACK_TORN;
-	if (!bytes || torn || !is_same(walk, range->index, &g))
+	if (!bytes || is_doubtful(&walk->out->list.items[range->index]) ||
+	    !is_same(walk, range->index, &g))
 		read_again(walk, range->index);
 }
 

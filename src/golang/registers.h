@@ -20,7 +20,8 @@ struct go_saved {
 	taddr_t low, high;    // its stack
 	taddr_t sp, pc, link; // g.sched
 	taddr_t syscall_sp, syscall_pc;
-	taddr_t thread; // g.m: the runtime.m that it runs on; 0: none
+	taddr_t thread;   // g.m: the runtime.m that it runs on; 0: none
+	uint64_t stopped; // g.trackingSeq: counts, modulo 256, how often it stopped to run
 };
 
 // What is read of a runtime.m; 0 where it is not there.

@@ -182,7 +182,8 @@ def test_goroutines_that_move_are_never_torn(whyoom, start):
             main = [frame for frame in frames
                     if frame.startswith("main.") and "gowrap" not in frame]
             assert set(main) <= known, frames
-            assert frames[-1] == goroutine["start"]["function"], frames
+            # One that has returned may be preempted on its way out.
+            assert frames[-1] == goroutine["start"]["function"] or frames == ["runtime.goexit1"]
             if main[:1] == ["main.call2"]:
                 assert 1 <= main.count("main.call2") <= 9
             shown += 1
