@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: a process id. Out: a snapshot of it and its cgroup.
-#include "snapshot/capture.h"
+#include "snapshot/capture_priv.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,8 +11,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "golang/runtime.h"
-#include "golang/spans.h"
 #include "ledger/cgroup_ledger.h"
 #include "ledger/process_ledger.h"
 #include "snapshot/convert.h"
@@ -21,30 +19,15 @@
 #include "system/cgroup.h"
 #include "system/container.h"
 #include "system/maps.h"
-#include "system/process.h"
 
 enum { PROCESSES_MAX = 256, CGROUP_TEXT_MAX = 64 << 10 };
-
-struct other_process {
-	pid_t pid;
-	char name[PROCESS_NAME_MAX];
-	int64_t anon_bytes;
-};
-
-struct capture {
-	struct process_files files;
-	struct cgroup_place place;
-	struct cgroup *cgroup;
-	struct error cgroup_error; // why there is none
-	VEC(struct other_process) others;
-	int64_t boot_unix_ns;
-};
 
 void capture_close(struct capture *capture)
 {
 	if (!capture)
 		return;
 	process_files_close(&capture->files);
+	core_files_free(capture->core);
 	cgroup_close(capture->cgroup);
 	vec_deinit(&capture->others);
 	free(capture);
@@ -128,22 +111,7 @@ void snapshot_free(struct snapshot *snapshot)
 	free(snapshot);
 }
 
-// What is needed while one snapshot is taken.
-struct taking {
-	struct capture *capture;
-	struct snapshot *snapshot;
-	unsigned int parts;
-	const char *default_sample_type;
-	struct elf_image *image;
-	struct target *target;
-	struct go_buildinfo info;
-	struct go_runtime runtime;
-	struct go_spans spans;
-	bool has_runtime, has_spans;
-	char exe_path[4096]; // without " (deleted)"
-};
-
-static const char *keep(struct taking *taking, const char *text)
+const char *taking_keep(struct taking *taking, const char *text)
 {
 	const char *copy = arena_string(&taking->snapshot->arena, text, strlen(text));
 	return copy ? copy : "";
@@ -158,9 +126,6 @@ static bool read_process_identity(struct taking *taking, struct error *error)
 	struct container container;
 	char text[CGROUP_TEXT_MAX];
 	identity->pid = capture->files.pid;
-	identity->executable = identity->build_id = identity->container_id = "";
-	identity->go_version = identity->main_package = identity->module_path = "";
-	identity->module_version = identity->vcs_revision = "";
 	if (!process_stat_read(&capture->files, &stat, error) ||
 	    !process_status_read(&capture->files, &status, error))
 		return false;
@@ -168,12 +133,12 @@ static bool read_process_identity(struct taking *taking, struct error *error)
 	identity->threads = (int)stat.thread_count;
 	identity->started_unix_ns = process_start_unix_ns(&stat, capture->boot_unix_ns);
 	if (capture->files.exe_path)
-		identity->executable = keep(taking, capture->files.exe_path);
-	identity->cgroup_path = keep(taking, capture->place.path);
+		identity->executable = taking_keep(taking, capture->files.exe_path);
+	identity->cgroup_path = taking_keep(taking, capture->place.path);
 	if (capture->files.cgroup >= 0 &&
 	    file_read_into(capture->files.cgroup, "/proc/PID/cgroup", text, sizeof text, NULL) &&
 	    container_parse(text, &container))
-		identity->container_id = keep(taking, container.id);
+		identity->container_id = taking_keep(taking, container.id);
 	snprintf(taking->exe_path, sizeof taking->exe_path, "%s", identity->executable);
 	char *deleted = strstr(taking->exe_path, " (deleted)");
 	if (deleted)
@@ -186,15 +151,15 @@ static void read_build_identity(struct taking *taking)
 	struct snapshot_identity *identity = &taking->snapshot->identity;
 	const struct go_buildinfo *info = &taking->info;
 	identity->is_go = true;
-	identity->build_id = keep(taking, elf_image_build_id(taking->image));
-	identity->go_version = keep(taking, info->version_text);
-	identity->main_package = keep(taking, info->main_package);
-	identity->module_path = keep(taking, info->main_module.path);
-	identity->module_version = keep(taking, info->main_module.version);
-	identity->vcs_revision = keep(taking, go_buildinfo_setting(info, "vcs.revision"));
+	identity->build_id = taking_keep(taking, elf_image_build_id(taking->image));
+	identity->go_version = taking_keep(taking, info->version_text);
+	identity->main_package = taking_keep(taking, info->main_package);
+	identity->module_path = taking_keep(taking, info->main_module.path);
+	identity->module_version = taking_keep(taking, info->main_module.version);
+	identity->vcs_revision = taking_keep(taking, go_buildinfo_setting(info, "vcs.revision"));
 	VEC_FOREACH (module, &info->dependencies)
 		if (module->replaced_by && strchr("./", module->replaced_by[0]))
-			vec_push(&identity->replaced_modules, keep(taking, module->path));
+			vec_push(&identity->replaced_modules, taking_keep(taking, module->path));
 }
 
 static bool read_mappings(const struct taking *taking, struct target_mapping **mappings,
@@ -235,15 +200,19 @@ static bool open_target(struct taking *taking, struct error *error)
 	return true;
 }
 
-static bool open_runtime(struct taking *taking, struct error *error)
+static bool open_image(struct taking *taking, struct error *error)
 {
-	int exe = taking->capture->files.exe;
-	if (exe < 0)
+	taking->exe_fd = taking->capture->files.exe;
+	if (taking->exe_fd < 0)
 		return error_set(error, ERROR_NOT_FOUND,
 				 "the executable of process %d cannot be opened",
 				 taking->capture->files.pid);
-	if (!elf_image_open(exe, &taking->image, error) ||
-	    !go_buildinfo_read(exe, taking->image, &taking->info, error))
+	return elf_image_open(taking->exe_fd, &taking->image, error);
+}
+
+static bool open_runtime(struct taking *taking, struct error *error)
+{
+	if (!go_buildinfo_read(taking->exe_fd, taking->image, &taking->info, error))
 		return false;
 	read_build_identity(taking);
 	if (!go_runtime_open(taking->target, taking->image, &taking->info, &taking->runtime, error))
@@ -330,8 +299,8 @@ static bool take_goroutines(struct taking *taking, struct error *error)
 	}
 	struct profile_mapping *executable = &taking->snapshot->executable;
 	*executable = convert_executable(taking->target, taking->image, taking->exe_path);
-	executable->file = keep(taking, executable->file);
-	executable->build_id = keep(taking, executable->build_id);
+	executable->file = taking_keep(taking, executable->file);
+	executable->build_id = taking_keep(taking, executable->build_id);
 	taking->snapshot->each_goroutine = goroutines;
 	return true;
 }
@@ -371,13 +340,13 @@ static void fill_cgroup(struct taking *taking, const struct cgroup_stat *stat)
 	struct snapshot_cgroup *cgroup = &taking->snapshot->cgroup;
 	const struct capture *capture = taking->capture;
 	cgroup->version = (int)cgroup_get_version(capture->cgroup);
-	cgroup->path = keep(taking, cgroup_get_path(capture->cgroup));
+	cgroup->path = taking_keep(taking, cgroup_get_path(capture->cgroup));
 	cgroup->usage_bytes = (int64_t)stat->counts.usage_bytes.value;
 	cgroup->limit_bytes = stat->effective_limit.known && !stat->effective_limit.unlimited
 				      ? (int64_t)stat->effective_limit.bytes
 				      : -1;
 	cgroup->limit_path =
-		keep(taking, stat->effective_limit_path ? stat->effective_limit_path : "");
+		taking_keep(taking, stat->effective_limit_path ? stat->effective_limit_path : "");
 	cgroup->anon_bytes = (int64_t)stat->anon_bytes.value;
 	cgroup->file_bytes = (int64_t)stat->file_bytes.value;
 	cgroup->oom_kills =
@@ -422,28 +391,43 @@ static bool take_cgroup(struct taking *taking, int64_t process_anon_bytes, struc
 	return true;
 }
 
+static void no_go(struct snapshot *snapshot, const struct error *why)
+{
+	snapshot->go_absent = snapshot->heap_absent = snapshot->goroutines_absent =
+		snapshot->runtime_absent = *why;
+}
+
+void taking_go(struct taking *taking)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	struct error no_runtime = {0};
+	if (!open_runtime(taking, &no_runtime)) {
+		no_go(snapshot, &no_runtime);
+		return;
+	}
+	if (!take_go(taking, &snapshot->go_absent))
+		error_wrap(&snapshot->go_absent, "memory statistics");
+	(void)!take_runtime(taking, &snapshot->runtime_absent);
+	if (!(taking->parts & CAPTURE_HEAP))
+		error_set(&snapshot->heap_absent, ERROR_NOT_FOUND, "not asked for");
+	else if (!take_heap(taking, &snapshot->heap_absent))
+		profile_free(take_ptr(snapshot->heap));
+	if (!(taking->parts & CAPTURE_GOROUTINES))
+		error_set(&snapshot->goroutines_absent, ERROR_NOT_FOUND, "not asked for");
+	else
+		(void)!take_goroutines(taking, &snapshot->goroutines_absent);
+}
+
 // In the order of worth for each millisecond, so that a target that dies on the way leaves most.
 static void take_parts(struct taking *taking)
 {
 	struct snapshot *snapshot = taking->snapshot;
-	struct error no_runtime = {0};
+	struct error no_image = {0};
 	int64_t anon_bytes = 0;
-	if (!open_runtime(taking, &no_runtime)) {
-		snapshot->go_absent = snapshot->heap_absent = snapshot->goroutines_absent =
-			snapshot->runtime_absent = no_runtime;
-	} else {
-		if (!take_go(taking, &snapshot->go_absent))
-			error_wrap(&snapshot->go_absent, "memory statistics");
-		(void)!take_runtime(taking, &snapshot->runtime_absent);
-		if (!(taking->parts & CAPTURE_HEAP))
-			error_set(&snapshot->heap_absent, ERROR_NOT_FOUND, "not asked for");
-		else if (!take_heap(taking, &snapshot->heap_absent))
-			profile_free(take_ptr(snapshot->heap));
-		if (!(taking->parts & CAPTURE_GOROUTINES))
-			error_set(&snapshot->goroutines_absent, ERROR_NOT_FOUND, "not asked for");
-		else
-			(void)!take_goroutines(taking, &snapshot->goroutines_absent);
-	}
+	if (open_image(taking, &no_image))
+		taking_go(taking);
+	else
+		no_go(snapshot, &no_image);
 	if (!(taking->parts & CAPTURE_LEDGER)) {
 		error_set(&snapshot->process_ledger_absent, ERROR_NOT_FOUND, "not asked for");
 		snapshot->cgroup_absent = snapshot->cgroup_ledger_absent =
@@ -455,10 +439,12 @@ static void take_parts(struct taking *taking)
 		snapshot->cgroup_ledger_absent = snapshot->cgroup_absent;
 }
 
-static void finish(struct taking *taking)
+void taking_finish(struct taking *taking)
 {
 	struct snapshot_quality *quality = &taking->snapshot->quality;
-	struct target_counters counters = target_get_counters(taking->target);
+	struct target_counters counters = {0};
+	if (taking->target)
+		counters = target_get_counters(taking->target);
 	quality->reads = counters.reads;
 	quality->read_bytes = counters.bytes;
 	quality->failed_reads = counters.failed_reads;
@@ -480,27 +466,39 @@ static bool memory_is_gone(const struct process_files *files)
 	       (file_read_into(files->maps, "maps", first, sizeof first, NULL) && !first[0]);
 }
 
+static bool take_live(struct taking *taking, struct error *error)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	const struct process_files *files = &taking->capture->files;
+	snapshot->quality.mode = "live, the target was not stopped";
+	snapshot->quality.taken_unix_ns = clock_unix_ns();
+	if (!read_process_identity(taking, error) || !open_target(taking, error))
+		return false;
+	take_parts(taking);
+	taking_finish(taking);
+	snapshot->quality.target_ended = memory_is_gone(files);
+	return !snapshot->quality.target_ended || snapshot_has(&snapshot->heap_absent) ||
+	       snapshot_has(&snapshot->process_ledger_absent) ||
+	       error_set(error, ERROR_NOT_FOUND, "process %d ended while it was read", files->pid);
+}
+
 bool capture_take(struct capture *capture, unsigned int parts, const char *default_sample_type,
 		  struct snapshot **out, struct error *error)
 {
 	int64_t start = clock_monotonic_ns();
 	_cleanup_(snapshot_freep) struct snapshot *snapshot = alloc_zero(sizeof *snapshot);
+	struct snapshot_identity *identity = &snapshot->identity;
 	struct taking taking = {.capture = capture,
 				.snapshot = snapshot,
 				.parts = parts,
-				.default_sample_type = default_sample_type};
-	snapshot->quality.mode = "live, the target was not stopped";
+				.default_sample_type = default_sample_type,
+				.exe_fd = -1};
 	snapshot->quality.layout_caveat = "";
-	snapshot->quality.taken_unix_ns = clock_unix_ns();
-	if (!read_process_identity(&taking, error) || !open_target(&taking, error))
+	identity->executable = identity->build_id = identity->container_id = "";
+	identity->cgroup_path = identity->go_version = identity->main_package = "";
+	identity->module_path = identity->module_version = identity->vcs_revision = "";
+	if (!(capture->core ? taking_core(&taking, error) : take_live(&taking, error)))
 		return false;
-	take_parts(&taking);
-	finish(&taking);
-	snapshot->quality.target_ended = memory_is_gone(&capture->files);
-	if (snapshot->quality.target_ended && !snapshot_has(&snapshot->heap_absent) &&
-	    !snapshot_has(&snapshot->process_ledger_absent))
-		return error_set(error, ERROR_NOT_FOUND, "process %d ended while it was read",
-				 capture->files.pid);
 	snapshot->quality.duration_ns = clock_monotonic_ns() - start;
 	*out = take_ptr(snapshot);
 	return true;

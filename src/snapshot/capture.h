@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Taking a snapshot of a live process, in two steps: capture_open needs privileges and looks at
- * nothing but the kernel's own numbers; capture_take works on the open descriptors, after the
- * privileges are gone, and looks at the foreign bytes. Between them stands sandbox_enter().
+ * Taking a snapshot of a live process or of a core file, in two steps: capture_open needs
+ * privileges and looks at nothing but the kernel's own numbers; capture_take works on the open
+ * descriptors, after the privileges are gone, and looks at the foreign bytes. Between them stands
+ * sandbox_enter(). Where a foreign name decides what is to be opened, a child without privileges
+ * reads the name (scout.h).
  */
 #pragma once
 
@@ -26,6 +28,10 @@ struct capture;
 // snapshot says so.
 bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path,
 		  struct capture **capture, struct error *error) must_check;
+// A core file, and its executable; `exe_path` NULL: the file that the core names, if it is the same
+// build, else what the core itself holds of it.
+bool capture_open_core(const char *core_path, const char *exe_path, struct capture **capture,
+		       struct error *error) must_check;
 void capture_close(struct capture *capture);
 
 // Fails only where nothing can be said: the process is gone. Everything else that is missing is

@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/reader.h"
 
-enum { SEGMENTS_MAX = 64, SYMBOL_BYTES = 24, BUILD_ID_MAX = 64, NOTES_BYTES_MAX = 1 << 20 };
+enum { SEGMENTS_MAX = 64, SYMBOL_BYTES = 24, NOTES_BYTES_MAX = 1 << 20 };
 
 struct elf_image {
 	int fd;
@@ -23,7 +23,7 @@ struct elf_image {
 	struct elf_segment segments[SEGMENTS_MAX];
 	size_t segment_count;
 	bool dynamic;
-	char build_id[BUILD_ID_MAX * 2 + 1];
+	struct build_ids build_ids;
 };
 
 static void cleanup_image(struct elf_image **image)
@@ -31,23 +31,13 @@ static void cleanup_image(struct elf_image **image)
 	elf_image_free(*image);
 }
 
-static void read_build_id(struct elf_image *image, uint64_t file_offset, uint64_t size)
+static void read_notes(struct elf_image *image, uint64_t file_offset, uint64_t size)
 {
-	if (size > NOTES_BYTES_MAX || file_offset > INT64_MAX || image->build_id[0])
+	if (size > NOTES_BYTES_MAX || file_offset > INT64_MAX)
 		return;
-	Elf_Data *data = elf_getdata_rawchunk(image->elf, (int64_t)file_offset, size, ELF_T_NHDR);
-	GElf_Nhdr note;
-	size_t name_offset, text_offset, offset = 0;
-	while (data && offset < data->d_size &&
-	       (offset = gelf_getnote(data, offset, &note, &name_offset, &text_offset)) > 0) {
-		const char *name = (const char *)data->d_buf + name_offset;
-		if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 ||
-		    memcmp(name, "GNU", 4) != 0 || note.n_descsz > BUILD_ID_MAX)
-			continue;
-		const unsigned char *id = (const unsigned char *)data->d_buf + text_offset;
-		for (size_t i = 0; i < note.n_descsz; i++)
-			snprintf(image->build_id + 2 * i, 3, "%02x", id[i]);
-	}
+	Elf_Data *data = elf_getdata_rawchunk(image->elf, (int64_t)file_offset, size, ELF_T_BYTE);
+	if (data)
+		build_ids_parse(data->d_buf, data->d_size, &image->build_ids);
 }
 
 // Go's own linker has a section for the GNU build ID, but no program header that covers it.
@@ -57,7 +47,7 @@ static void read_note_sections(struct elf_image *image)
 	GElf_Shdr header;
 	while ((section = elf_nextscn(image->elf, section)))
 		if (gelf_getshdr(section, &header) && header.sh_type == SHT_NOTE)
-			read_build_id(image, header.sh_offset, header.sh_size);
+			read_notes(image, header.sh_offset, header.sh_size);
 }
 
 static bool read_program_headers(struct elf_image *image, struct error *error)
@@ -74,7 +64,7 @@ static bool read_program_headers(struct elf_image *image, struct error *error)
 		if (header.p_type == PT_INTERP)
 			image->dynamic = true;
 		if (header.p_type == PT_NOTE)
-			read_build_id(image, header.p_offset, header.p_filesz);
+			read_notes(image, header.p_offset, header.p_filesz);
 		if (header.p_type != PT_LOAD)
 			continue;
 		if (image->segment_count == SEGMENTS_MAX)
@@ -145,7 +135,17 @@ bool elf_image_is_dynamic(const struct elf_image *image)
 
 const char *elf_image_build_id(struct elf_image *image)
 {
-	return image->build_id;
+	return image->build_ids.gnu;
+}
+
+const struct build_ids *elf_image_build_ids(const struct elf_image *image)
+{
+	return &image->build_ids;
+}
+
+uint64_t elf_image_entry(const struct elf_image *image)
+{
+	return image->header.e_entry;
 }
 
 const struct elf_segment *elf_image_segments(const struct elf_image *image, size_t *count)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "target/build_id.h"
 
 struct elf_image;
 
@@ -45,5 +46,8 @@ bool elf_image_symbols(struct elf_image *image, struct elf_symbol_query *queries
 		       struct error *error) must_check;
 // The GNU build ID as hex, else "" (a Go build ID is not one).
 const char *elf_image_build_id(struct elf_image *image);
+const struct build_ids *elf_image_build_ids(const struct elf_image *image);
+// Where the program starts, as linked.
+uint64_t elf_image_entry(const struct elf_image *image);
 // Whether the program loads a dynamic linker (and so may hold a C library).
 bool elf_image_is_dynamic(const struct elf_image *image);

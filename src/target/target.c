@@ -136,13 +136,15 @@ static size_t read_mapping(struct target *target, const struct target_mapping *m
 	uint64_t inside = address - mapping->start;
 	if (size > mapping->end - address)
 		size = mapping->end - address;
-	if (mapping->of_exe && !mapping->writable && target->source.exe_fd >= 0) {
+	bool in_memory = inside < mapping->data_size && mapping->readable;
+	if (mapping->of_exe && !mapping->writable && target->source.exe_fd >= 0 &&
+	    !(target->source.memory_first && in_memory)) {
 		size_t got = pread_all(target, target->source.exe_fd, buffer, size,
 				       mapping->exe_offset + inside);
 		if (got == size)
 			return got;
 	}
-	if (inside >= mapping->data_size || !mapping->readable)
+	if (!in_memory)
 		return 0;
 	if (size > mapping->data_size - inside)
 		size = mapping->data_size - inside;

@@ -8,7 +8,8 @@
  *
  * Reads go through a cache of 64 KiB blocks. Where a whole block cannot be read (the edge of a
  * mapping), the exact bytes are. Read-only pages of the executable are read from the executable
- * itself, so that looking up a function does not fault pages into the target.
+ * itself, so that looking up a function does not fault pages into the target; with a core, where
+ * the core lacks them.
  *
  * A live process maps more memory while it is read. Where an address is in no mapping, `reload` may
  * bring the table up to date, a few times at most.
@@ -46,6 +47,9 @@ struct target_source {
 	// stays.
 	bool (*reload)(void *context, struct target *target);
 	void *reload_context;
+	// A core: what it holds comes before the executable. Else read-only pages of the executable
+	// come from the executable, so as not to fault them into the target.
+	bool memory_first;
 };
 
 // A thread that stands still, in a core or while the target is stopped.

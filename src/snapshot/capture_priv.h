@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the ways of taking a snapshot share: of a live process (capture.c), of a core
+// (capture_core.c).
+#pragma once
+
+#include "golang/runtime.h"
+#include "golang/spans.h"
+#include "snapshot/capture.h"
+#include "system/cgroup.h"
+#include "system/process.h"
+
+struct core_files; // the open files of a core, see capture_core.c
+
+struct other_process {
+	pid_t pid;
+	char name[PROCESS_NAME_MAX];
+	int64_t anon_bytes;
+};
+
+struct capture {
+	struct core_files *core;    // of a core: the rest is empty then
+	struct process_files files; // of a process
+	struct cgroup_place place;
+	struct cgroup *cgroup;
+	struct error cgroup_error; // why there is none
+	VEC(struct other_process) others;
+	int64_t boot_unix_ns;
+};
+
+// What is needed while one snapshot is taken.
+struct taking {
+	struct capture *capture;
+	struct snapshot *snapshot;
+	unsigned int parts;
+	const char *default_sample_type;
+	int exe_fd; // what `image` is of; borrowed
+	struct elf_image *image;
+	struct target *target;
+	struct go_buildinfo info;
+	struct go_runtime runtime;
+	struct go_spans spans;
+	bool has_runtime, has_spans;
+	char exe_path[4096]; // without " (deleted)"
+};
+
+void core_files_free(struct core_files *files);
+// The whole of capture_take for a core.
+bool taking_core(struct taking *taking, struct error *error) must_check;
+
+// What the Go runtime says, once `exe_fd`, `image` and `target` are there.
+void taking_go(struct taking *taking);
+// Counts what was read and frees all but the snapshot; may be called with parts missing.
+void taking_finish(struct taking *taking);
+// A copy that lives as long as the snapshot.
+const char *taking_keep(struct taking *taking, const char *text);
