@@ -54,6 +54,11 @@ int cli_fail(const struct cli_arguments *arguments, const struct error *error);
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Parses a process id or fails with what was wrong.
 bool cli_parse_pid(const char *text, int *pid, struct error *error) must_check;
+// Opens what a command is about: a process id, else the path of a core file. With the command's
+// --exe FILE.
+struct capture;
+bool cli_open_capture(const struct cli_arguments *arguments, const char *target,
+		      struct capture **capture, struct error *error) must_check;
 bool cli_colour(void); // whether standard output takes colours
 // Prints and frees; false when standard output did not take it.
 struct json_t;

@@ -4,8 +4,15 @@
 
 const struct cli_option no_options[] = {{0}};
 
+#define EXE_OPTION                                                                        \
+	{                                                                                 \
+		"exe", 0, "FILE",                                                         \
+			"the executable, where a core or an emulator does not lead to it" \
+	}
+
 const struct cli_option why_options[] = {
 	{"json", 0, NULL, "print the whole report as JSON"},
+	EXE_OPTION,
 	{0},
 };
 
@@ -13,6 +20,7 @@ const struct cli_option heap_options[] = {
 	{"output", 'o', "FILE", "write a profile for `go tool pprof` (- for standard output)"},
 	{"diff", 0, NULL, "compare two saved profiles or incidents: what grew"},
 	{"type", 0, "TYPE", "the sample type of --diff (default: now_space, else inuse_space)"},
+	EXE_OPTION,
 	{"rows", 'n', "N", "how many rows to print (default 20)"},
 	{"json", 0, NULL, "print JSON"},
 	{"all", 0, NULL, "with --json: every bucket with its whole stack, unscaled"},
@@ -48,23 +56,26 @@ const struct cli_option watch_options[] = {
 const struct cli_command cli_commands[] = {
 	{
 		"why",
-		"whyoom [why] PID [--json]",
+		"whyoom [why] PID | CORE [--exe FILE] [--json]",
 		"why does this Go process use so much memory: one snapshot, one screen",
-		"The target is not stopped and nothing is written to it.\n",
+		"The target is not stopped and nothing is written to it. Of a CORE file, the executable is\n"
+		"the one that the core names, if it is the same build, else the core's own copy.\n",
 		"  whyoom 4711\n"
+		"  whyoom ./core --exe ./service\n"
 		"  whyoom why 4711 --json | jq .verdict.sentence\n",
 		why_options,
 		cli_why,
 	},
 	{
 		"heap",
-		"whyoom heap PID [-o FILE] [--json [--all]]\n"
+		"whyoom heap PID | CORE [--exe FILE] [-o FILE] [--json [--all]]\n"
 		"       whyoom heap --diff BEFORE AFTER [--type TYPE] [--json]",
 		"the heap profile, read from outside; or what grew between two",
 		"Two views: `published` is what /debug/pprof/heap would show, up to two collections\n"
 		"old; `now` includes what was allocated since, and garbage not swept yet.\n"
 		"BEFORE and AFTER are profiles (.pb.gz) or incident directories.\n",
 		"  whyoom heap 4711\n"
+		"  whyoom heap ./core -o heap.pb.gz\n"
 		"  whyoom heap 4711 -o heap.pb.gz && go tool pprof -top heap.pb.gz\n"
 		"  whyoom heap --diff before.pb.gz after.pb.gz\n",
 		heap_options,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// whyoom heap: the heap profile of a live process; with --diff, what grew between two saved ones.
+// whyoom heap: the heap profile of a live process or a core; with --diff, what grew between two
+// saved ones.
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,16 +79,14 @@ int cli_heap(const struct cli_arguments *arguments)
 	const char *rows = cli_value(arguments, "rows");
 	struct error error = {0};
 	int64_t count = heap.rows;
-	int pid;
 	if (rows && !parse_integer(rows, 1, 10000, &count))
 		return cli_usage("heap: --rows takes a number from 1 to 10000, not %s", rows);
 	heap.rows = (int)count;
 	if (cli_flag(arguments, "diff"))
 		return heap_diff(arguments, heap.rows);
 	if (arguments->positional_count != 1)
-		return cli_usage("heap: give one process id (see whyoom heap --help)");
-	if (!cli_parse_pid(arguments->positional[0], &pid, &error) ||
-	    !capture_open("/proc", pid, NULL, &heap.capture, &error))
+		return cli_usage("heap: give one process id or core file (see whyoom heap --help)");
+	if (!cli_open_capture(arguments, arguments->positional[0], &heap.capture, &error))
 		return cli_fail(arguments, &error);
 	int code = cli_run_with_output(work, &heap, arguments, &heap.output);
 	capture_close(heap.capture);

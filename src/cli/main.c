@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -42,7 +43,7 @@ static void print_help(FILE *out)
 {
 	fputs("whyoom: why does this Go process use so much memory, and what will kill it?\n"
 	      "It reads from outside: no import, no agent, no restart.\n\n"
-	      "usage: whyoom PID | whyoom COMMAND ...\n\ncommands:\n",
+	      "usage: whyoom PID | whyoom CORE | whyoom COMMAND ...\n\ncommands:\n",
 	      out);
 	for (const struct cli_command *command = cli_commands; command->name; command++)
 		fprintf(out, "  %-10s %s\n", command->name, command->summary);
@@ -148,7 +149,8 @@ int main(int argc, char **argv)
 	const struct cli_command *command = find_command(argv[1]);
 	if (command)
 		return run_command(command, argc - 1, argv + 1);
-	if (isdigit((unsigned char)argv[1][0]))
+	if (isdigit((unsigned char)argv[1][0]) || strchr(argv[1], '/') ||
+	    access(argv[1], F_OK) == 0)
 		return run_command(find_command("why"), argc, argv);
 	return cli_usage("no such command: %s (whyoom --help lists them)", argv[1]);
 }

@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "cli/cli.h"
 #include "report/report.h"
+#include "snapshot/capture.h"
 #include "system/sandbox.h"
 
 const char *cli_value(const struct cli_arguments *arguments, const char *name)
@@ -87,6 +88,22 @@ bool cli_parse_pid(const char *text, int *pid, struct error *error)
 		return error_set(error, ERROR_USAGE, "not a process id: %.64s", text);
 	*pid = (int)value;
 	return true;
+}
+
+static bool is_number(const char *text)
+{
+	return text[0] && strspn(text, "0123456789") == strlen(text);
+}
+
+bool cli_open_capture(const struct cli_arguments *arguments, const char *target,
+		      struct capture **capture, struct error *error)
+{
+	const char *exe = cli_value(arguments, "exe");
+	int pid = 0;
+	if (!is_number(target))
+		return capture_open_core(target, exe, capture, error);
+	return cli_parse_pid(target, &pid, error) &&
+	       capture_open("/proc", pid, NULL, capture, error);
 }
 
 bool cli_colour(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// whyoom why: one snapshot of a live process, on one screen.
+// whyoom why: one snapshot of a live process or a core file, on one screen.
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "report/report.h"
@@ -47,11 +47,9 @@ int cli_why(const struct cli_arguments *arguments)
 {
 	struct why why = {.arguments = arguments, .colour = cli_colour()};
 	struct error error = {0};
-	int pid;
 	if (arguments->positional_count != 1)
-		return cli_usage("why: give one process id (see whyoom why --help)");
-	if (!cli_parse_pid(arguments->positional[0], &pid, &error) ||
-	    !capture_open("/proc", pid, NULL, &why.capture, &error))
+		return cli_usage("why: give one process id or core file (see whyoom why --help)");
+	if (!cli_open_capture(arguments, arguments->positional[0], &why.capture, &error))
 		return cli_fail(arguments, &error);
 	int code = cli_run_sandboxed(work, &why, arguments);
 	capture_close(why.capture);
