@@ -62,6 +62,9 @@ struct process_status {
 	struct known_u64 vm_size_bytes, vm_rss_bytes, vm_peak_rss_bytes, vm_swap_bytes,
 		vm_pte_bytes;
 	struct known_u64 rss_anon_bytes, rss_file_bytes, rss_shmem_bytes;
+	struct known_u64 vm_data_bytes; // private and writable, touched or not
+	struct known_u64 tracer_pid;    // 0: nobody traces it
+	struct known_u64 seccomp_mode;  // 0 none, 1 strict, 2 filter
 	// The pid in each namespace, from that of /proc to the innermost; 0 levels when not told.
 	pid_t ns_pids[PROCESS_PID_LEVELS_MAX];
 	size_t ns_pid_count;

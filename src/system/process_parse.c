@@ -19,6 +19,9 @@ static const struct text_row status_rows[] = {
 	{"RssAnon", offsetof(struct process_status, rss_anon_bytes)},
 	{"RssFile", offsetof(struct process_status, rss_file_bytes)},
 	{"RssShmem", offsetof(struct process_status, rss_shmem_bytes)},
+	{"VmData", offsetof(struct process_status, vm_data_bytes)},
+	{"TracerPid", offsetof(struct process_status, tracer_pid)},
+	{"Seccomp", offsetof(struct process_status, seccomp_mode)},
 };
 
 static void take_ns_pids(struct text line, struct process_status *status)

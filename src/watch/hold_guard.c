@@ -4,64 +4,16 @@
 #include "watch/hold_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "system/guard.h"
 
 #define PARENT_CHECK_MS 200 // how often to look for the caller where there is no pidfd
-
-static bool is_kept(const struct hold_guard *guard, int fd)
-{
-	return fd == guard->channel || fd == guard->control || fd == guard->status ||
-	       fd == guard->event || fd == guard->parent_pidfd;
-}
-
-static void close_range_or_each(unsigned int first, unsigned int last)
-{
-	if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
-		return;
-	long limit = sysconf(_SC_OPEN_MAX);
-	for (unsigned int fd = first; fd <= last && fd < (unsigned int)limit; fd++)
-		close((int)fd);
-}
-
-// Everything but the kept ones: an inherited pipe or socket would keep others waiting.
-static void close_others(const struct hold_guard *guard)
-{
-	const int kept[] = {guard->channel, guard->control, guard->status, guard->event,
-			    guard->parent_pidfd};
-	int highest = -1;
-	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
-		highest = kept[i] > highest ? kept[i] : highest;
-	for (int fd = 0; fd < highest; fd++)
-		if (!is_kept(guard, fd))
-			close(fd);
-	close_range_or_each((unsigned int)highest + 1, UINT_MAX);
-}
-
-static void stand_alone(const struct hold_guard *guard)
-{
-	sigset_t all;
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	(void)setsid();
-	(void)chdir("/");
-	(void)prctl(PR_SET_NAME, "whyoom-guard");
-	// The machine's own OOM killer should pass us by; needs CAP_SYS_RESOURCE, so it may fail.
-	int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (score >= 0)
-		(void)!write(score, "-1000", 5);
-	close_others(guard);
-}
 
 static void tell(const struct hold_guard *guard, enum hold_state state, int os_errno)
 {
@@ -152,7 +104,9 @@ static _Noreturn void stand_guard(const struct hold_guard *guard)
 
 _Noreturn void hold_guard_run(struct hold_guard *guard)
 {
-	stand_alone(guard);
+	const int kept[] = {guard->channel, guard->control, guard->status, guard->event,
+			    guard->parent_pidfd};
+	guard_stand_alone("whyoom-guard", kept, sizeof kept / sizeof kept[0]);
 	int why = guard->status < 0 ? EBADF : set_disabled(guard, true);
 	tell(guard, HOLD_ARMED, why);
 	if (why)
