@@ -16,6 +16,8 @@ struct flush {
 	const struct go_runtime *runtime;
 	uint32_t sweepgen;
 	go_addresses stacks; // free stacks in the caches
+	struct go_flush_pushes pushes;
+	uint64_t freed_spans;
 	struct go_held_back *held;
 };
 
@@ -36,6 +38,10 @@ static void add_span(struct flush *flush, size_t span_class, const struct go_rec
 	held->small_allocs[span_class >> 1] += used;
 	held->alloc_bytes += used * size;
 	held->cached_spans++;
+	if (count < slots)
+		flush->pushes.partial[span_class]++;
+	else
+		flush->pushes.full[span_class]++;
 	if (record_u32(span, GO_MSPAN_SWEEPGEN) == flush->sweepgen + 1)
 		held->stale_spans++;
 	else
@@ -131,8 +137,10 @@ static void sum_stack_spans(struct flush *flush, const struct go_spans *spans)
 		uint64_t cached = 0;
 		for (; i < stacks->count && stacks->items[i] < span->start + span->bytes; i++)
 			cached++;
-		if (cached == span->object_count)
-			flush->held->stack_bytes += span->bytes;
+		if (cached != span->object_count)
+			continue;
+		flush->held->stack_bytes += span->bytes;
+		flush->freed_spans++;
 	}
 }
 
@@ -153,6 +161,9 @@ bool go_held_back_read(const struct go_runtime *runtime, const struct go_spans *
 			add_cache(&flush, *processor);
 		if (spans && !collecting)
 			sum_stack_spans(&flush, spans);
+		held.cost_known =
+			go_flush_cost_compute(runtime, heap, flush.sweepgen, &flush.pushes,
+					      &processors, flush.freed_spans, &held.cost);
 		*out = held;
 	}
 	vec_deinit(&processors);

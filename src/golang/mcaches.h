@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "golang/flush_cost.h"
 #include "golang/heap_counters.h"
 #include "golang/spans.h"
 
@@ -23,6 +24,8 @@ struct go_held_back {
 	uint64_t unused_bytes; // counted as live, but free slots: the flush takes them off heapLive
 	uint64_t scan_bytes;   // allocated with pointers, not in heapScan yet
 	uint64_t stack_bytes;  // spans of stacks that nothing but the caches keeps
+	struct go_flush_cost cost;
+	bool cost_known;
 	uint64_t caches, cached_spans, stale_spans;
 	uint64_t failed; // caches, spans and stacks that could not be read or made no sense
 };

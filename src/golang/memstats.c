@@ -38,8 +38,11 @@ static void fill_system(const struct go_record *mstats, struct go_memstats *stat
 	stats->mspan_sys = record_u64(mstats, GO_MSTATS_MSPAN_SYS);
 	stats->mcache_sys = record_u64(mstats, GO_MSTATS_MCACHE_SYS);
 	stats->buckhash_sys = record_u64(mstats, GO_MSTATS_BUCKHASH_SYS);
-	stats->gc_sys = stats->gc_misc_sys + counters->in_work_bufs + counters->in_ptr_scalar_bits;
-	stats->other_sys = record_u64(mstats, GO_MSTATS_OTHER_SYS);
+	stats->gc_sys = stats->held.cost.list_bytes + stats->gc_misc_sys + counters->in_work_bufs +
+			counters->in_ptr_scalar_bits;
+	stats->other_sys_now = record_u64(mstats, GO_MSTATS_OTHER_SYS);
+	stats->other_sys =
+		stats->other_sys_now + stats->held.cost.chunk_bytes - stats->held.cost.list_bytes;
 }
 
 static void fill_heap(const struct go_record *mstats, struct go_memstats *stats)
@@ -85,7 +88,7 @@ static bool fill_allocators(const struct go_runtime *runtime, struct go_memstats
 		return false;
 	heap += (uint64_t)layout->offset[GO_FIXALLOC_INUSE];
 	return target_read_u64(runtime->target, heap + (uint64_t)layout->offset[GO_MHEAP_SPANALLOC],
-			       &stats->mspan_inuse, error) &&
+			       &stats->mspan_inuse_now, error) &&
 	       target_read_u64(runtime->target,
 			       heap + (uint64_t)layout->offset[GO_MHEAP_CACHEALLOC],
 			       &stats->mcache_inuse, error);
@@ -106,7 +109,8 @@ static bool is_consistent(const struct go_memstats *stats)
 		return heap && !stats->held.failed && !stats->held.stale_spans;
 	struct go_heap_sums sums = go_heap_counters_sum(counters);
 	return sums.alloc_bytes == pacer->total_alloc && sums.free_bytes == pacer->total_free &&
-	       pacer->mapped_ready == stats->sys - stats->heap_released;
+	       pacer->mapped_ready + stats->held.cost.chunk_bytes ==
+		       stats->sys - stats->heap_released;
 }
 
 static bool read_once(const struct go_runtime *runtime, const struct go_spans *spans,
@@ -124,6 +128,9 @@ static bool read_once(const struct go_runtime *runtime, const struct go_spans *s
 	if (ok && !go_variable_u32(runtime, GO_SYMBOL_GOMAXPROCS, &processors))
 		ok = error_set(error, ERROR_NOT_FOUND, "runtime.gomaxprocs cannot be read");
 	if (ok) {
+		stats->mspan_inuse = stats->mspan_inuse_now -
+				     stats->held.cost.freed_structs *
+					     (uint64_t)runtime->layout.offset[GO_SIZEOF_MSPAN];
 		fill_collections(&mstats.record, stats);
 		fill_system(&mstats.record, stats);
 		fill_heap(&mstats.record, stats);

@@ -9,8 +9,8 @@
  * one after the other: `consistent` says that the runtime's own cross-checks between them hold
  * (doubleCheckReadMemStats), and it is read again, a few times, where they do not.
  *
- * Not exact, in rare moments: where the flush needs a new block for a list of spans, or finds the
- * processor's store of span structures full, GCSys, OtherSys and MSpanInuse change by some KiB; and
+ * Not exact: Sys, OtherSys and MSpanInuse, and NextGC where a memory limit sets it, where the flush
+ * itself needs memory and it depends on the processor that does it (flush_cost.h says when); and
  * see mcaches.h for spans that are stale.
  */
 #pragma once
@@ -47,6 +47,7 @@ struct go_memstats {
 	struct go_held_back held;
 	struct go_pacer pacer;
 	uint64_t stacks_sys, gc_misc_sys; // as the runtime counts them, without the heap's part
+	uint64_t other_sys_now, mspan_inuse_now;
 	int attempts;
 	bool consistent;
 };

@@ -32,15 +32,16 @@ static void add_memory(struct go_metrics *m, const struct go_memstats *stats)
 	add(m, "/memory/classes/metadata/mcache/free:bytes",
 	    stats->mcache_sys - stats->mcache_inuse);
 	add(m, "/memory/classes/metadata/mcache/inuse:bytes", stats->mcache_inuse);
-	add(m, "/memory/classes/metadata/mspan/free:bytes", stats->mspan_sys - stats->mspan_inuse);
-	add(m, "/memory/classes/metadata/mspan/inuse:bytes", stats->mspan_inuse);
+	add(m, "/memory/classes/metadata/mspan/free:bytes",
+	    stats->mspan_sys - stats->mspan_inuse_now);
+	add(m, "/memory/classes/metadata/mspan/inuse:bytes", stats->mspan_inuse_now);
 	add(m, "/memory/classes/metadata/other:bytes", metadata + stats->gc_misc_sys);
 	add(m, "/memory/classes/os-stacks:bytes", stats->stacks_sys);
-	add(m, "/memory/classes/other:bytes", stats->other_sys);
+	add(m, "/memory/classes/other:bytes", stats->other_sys_now);
 	add(m, "/memory/classes/profiling/buckets:bytes", stats->buckhash_sys);
 	add(m, "/memory/classes/total:bytes",
 	    c->committed + c->released + stats->stacks_sys + stats->mspan_sys + stats->mcache_sys +
-		    stats->buckhash_sys + stats->gc_misc_sys + stats->other_sys);
+		    stats->buckhash_sys + stats->gc_misc_sys + stats->other_sys_now);
 }
 
 static void add_heap(struct go_metrics *m, const struct go_memstats *stats,

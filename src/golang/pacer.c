@@ -95,7 +95,8 @@ static uint64_t larger(uint64_t a, uint64_t b)
 // spans of stacks that become free heap.
 static uint64_t limit_goal(const struct go_pacer *pacer, const struct go_held_back *held)
 {
-	uint64_t limit = (uint64_t)pacer->memory_limit, ready = pacer->mapped_ready;
+	uint64_t limit = (uint64_t)pacer->memory_limit,
+		 ready = pacer->mapped_ready + (held ? held->cost.chunk_bytes : 0);
 	uint64_t heap_free = pacer->heap_free + (held ? held->stack_bytes : 0);
 	uint64_t heap_alloc =
 		pacer->total_alloc - pacer->total_free + (held ? held->alloc_bytes : 0);

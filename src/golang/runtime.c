@@ -38,6 +38,7 @@ static const char *const symbol_names[GO_SYMBOL_COUNT] = {
 	[GO_SYMBOL_GCPHASE] = "runtime.gcphase",
 	[GO_SYMBOL_ALLGLEN] = "runtime.allglen",
 	[GO_SYMBOL_STARTING_STACK_SIZE] = "runtime.startingStackSize",
+	[GO_SYMBOL_SPAN_SET_BLOCK_POOL] = "runtime.spanSetBlockPool",
 	[GO_SYMBOL_ALLFIN] = "runtime.allfin",
 	[GO_SYMBOL_FING_STATUS] = "runtime.fingStatus",
 	[GO_SYMBOL_FINQUEUED] = "runtime.finqueued",

@@ -359,6 +359,8 @@ static json_t *reading_to_json(const struct go_memstats *stats)
 	set(object, "failed_structures", stats->held.failed);
 	set(object, "flushed_stack_bytes", stats->held.stack_bytes);
 	set(object, "flushed_tiny_allocs", stats->held.tiny_allocs);
+	set_bool(object, "depends_on_flushing_processor",
+		 !stats->held.cost_known || stats->held.cost.depends);
 	json_object_set_new(object, "flushed_alloc_bytes",
 			    json_integer((json_int_t)stats->held.alloc_bytes));
 	return object;
