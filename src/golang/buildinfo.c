@@ -226,7 +226,13 @@ static bool read_by_symbol(int exe_fd, struct elf_image *image, struct go_buildi
 			   struct error *error)
 {
 	struct elf_symbol_query query = {.name = "runtime.buildVersion"};
-	if (!elf_image_symbols(image, &query, 1, NULL) || !query.found)
+	uint64_t offset, size;
+	bool found = elf_image_symbols(image, &query, 1, NULL) && query.found;
+	if (!found && elf_image_section(image, ".gopclntab", &offset, &size))
+		return error_set(error, ERROR_UNSUPPORTED,
+				 "a stripped Go program without build information: built before "
+				 "Go 1.13, or obfuscated");
+	if (!found)
 		return error_set(error, ERROR_NOT_FOUND, "not a Go program: no build information");
 	return read_variables(exe_fd, image, query.address, 0, info, error);
 }

@@ -34,7 +34,7 @@ struct go_buildinfo {
 	VEC(struct go_setting) settings;
 };
 
-// ERROR_NOT_FOUND: not a Go program (or a stripped one built before Go 1.13).
+// ERROR_NOT_FOUND: not a Go program; ERROR_UNSUPPORTED: one without build information and symbols.
 bool go_buildinfo_read(int exe_fd, struct elf_image *image, struct go_buildinfo *info,
 		       struct error *error) must_check;
 // The format of Go 1.18 and later, from the bytes that begin with the magic.

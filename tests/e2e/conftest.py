@@ -14,13 +14,33 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from harness import (VERSIONS, WHYOOM, Exportd, MemoryCgroup, Target, Watch, program,  # noqa: E402
                      run_whyoom)
+from reach import Results, places  # noqa: E402
 
 _numbers = itertools.count(1)
 
 
-def pytest_configure():
+def pytest_addoption(parser):
+    parser.addoption("--all-versions", action="store_true",
+                     help="the matrix over all of tests/targets/versions-all")
+    parser.addoption("--reach", type=Path, help="write the matrix' table into this file")
+
+
+def pytest_configure(config):
+    config.reach = Results()
     if not WHYOOM.exists():
         pytest.exit(f"{WHYOOM} is missing: run ./dev build", returncode=1)
+
+
+def pytest_sessionfinish(session):
+    path = session.config.getoption("reach")
+    if path and session.config.reach.cells:
+        session.config.reach.write(path)
+
+
+def pytest_generate_tests(metafunc):
+    if "matrix_place" in metafunc.fixturenames:
+        found = places(metafunc.config.getoption("all_versions"))
+        metafunc.parametrize("matrix_place", found, ids=[f"go{v}-{form}" for v, form in found])
 
 
 @pytest.fixture(params=VERSIONS, ids=lambda version: f"go{version}")
