@@ -41,11 +41,10 @@ int cli_runtime(const struct cli_arguments *arguments)
 {
 	struct runtime runtime = {.arguments = arguments, .colour = cli_colour()};
 	struct error error = {0};
-	int pid;
 	if (arguments->positional_count != 1)
-		return cli_usage("runtime: give one process id (see whyoom runtime --help)");
-	if (!cli_parse_pid(arguments->positional[0], &pid, &error) ||
-	    !capture_open("/proc", pid, NULL, &runtime.capture, &error))
+		return cli_usage(
+			"runtime: give one process id or core file (see whyoom runtime --help)");
+	if (!cli_open_capture(arguments, arguments->positional[0], &runtime.capture, &error))
 		return cli_fail(arguments, &error);
 	int code = cli_run_sandboxed(work, &runtime, arguments);
 	capture_close(runtime.capture);

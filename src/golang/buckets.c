@@ -70,7 +70,7 @@ static bool profiler_is_on(const struct go_runtime *runtime, int64_t *rate, stru
 				 "runtime.MemProfileRate = 0");
 }
 
-static uint64_t stack_hash(const taddr_t *stack, size_t depth, uint64_t size)
+uint64_t go_stack_hash(const taddr_t *stack, size_t depth, uint64_t size)
 {
 	uint64_t hash = 0;
 	for (size_t i = 0; i < depth; i++) {
@@ -175,8 +175,8 @@ static bool read_bucket(const struct go_runtime *runtime, taddr_t address, struc
 			 error))
 		return false;
 	struct go_bucket bucket = {record_u64(&record, GO_BUCKET_SIZE), stack, depth, {0}, {0}};
-	bool same =
-		stack_hash(stack, depth, bucket.object_size) == record_u64(&record, GO_BUCKET_HASH);
+	bool same = go_stack_hash(stack, depth, bucket.object_size) ==
+		    record_u64(&record, GO_BUCKET_HASH);
 	bool counted = decode_record(layout, bytes, out->cycle, &bucket);
 	out->damaged += !same || !counted;
 	if (!expand_stack(runtime, out, &bucket))

@@ -65,6 +65,15 @@ bool functab_function(struct functab *functab, taddr_t pc, struct go_function *f
 // one, wrappers too. `pc` is the call, not the return address.
 size_t functab_expand(struct functab *functab, taddr_t pc, taddr_t *pcs, size_t capacity);
 
+struct functab_query {
+	const char *name; // as in "runtime.(*mheap).init"
+	bool found;
+	taddr_t entry, end;
+};
+
+// Looks all names up in one pass over the table. Of functions of the same name the largest is
+// taken: the others are wrappers that call it.
+void functab_find_functions(struct functab *functab, struct functab_query *queries, size_t count);
 // Lets go of the target: what was looked up stays, everything else is not found from here on.
 void functab_detach(struct functab *functab);
 // Tables that could not be read or made no sense so far.

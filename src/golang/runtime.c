@@ -3,9 +3,11 @@
 #include "golang/runtime.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "golang/dwarf_layout.h"
+#include "golang/symbol_rules.h"
 #include "golang/verify.h"
 
 static const char *const symbol_names[GO_SYMBOL_COUNT] = {
@@ -45,7 +47,43 @@ static const char *const symbol_names[GO_SYMBOL_COUNT] = {
 	[GO_SYMBOL_FINEXECUTED] = "runtime.finexecuted",
 };
 
-static bool find_symbols(struct elf_image *image, struct go_runtime *runtime, struct error *error)
+const char *go_symbol_name(enum go_symbol symbol)
+{
+	return symbol_names[symbol];
+}
+
+size_t go_runtime_missing(const struct go_runtime *runtime, const char **names, size_t capacity)
+{
+	static const enum go_symbol everywhere[] = {
+		GO_SYMBOL_MBUCKETS,
+		GO_SYMBOL_MEM_PROFILE_RATE,
+		GO_SYMBOL_MHEAP,
+		GO_SYMBOL_MEMSTATS,
+		GO_SYMBOL_GC_CONTROLLER,
+		GO_SYMBOL_ALLGS,
+		GO_SYMBOL_WAIT_REASONS,
+		GO_SYMBOL_GOMAXPROCS,
+		GO_SYMBOL_BLOCK_PROFILE_RATE,
+		GO_SYMBOL_MUTEX_PROFILE_RATE,
+		GO_SYMBOL_SCHED,
+		GO_SYMBOL_ALLP,
+		GO_SYMBOL_ALLM,
+		GO_SYMBOL_WORK,
+		GO_SYMBOL_FINQ,
+	};
+	size_t count = 0;
+	for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++) {
+		if (runtime->symbols[everywhere[i]])
+			continue;
+		if (count < capacity)
+			names[count] = symbol_names[everywhere[i]];
+		count++;
+	}
+	return count;
+}
+
+bool go_symbols_from_table(struct elf_image *image, uint64_t load_bias,
+			   taddr_t symbols[GO_SYMBOL_COUNT], struct error *error)
 {
 	struct elf_symbol_query queries[GO_SYMBOL_COUNT] = {0};
 	for (int i = 0; i < GO_SYMBOL_COUNT; i++)
@@ -53,9 +91,19 @@ static bool find_symbols(struct elf_image *image, struct go_runtime *runtime, st
 	if (!elf_image_symbols(image, queries, GO_SYMBOL_COUNT, error))
 		return false;
 	for (int i = 0; i < GO_SYMBOL_COUNT; i++)
-		if (queries[i].found)
-			runtime->symbols[i] = queries[i].address + runtime->load_bias;
+		symbols[i] = queries[i].found ? queries[i].address + load_bias : 0;
 	return true;
+}
+
+// A table without the two that every program has was cut: what it still says is not needed.
+static bool find_symbols(struct elf_image *image, struct go_runtime *runtime)
+{
+	struct error no_table;
+	if (go_symbols_from_table(image, runtime->load_bias, runtime->symbols, &no_table) &&
+	    runtime->symbols[GO_SYMBOL_MODULEDATA] && runtime->symbols[GO_SYMBOL_MHEAP])
+		return true;
+	memset(runtime->symbols, 0, sizeof runtime->symbols);
+	return false;
 }
 
 // A position-independent executable lies where the kernel put its first page.
@@ -82,21 +130,63 @@ bool go_runtime_symbol(const struct go_runtime *runtime, enum go_symbol symbol, 
 		       struct error *error)
 {
 	if (!runtime->symbols[symbol])
-		return error_set(error, ERROR_NOT_FOUND, "the executable has no symbol %s",
-				 symbol_names[symbol]);
+		return error_set(error, ERROR_NOT_FOUND, "the executable has no symbol %s%s",
+				 symbol_names[symbol],
+				 runtime->symbols_from == SYMBOLS_FROM_CODE
+					 ? " that its code would show"
+					 : "");
 	*address = runtime->symbols[symbol];
 	return true;
+}
+
+static bool open_functab(struct go_runtime *runtime, struct error *error)
+{
+	return functab_open(runtime->target, &runtime->layout,
+			    runtime->symbols[GO_SYMBOL_MODULEDATA], &runtime->functab, error);
+}
+
+bool go_symbols_from_code(struct go_runtime *runtime, struct error *error)
+{
+	struct go_moduledata module;
+	if (!moduledata_find(runtime->target, &module, error))
+		return false;
+	runtime->symbols[GO_SYMBOL_MODULEDATA] = module.address;
+	if (!open_functab(runtime, error))
+		return false;
+	if (symbol_rules_apply(&module, runtime, error))
+		return true;
+	go_runtime_deinit(runtime);
+	return false;
 }
 
 // Everything that depends on the layout.
 static bool open_with_layout(struct go_runtime *runtime, struct elf_image *image,
 			     struct error *error)
 {
-	taddr_t moduledata;
-	return find_symbols(image, runtime, error) &&
-	       go_runtime_symbol(runtime, GO_SYMBOL_MODULEDATA, &moduledata, error) &&
-	       functab_open(runtime->target, &runtime->layout, moduledata, &runtime->functab,
-			    error);
+	if (find_symbols(image, runtime)) {
+		runtime->symbols_from = SYMBOLS_FROM_TABLE;
+		return open_functab(runtime, error);
+	}
+	runtime->symbols_from = SYMBOLS_FROM_CODE;
+	return go_symbols_from_code(runtime, error) ||
+	       error_wrap(error, "the executable is stripped");
+}
+
+// Where the executable's own data is in memory: it is never read from the file.
+static void mark_data(struct target *target, const struct elf_image *image, uint64_t bias)
+{
+	size_t count;
+	taddr_t start = UINT64_MAX, end = 0;
+	const struct elf_segment *segments = elf_image_segments(image, &count);
+	for (size_t i = 0; i < count; i++) {
+		taddr_t first = segments[i].address + bias;
+		if (!segments[i].writable)
+			continue;
+		start = first < start ? first : start;
+		end = first + segments[i].memory_size > end ? first + segments[i].memory_size : end;
+	}
+	if (start < end)
+		target_set_exe_data(target, start, end);
 }
 
 static bool open_verified(struct go_runtime *runtime, struct elf_image *image, struct error *error)
@@ -150,6 +240,7 @@ bool go_runtime_open(struct target *target, struct elf_image *image,
 				 runtime.machine);
 	if (!find_load_bias(target, image, &runtime.load_bias, error))
 		return false;
+	mark_data(target, image, runtime.load_bias);
 	if (!info->version_known)
 		error_set(&unknown, ERROR_UNSUPPORTED,
 			  "unknown Go version \"%.60s\" (an obfuscated build?)",

@@ -3,8 +3,8 @@
  * One Go runtime in a target: its version, its layouts, where its variables are. Everything else
  * in golang/ starts from here.
  *
- * The symbol table finds the variables; a stripped binary is ERROR_UNSUPPORTED for now. For
- * amd64 and arm64.
+ * The symbol table says where the variables are; in a stripped program the code that uses them does
+ * (symbol_rules.h). For amd64 and arm64.
  */
 #pragma once
 
@@ -52,13 +52,16 @@ enum go_symbol {
 	GO_SYMBOL_COUNT
 };
 
+enum go_symbols_from { SYMBOLS_FROM_TABLE, SYMBOLS_FROM_CODE };
+
 struct go_runtime {
 	struct target *target; // borrowed
 	enum elf_machine machine;
 	struct go_layout layout;
 	struct functab *functab;
-	uint64_t load_bias;               // of a position-independent executable
-	taddr_t symbols[GO_SYMBOL_COUNT]; // 0: not in this binary
+	uint64_t load_bias; // of a position-independent executable
+	enum go_symbols_from symbols_from;
+	taddr_t symbols[GO_SYMBOL_COUNT]; // 0: not in this binary, or not found
 };
 
 /*
@@ -70,6 +73,16 @@ bool go_runtime_open(struct target *target, struct elf_image *image,
 		     const struct go_buildinfo *info, struct go_runtime *runtime,
 		     struct error *error) must_check;
 void go_runtime_deinit(struct go_runtime *runtime);
+// The names of up to `capacity` variables that every program has and that were not found in this
+// one; returns how many there are.
+size_t go_runtime_missing(const struct go_runtime *runtime, const char **names, size_t capacity);
+// "runtime.mheap_"
+const char *go_symbol_name(enum go_symbol symbol);
+// The symbols as each of the two ways gives them, for go_runtime_open and to compare them. The
+// second fills those of `runtime` and its functab; it needs the target, the machine and the layout.
+bool go_symbols_from_table(struct elf_image *image, uint64_t load_bias,
+			   taddr_t symbols[GO_SYMBOL_COUNT], struct error *error) must_check;
+bool go_symbols_from_code(struct go_runtime *runtime, struct error *error) must_check;
 // The address of a variable, or ERROR_NOT_FOUND with its name.
 bool go_runtime_symbol(const struct go_runtime *runtime, enum go_symbol symbol, taddr_t *address,
 		       struct error *error) must_check;

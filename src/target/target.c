@@ -28,6 +28,7 @@ struct target {
 	struct target_mapping *mappings;
 	struct target_thread *threads;
 	size_t thread_count;
+	taddr_t exe_data_start, exe_data_end;
 	int reloads;
 	struct target_counters counters;
 	struct block blocks[BLOCK_SLOTS];
@@ -100,6 +101,27 @@ const struct target_mapping *target_find_mapping(const struct target *target, ta
 	return NULL;
 }
 
+bool target_get_mapping(const struct target *target, size_t index, struct target_mapping *mapping)
+{
+	if (index >= target->source.mapping_count)
+		return false;
+	*mapping = target->mappings[index];
+	return true;
+}
+
+void target_set_exe_data(struct target *target, taddr_t start, taddr_t end)
+{
+	target->exe_data_start = start;
+	target->exe_data_end = end;
+	target_forget(target);
+}
+
+bool target_is_data(const struct target *target, const struct target_mapping *mapping)
+{
+	return mapping->writable ||
+	       (mapping->start < target->exe_data_end && mapping->end > target->exe_data_start);
+}
+
 taddr_t target_exe_start(const struct target *target)
 {
 	for (size_t i = 0; i < target->source.mapping_count; i++)
@@ -137,8 +159,9 @@ static size_t read_mapping(struct target *target, const struct target_mapping *m
 	if (size > mapping->end - address)
 		size = mapping->end - address;
 	bool in_memory = inside < mapping->data_size && mapping->readable;
+	bool memory_wins = target->source.memory_first || target_is_data(target, mapping);
 	if (mapping->of_exe && !mapping->writable && target->source.exe_fd >= 0 &&
-	    !(target->source.memory_first && in_memory)) {
+	    !(memory_wins && in_memory)) {
 		size_t got = pread_all(target, target->source.exe_fd, buffer, size,
 				       mapping->exe_offset + inside);
 		if (got == size)

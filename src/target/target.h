@@ -8,8 +8,8 @@
  *
  * Reads go through a cache of 64 KiB blocks. Where a whole block cannot be read (the edge of a
  * mapping), the exact bytes are. Read-only pages of the executable are read from the executable
- * itself, so that looking up a function does not fault pages into the target; with a core, where
- * the core lacks them.
+ * itself, so that looking up a function does not fault pages into the target; but not those that a
+ * dynamic linker has changed first (target_set_exe_data), and with a core only those that it lacks.
  *
  * A live process maps more memory while it is read. Where an address is in no mapping, `reload` may
  * bring the table up to date, a few times at most.
@@ -93,6 +93,13 @@ const struct target_thread *target_find_thread(const struct target *target, int6
 void target_forget(struct target *target);
 // The mapping that holds `address`, or NULL. Borrowed.
 const struct target_mapping *target_find_mapping(const struct target *target, taddr_t address);
+// The mappings by number, as they are now; false behind the last one.
+bool target_get_mapping(const struct target *target, size_t index, struct target_mapping *mapping);
+// The executable's data as loaded, [start, end): a dynamic linker changes it before it makes part
+// of it read-only, so it is not read from the file. Drops the cache.
+void target_set_exe_data(struct target *target, taddr_t start, taddr_t end);
+// Whether the mapping holds data of the program, writable or not any more.
+bool target_is_data(const struct target *target, const struct target_mapping *mapping);
 // The address that the executable's first loaded page has in memory; 0 if it is not mapped.
 taddr_t target_exe_start(const struct target *target);
 struct target_counters target_get_counters(const struct target *target);

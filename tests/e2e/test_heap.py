@@ -229,10 +229,19 @@ def test_profiling_rate_zero(whyoom, start, version):
 
 
 @pytest.mark.short
-def test_stripped_program(whyoom, start, version):
-    target = start("allocs-stripped", version)
+@pytest.mark.parametrize("rate", [1, DEFAULT_RATE])
+def test_stripped_program(whyoom, start, version, rate, tmp_path):
+    target = at_rest(start, version, rate, "allocs-stripped")
+    assert_same_buckets(buckets_of(whyoom, target), target, rate, tmp_path)
+
+
+@pytest.mark.short
+@pytest.mark.parametrize("name", ["noprof-stripped", "rate0-stripped"])
+def test_stripped_program_without_a_profile(whyoom, start, version, name):
+    target = start(name, version)
     failed = whyoom("heap", target.pid, code=UNSUPPORTED)
-    assert "stripped" in failed.stderr
+    why = "linker left the memory profiler out" if "noprof" in name else "MemProfileRate is 0"
+    assert why in failed.stderr
 
 
 def test_failure_writes_no_file(whyoom, start, tmp_path):

@@ -8,6 +8,7 @@
 #include "golang/buckets.h"
 #include "golang/goroutines.h"
 #include "golang/memstats.h"
+#include "golang/moduledata.h"
 #include "golang/spans.h"
 
 struct world {
@@ -176,23 +177,57 @@ static void a_program_without_the_profiler_says_so(void **state)
 	end(&world);
 }
 
-static void a_stripped_program_is_refused(void **state)
+static void a_stripped_program_is_read_as_well(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+		struct world world;
+		begin(&world, versions[i], "allocs-stripped");
+		const char *missing[GO_SYMBOL_COUNT];
+		assert_int_equal(SYMBOLS_FROM_CODE, world.runtime.symbols_from);
+		assert_int_equal(0, go_runtime_missing(&world.runtime, missing, GO_SYMBOL_COUNT));
+		check_buckets(&world);
+		check_heap(&world);
+		check_goroutines(&world);
+		assert_int_equal(0, functab_failures(world.runtime.functab));
+		assert_int_equal(0, target_get_counters(world.target).failed_reads);
+		end(&world);
+	}
+}
+
+// As a build that is stripped and obfuscated leaves it.
+static void a_stripped_program_of_no_version_is_read_or_refused(void **state)
+{
+	(void)state;
+	struct go_lab lab;
+	struct go_runtime runtime;
+	struct error error = {0};
+	go_lab_start(&lab, "1.26.8", "allocs-stripped");
+	struct target *target = go_lab_target(&lab);
+	lab.info.version_known = false;
+	if (!go_runtime_open(target, lab.image, &lab.info, &runtime, &error))
+		fail_msg("%s; %s", error.message, error.hint);
+	assert_int_equal(LAYOUT_GUESSED, runtime.layout.trust);
+	assert_int_equal(26, runtime.layout.minor);
+	go_runtime_deinit(&runtime);
+	target_free(target);
+	go_lab_stop(&lab);
+}
+
+static void a_program_without_its_functions_is_refused(void **state)
 {
 	(void)state;
 	struct go_lab lab;
 	struct go_runtime runtime = {.load_bias = 77};
 	go_lab_start(&lab, "1.26.8", "allocs-stripped");
 	struct target *target = go_lab_target(&lab);
-	assert_true(lab.info.version_known);
-	assert_error(ERROR_UNSUPPORTED,
+	struct go_moduledata module;
+	assert_ok(moduledata_find(target, &module, &error));
+	memset(go_lab_at(&lab, module.address), 0, 8); // where the functions' tables are
+	target_forget(target);
+	assert_error(ERROR_NOT_FOUND,
 		     go_runtime_open(target, lab.image, &lab.info, &runtime, &error));
 	assert_int_equal(77, runtime.load_bias);
-	lab.info.version.minor = 99;
-	assert_error(ERROR_UNSUPPORTED,
-		     go_runtime_open(target, lab.image, &lab.info, &runtime, &error));
-	lab.info.version_known = false;
-	assert_error(ERROR_UNSUPPORTED,
-		     go_runtime_open(target, lab.image, &lab.info, &runtime, &error));
 	target_free(target);
 	go_lab_stop(&lab);
 }
@@ -204,7 +239,9 @@ int main(void)
 		cmocka_unit_test(program_counters_are_looked_up),
 		cmocka_unit_test(what_was_looked_up_outlives_the_target),
 		cmocka_unit_test(a_program_without_the_profiler_says_so),
-		cmocka_unit_test(a_stripped_program_is_refused),
+		cmocka_unit_test(a_stripped_program_is_read_as_well),
+		cmocka_unit_test(a_stripped_program_of_no_version_is_read_or_refused),
+		cmocka_unit_test(a_program_without_its_functions_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
