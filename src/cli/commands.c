@@ -30,6 +30,7 @@ const struct cli_option heap_options[] = {
 const struct cli_option runtime_options[] = {
 	{"json", 0, NULL, "print JSON"},
 	{"classes", 0, NULL, "every size class, not only those with most free slots"},
+	EXE_OPTION,
 	{0},
 };
 
@@ -37,6 +38,7 @@ const struct cli_option goroutines_options[] = {
 	{"stacks", 0, NULL, "every goroutine by itself, in the form of the runtime's own dump"},
 	{"output", 'o', "FILE", "write to a file; FILE.pb.gz is a profile for `go tool pprof`"},
 	{"rows", 'n', "N", "how many groups to print (default 20)"},
+	EXE_OPTION,
 	{"json", 0, NULL, "print JSON: groups, stacks and every goroutine"},
 	{0},
 };
@@ -83,7 +85,7 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"runtime",
-		"whyoom runtime PID [--json] [--classes]",
+		"whyoom runtime PID | CORE [--exe FILE] [--json] [--classes]",
 		"the runtime's own statistics: memory, collector, spans, scheduler, settings",
 		"Every field of runtime.MemStats as the process would get it, without stopping it; the\n"
 		"memory numbers of runtime/metrics; heap goal, pauses and CPU share of the collector;\n"
@@ -96,7 +98,7 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"goroutines",
-		"whyoom goroutines PID [--stacks] [--json] [-o FILE]",
+		"whyoom goroutines PID | CORE [--exe FILE] [--stacks] [--json] [-o FILE]",
 		"all goroutines: in groups, one by one, or as a profile",
 		"Goroutines that wait at the same place, made by the same code, are one group. The target is\n"
 		"not stopped: a goroutine that runs while it is read has no stack.\n",

@@ -102,15 +102,14 @@ int cli_goroutines(const struct cli_arguments *arguments)
 	const char *rows = cli_value(arguments, "rows");
 	struct error error = {0};
 	int64_t count = ROWS_DEFAULT;
-	int pid;
 	if (rows && !parse_integer(rows, 1, 1000000, &count))
 		return cli_usage("goroutines: --rows takes a number from 1 to 1000000, not %s",
 				 rows);
 	goroutines.rows = (size_t)count;
 	if (arguments->positional_count != 1)
-		return cli_usage("goroutines: give one process id (see whyoom goroutines --help)");
-	if (!cli_parse_pid(arguments->positional[0], &pid, &error) ||
-	    !capture_open("/proc", pid, NULL, &goroutines.capture, &error))
+		return cli_usage("goroutines: give one process id or core file (see whyoom "
+				 "goroutines --help)");
+	if (!cli_open_capture(arguments, arguments->positional[0], &goroutines.capture, &error))
 		return cli_fail(arguments, &error);
 	int code = cli_run_with_output(work, &goroutines, arguments, &goroutines.output);
 	capture_close(goroutines.capture);
