@@ -100,6 +100,9 @@ bool cli_open_capture(const struct cli_arguments *arguments, const char *target,
 {
 	const char *exe = cli_value(arguments, "exe");
 	int pid = 0;
+	if (!is_number(target) && access(target, F_OK) != 0)
+		return error_set(error, ERROR_USAGE, "%s is neither a process id nor a core file",
+				 target);
 	if (!is_number(target))
 		return capture_open_core(target, exe, capture, error);
 	return cli_parse_pid(target, &pid, error) &&

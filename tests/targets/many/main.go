@@ -27,7 +27,7 @@ func main() {
 	}
 	mutex.Lock()
 	kinds := []func(int){receive, selectTwo, lock, deep}
-	for i := range *count {
+	for i := 0; i < *count; i++ {
 		go kinds[i%len(kinds)](i)
 	}
 	runtime.Gosched()
@@ -70,7 +70,7 @@ func call(i, depth int) int {
 
 // churn starts goroutines that move, end and are born again for ever.
 func churn(string) error {
-	for range 50 {
+	for i := 0; i < 50; i++ {
 		go func() {
 			for {
 				done := make(chan int)
