@@ -56,7 +56,8 @@ static bool next_block(const struct go_runtime *runtime, uint64_t tagged, uint64
 	uint64_t alignment = block_bytes(&runtime->layout) % BLOCK_ALIGNMENT ? 8 : BLOCK_ALIGNMENT;
 	for (int bits = 48; bits <= 49; bits++) {
 		taddr_t address = (taddr_t)((int64_t)tagged >> (64 - bits)) & ~(alignment - 1);
-		if (target_read_u64(runtime->target, address, next, NULL))
+		if (target_find_mapping(runtime->target, address) &&
+		    target_read_u64(runtime->target, address, next, NULL))
 			return true;
 	}
 	return false;
