@@ -100,7 +100,7 @@ bool cli_open_capture(const struct cli_arguments *arguments, const char *target,
 {
 	const char *exe = cli_value(arguments, "exe");
 	int pid = 0;
-	if (!is_number(target) && access(target, F_OK) != 0)
+	if (!is_number(target) && !strchr(target, '/') && access(target, F_OK) != 0)
 		return error_set(error, ERROR_USAGE, "%s is neither a process id nor a core file",
 				 target);
 	if (!is_number(target))
