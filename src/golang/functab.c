@@ -604,7 +604,7 @@ void functab_find_functions(struct functab *functab, struct functab_query *queri
 {
 	size_t prefix = common_prefix(queries, count);
 	taddr_t name_offsets = functab->functions + functab->layout.offset[GO_FUNC_NAME_OFF];
-	for (size_t i = 0; functab->target && i < functab->count; i++) {
+	for (size_t i = 0; count && functab->target && i < functab->count; i++) {
 		const uint32_t *entry = &functab->entries[2 * i];
 		char name[QUERY_NAME_MAX];
 		uint32_t offset;

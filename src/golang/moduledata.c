@@ -49,7 +49,7 @@ static bool may_be_module(const uint8_t *bytes)
 	taddr_t last = header;
 	for (size_t i = 0; i < TABLES; i++) {
 		const uint8_t *slice = bytes + (WORD_TABLES + 3 * i) * WORD;
-		if (word_at(slice, 0) < last || word_at(slice, 1) > word_at(slice, 2) ||
+		if (word_at(slice, 0) < last || word_at(slice, 1) != word_at(slice, 2) ||
 		    word_at(slice, 1) == 0)
 			return false;
 		last = word_at(slice, 0);

@@ -256,6 +256,7 @@ bool go_runtime_open(struct target *target, struct elf_image *image,
 			*error = unknown;
 		return false;
 	}
+	target_reset_counters(target); // other layouts led nowhere
 	*out = runtime;
 	return true;
 }

@@ -135,6 +135,11 @@ struct target_counters target_get_counters(const struct target *target)
 	return target->counters;
 }
 
+void target_reset_counters(struct target *target)
+{
+	target->counters = (struct target_counters){0};
+}
+
 static size_t pread_all(struct target *target, int fd, void *buffer, size_t size, uint64_t offset)
 {
 	size_t used = 0;

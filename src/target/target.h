@@ -103,3 +103,5 @@ bool target_is_data(const struct target *target, const struct target_mapping *ma
 // The address that the executable's first loaded page has in memory; 0 if it is not mapped.
 taddr_t target_exe_start(const struct target *target);
 struct target_counters target_get_counters(const struct target *target);
+// Counts from 0 again: what was read so far was a trial.
+void target_reset_counters(struct target *target);

@@ -9,13 +9,19 @@ import subprocess
 import pytest
 
 from harness import TARGETS, WHYOOM, Target
+from test_heap import assert_same_buckets, buckets_of
 
 GO_SYMBOLS = WHYOOM.parents[2] / "tests/golang/go-symbols"
 FORMS = ["plain", "w", "trimpath", "pie", "cgo", "cgo-pie", "race", "arm64"]
 # The same program without its symbol table.
 STRIPPED = {"plain": "strip", "pie": "pie-strip", "cgo": "cgo-strip", "cgo-pie": "cgo-pie-strip",
-            "race": "race-strip"}
+            "race": "race-strip", "arm64": "arm64-strip"}
 BUILT = sorted(folder.name[2:] for folder in TARGETS.glob("go*") if (folder / "forms").is_dir())
+
+
+@pytest.fixture(params=BUILT)
+def go(request):
+    return request.param
 
 
 @pytest.fixture
@@ -54,7 +60,6 @@ def assert_all_equal(symbols):
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("go", BUILT)
 def test_code_says_what_the_table_says(program, go, form):
     assert_all_equal(symbols_of(program(go, form)))
 
@@ -66,9 +71,24 @@ def distances(symbols):
 
 
 @pytest.mark.parametrize("form", STRIPPED)
-@pytest.mark.parametrize("go", BUILT)
 def test_stripped_program_has_the_same_symbols(program, go, form):
     whole = symbols_of(program(go, form))
     stripped = symbols_of(program(go, STRIPPED[form]))
     assert all(table == 0 for table, _ in stripped.values())
     assert distances(stripped) == distances(whole)
+
+
+def test_obfuscated_program_has_all_symbols(program, go):
+    """The tables' magic is random and the version is gone; the runtime's own names remain."""
+    symbols = symbols_of(program(go, "garble"))
+    absent = {"runtime.mProf", "runtime.gcpercent"}  # of old versions
+    assert {name for name, (_, code) in symbols.items() if not code} <= absent
+    assert symbols["scan"] == symbols["runtime.mbuckets"]
+
+
+@pytest.mark.parametrize("form", ["sw", *STRIPPED.values(), "garble"])
+def test_heap_profile_is_the_programs_own(whyoom, program, go, form, tmp_path):
+    if form.startswith("arm64"):
+        pytest.skip("the process is qemu's")
+    target = program(go, form)
+    assert_same_buckets(buckets_of(whyoom, target), target, 1, tmp_path)
