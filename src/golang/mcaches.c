@@ -147,11 +147,17 @@ static void sum_stack_spans(struct flush *flush, const struct go_spans *spans)
 bool go_held_back_read(const struct go_runtime *runtime, const struct go_spans *spans,
 		       bool collecting, struct go_held_back *out, struct error *error)
 {
+	static const enum go_field needed[] = {
+		GO_P_MCACHE,          GO_SIZEOF_MCACHE,        GO_MCACHE_ALLOC,
+		GO_MCACHE_STACKCACHE, GO_SIZEOF_STACKFREELIST, GO_SIZEOF_MSPAN,
+		GO_MHEAP_SWEEPGEN,
+	};
 	struct go_held_back held = {0};
 	struct flush flush = {.runtime = runtime, .held = &held};
 	go_addresses processors = {0};
 	taddr_t heap;
-	bool ok = go_runtime_symbol(runtime, GO_SYMBOL_MHEAP, &heap, error) &&
+	bool ok = layout_require(&runtime->layout, needed, sizeof needed / sizeof *needed, error) &&
+		  go_runtime_symbol(runtime, GO_SYMBOL_MHEAP, &heap, error) &&
 		  target_read_u32(runtime->target,
 				  heap + (uint64_t)runtime->layout.offset[GO_MHEAP_SWEEPGEN],
 				  &flush.sweepgen, error) &&

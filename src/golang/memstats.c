@@ -78,13 +78,26 @@ static void fill_objects(struct go_memstats *stats)
 	stats->frees = sums.frees + tiny;
 }
 
+// Up to Go 1.15 there are no counters of the whole heap, and the spans alone know the objects.
+static void fill_without_counters(const struct go_record *mstats, const struct go_spans *spans,
+				  struct go_memstats *stats)
+{
+	stats->stack_inuse = record_u64(mstats, GO_MSTATS_STACKS_INUSE);
+	stats->stack_sys = stats->stack_inuse + stats->stacks_sys;
+	stats->heap_alloc = spans ? spans->heap_alloc : 0;
+	stats->heap_objects = spans ? spans->heap_objects : 0;
+}
+
 // The inuse of the allocators of spans' and caches' own structures.
 static bool fill_allocators(const struct go_runtime *runtime, struct go_memstats *stats,
 			    struct error *error)
 {
+	static const enum go_field needed[] = {GO_FIXALLOC_INUSE, GO_MHEAP_SPANALLOC,
+					       GO_MHEAP_CACHEALLOC};
 	const struct go_layout *layout = &runtime->layout;
 	taddr_t heap;
-	if (!go_runtime_symbol(runtime, GO_SYMBOL_MHEAP, &heap, error))
+	if (!layout_require(layout, needed, sizeof needed / sizeof *needed, error) ||
+	    !go_runtime_symbol(runtime, GO_SYMBOL_MHEAP, &heap, error))
 		return false;
 	heap += (uint64_t)layout->offset[GO_FIXALLOC_INUSE];
 	return target_read_u64(runtime->target, heap + (uint64_t)layout->offset[GO_MHEAP_SPANALLOC],
@@ -100,6 +113,8 @@ static bool is_consistent(const struct go_memstats *stats)
 {
 	const struct go_heap_counters *counters = &stats->counters;
 	const struct go_pacer *pacer = &stats->pacer;
+	if (!stats->has_counters)
+		return true; // nothing is kept twice
 	uint64_t retained = counters->committed - counters->in_stacks - counters->in_work_bufs -
 			    counters->in_ptr_scalar_bits;
 	bool heap = counters->in_heap == stats->heap_inuse &&
@@ -121,10 +136,12 @@ static bool read_once(const struct go_runtime *runtime, const struct go_spans *s
 	if (!go_struct_read_symbol(runtime, GO_SYMBOL_MEMSTATS, GO_SIZEOF_MSTATS, &mstats, error))
 		return false;
 	(void)go_variable_u32(runtime, GO_SYMBOL_GCPHASE, &phase);
+	stats->has_counters = layout_has(&runtime->layout, GO_MSTATS_HEAP_STATS);
 	bool ok = go_pacer_read(runtime, &mstats.record, &stats->pacer, error) &&
-		  go_heap_counters_get(&mstats.record, &stats->counters, error) &&
-		  go_held_back_read(runtime, spans, phase != 0, &stats->held, error) &&
 		  fill_allocators(runtime, stats, error);
+	if (ok && stats->has_counters)
+		ok = go_heap_counters_get(&mstats.record, &stats->counters, error) &&
+		     go_held_back_read(runtime, spans, phase != 0, &stats->held, error);
 	if (ok && !go_variable_u32(runtime, GO_SYMBOL_GOMAXPROCS, &processors))
 		ok = error_set(error, ERROR_NOT_FOUND, "runtime.gomaxprocs cannot be read");
 	if (ok) {
@@ -134,7 +151,11 @@ static bool read_once(const struct go_runtime *runtime, const struct go_spans *s
 		fill_collections(&mstats.record, stats);
 		fill_system(&mstats.record, stats);
 		fill_heap(&mstats.record, stats);
-		fill_objects(stats);
+		if (stats->has_counters)
+			fill_objects(stats);
+		else
+			fill_without_counters(&mstats.record, spans, stats);
+
 		stats->gomaxprocs = (int32_t)processors;
 		stats->sys = stats->heap_sys + stats->stack_sys + stats->mspan_sys +
 			     stats->mcache_sys + stats->buckhash_sys + stats->gc_sys +

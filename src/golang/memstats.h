@@ -2,7 +2,10 @@
 /*
  * The runtime's memory statistics, as runtime.ReadMemStats computes them, without stopping the
  * world: names and meaning are those of runtime.MemStats. Source: runtime/mstats.go
- * (readmemstats_m), Go 1.16 and later; before, ERROR_UNSUPPORTED.
+ * (readmemstats_m), Go 1.11 to 1.27.
+ *
+ * Up to Go 1.15 (`has_counters` is not set) nothing is flushed, total_alloc, mallocs, frees and the
+ * classes are not known and 0, and heap_alloc and heap_objects come from the spans.
  *
  * ReadMemStats flushes the processors' caches first; what that changes is computed (mcaches.h), so
  * at rest every number is the one that the process would get. While it runs, the pieces are read
@@ -48,6 +51,7 @@ struct go_memstats {
 	struct go_pacer pacer;
 	uint64_t stacks_sys, gc_misc_sys; // as the runtime counts them, without the heap's part
 	uint64_t other_sys_now, mspan_inuse_now;
+	bool has_counters;
 	int attempts;
 	bool consistent;
 };

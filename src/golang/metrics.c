@@ -122,8 +122,10 @@ void go_metrics_compute(const struct go_runtime *runtime, const struct go_memsta
 {
 	uint32_t stack;
 	out->count = 0;
-	add_memory(out, stats);
-	add_heap(out, stats, gc);
+	if (stats->has_counters) {
+		add_memory(out, stats);
+		add_heap(out, stats, gc);
+	}
 	add_collector(out, &runtime->layout, stats, gc);
 	if (go_variable_u32(runtime, GO_SYMBOL_STARTING_STACK_SIZE, &stack))
 		add(out, "/gc/stack/starting-size:bytes", stack);

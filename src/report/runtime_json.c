@@ -75,11 +75,11 @@ static json_t *memstats_to_json(const struct go_memstats *stats)
 {
 	json_t *object = json_object();
 	set(object, "Alloc", stats->heap_alloc);
-	set(object, "TotalAlloc", stats->total_alloc);
+	set_if(object, "TotalAlloc", stats->has_counters, stats->total_alloc);
 	set(object, "Sys", stats->sys);
 	set(object, "Lookups", 0);
-	set(object, "Mallocs", stats->mallocs);
-	set(object, "Frees", stats->frees);
+	set_if(object, "Mallocs", stats->has_counters, stats->mallocs);
+	set_if(object, "Frees", stats->has_counters, stats->frees);
 	set(object, "HeapAlloc", stats->heap_alloc);
 	set(object, "HeapSys", stats->heap_sys);
 	set(object, "HeapIdle", stats->heap_idle);
@@ -98,7 +98,8 @@ static json_t *memstats_to_json(const struct go_memstats *stats)
 	json_object_set_new(object, "GCCPUFraction", json_real(stats->gc_cpu_fraction));
 	set_bool(object, "EnableGC", stats->enable_gc);
 	set_bool(object, "DebugGC", false);
-	json_object_set_new(object, "BySize", by_size_to_json(stats));
+	json_object_set_new(object, "BySize",
+			    stats->has_counters ? by_size_to_json(stats) : json_null());
 	return object;
 }
 

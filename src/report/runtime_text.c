@@ -139,10 +139,11 @@ static void write_memory(const struct go_memstats *stats, struct report_style st
 	write_memory_row(out, "profiling buckets", stats->buckhash_sys, "");
 	write_memory_row(out, "collector", stats->gc_sys, "");
 	write_memory_row(out, "other", stats->other_sys, "");
-	strbuf_addf(out, "  since the start: %s in %s objects allocated, %s freed\n",
-		    human_bytes((int64_t)stats->total_alloc).text,
-		    human_count((int64_t)stats->mallocs).text,
-		    human_count((int64_t)stats->frees).text);
+	if (stats->has_counters)
+		strbuf_addf(out, "  since the start: %s in %s objects allocated, %s freed\n",
+			    human_bytes((int64_t)stats->total_alloc).text,
+			    human_count((int64_t)stats->mallocs).text,
+			    human_count((int64_t)stats->frees).text);
 }
 
 static int by_free_bytes(const void *a, const void *b)

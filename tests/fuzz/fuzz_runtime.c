@@ -20,8 +20,9 @@
 #include "base/reader.h"
 #include "golang/buckets.h"
 #include "golang/goroutines.h"
-#include "golang/memstats.h"
-#include "golang/spans.h"
+#include "golang/metrics.h"
+#include "golang/settings.h"
+#include "golang/span_classes.h"
 #include "golang/verify.h"
 #include "snapshot/heap_profile.h"
 
@@ -97,15 +98,33 @@ static void read_profile(const struct go_runtime *runtime)
 	go_buckets_deinit(&buckets);
 }
 
-static void read_all(const struct go_runtime *runtime)
+static void read_statistics(const struct go_runtime *runtime)
 {
 	struct go_memstats stats;
 	struct go_spans spans;
+	struct go_scheduler scheduler;
+	struct go_gc_state gc;
+	struct go_settings settings;
+	struct go_metrics metrics;
+	struct go_span_classes classes;
+	if (go_scheduler_read(runtime, &scheduler, NULL))
+		go_scheduler_deinit(&scheduler);
+	if (!go_spans_read(runtime, &spans, NULL))
+		return;
+	go_span_classes_sum(&spans, &classes);
+	if (go_memstats_read(runtime, &spans, &stats, NULL)) {
+		go_gc_state_read(runtime, &stats, &gc);
+		go_settings_read(runtime, &stats, &settings);
+		go_metrics_compute(runtime, &stats, &gc, NULL, &metrics);
+	}
+	go_spans_deinit(&spans);
+}
+
+static void read_all(const struct go_runtime *runtime)
+{
 	struct go_goroutines goroutines;
 	read_profile(runtime);
-	(void)!go_memstats_read(runtime, NULL, &stats, NULL);
-	if (go_spans_read(runtime, &spans, NULL))
-		go_spans_deinit(&spans);
+	read_statistics(runtime);
 	if (go_goroutines_read(runtime, &goroutines, NULL))
 		go_goroutines_deinit(&goroutines);
 }

@@ -10,8 +10,8 @@
 #include "base/random.h"
 #include "golang/buckets.h"
 #include "golang/goroutines.h"
-#include "golang/memstats.h"
-#include "golang/spans.h"
+#include "golang/metrics.h"
+#include "golang/span_classes.h"
 #include "snapshot/heap_profile.h"
 
 enum { ROUNDS = 300, ROUND_LIMIT_MS = 20000 };
@@ -52,15 +52,39 @@ static void read_profile(const struct go_runtime *runtime, struct tally *tally)
 	go_buckets_deinit(&buckets);
 }
 
+static void read_statistics(const struct go_runtime *runtime, const struct go_spans *spans,
+			    struct tally *tally)
+{
+	struct error error = {0};
+	struct go_memstats stats;
+	struct go_scheduler scheduler;
+	struct go_gc_state gc;
+	struct go_metrics metrics;
+	struct go_span_classes classes;
+	go_span_classes_sum(spans, &classes);
+	if (go_memstats_read(runtime, spans, &stats, &error)) {
+		go_gc_state_read(runtime, &stats, &gc);
+		go_metrics_compute(runtime, &stats, &gc, NULL, &metrics);
+		tally->stats++;
+	} else {
+		check_error(&error);
+	}
+	error = (struct error){0};
+	if (go_scheduler_read(runtime, &scheduler, &error))
+		go_scheduler_deinit(&scheduler);
+	else
+		check_error(&error);
+}
+
 static void read_rest(const struct go_runtime *runtime, struct tally *tally)
 {
 	struct error error = {0};
 	struct go_spans spans;
 	struct go_goroutines goroutines;
-	struct go_memstats stats;
 	if (go_spans_read(runtime, &spans, &error)) {
 		tally->spans++;
 		tally->failed_spans += spans.failed;
+		read_statistics(runtime, &spans, tally);
 		go_spans_deinit(&spans);
 	} else {
 		check_error(&error);
@@ -74,10 +98,6 @@ static void read_rest(const struct go_runtime *runtime, struct tally *tally)
 	} else {
 		check_error(&error);
 	}
-	if (go_memstats_read(runtime, NULL, &stats, &error))
-		tally->stats++;
-	else
-		check_error(&error);
 }
 
 static void read_all(const struct go_lab *lab, struct tally *tally)
