@@ -174,9 +174,11 @@ static void circles_of_threads_and_finalizers_end(void **state)
 	assert_true(scheduler.threads.cut && scheduler.failed);
 	go_scheduler_deinit(&scheduler);
 	undo(&world);
-	taddr_t block = word_at(&world, world.runtime.symbols[GO_SYMBOL_ALLFIN]);
-	assert_true(block); // os.File has finalizers, up to Go 1.24 at least
-	change(&world, block + (uint64_t)world.runtime.layout.offset[GO_FIN_BLOCK_ALLLINK], block);
+	const int *offset = world.runtime.layout.offset;
+	taddr_t block =
+		world.runtime.symbols[GO_SYMBOL_ALLFIN]; // the variable as a block of itself
+	change(&world, block + (uint64_t)offset[GO_FIN_BLOCK_CNT], 0);
+	change(&world, block + (uint64_t)offset[GO_FIN_BLOCK_ALLLINK], block);
 	assert_ok(go_scheduler_read(&world.runtime, &scheduler, &error));
 	assert_false(scheduler.finalizers.waiting.known);
 	go_scheduler_deinit(&scheduler);

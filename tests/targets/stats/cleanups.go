@@ -4,10 +4,7 @@
 
 package main
 
-import (
-	"runtime"
-	"time"
-)
+import "runtime"
 
 // cleanups makes so many objects that are dead, with cleanups that never come to an end.
 func cleanups(count int) {
@@ -15,5 +12,4 @@ func cleanups(count int) {
 		runtime.AddCleanup(&[64]byte{}, func(int) { <-forever }, i)
 	}
 	runtime.GC()
-	time.Sleep(50 * time.Millisecond)
 }

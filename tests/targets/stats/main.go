@@ -25,9 +25,6 @@ var (
 	kept     [][]byte
 	keptMu   sync.Mutex
 	forever  = make(chan int)
-
-	// Referred to, so that the linker leaves the heap profiler in.
-	profile = runtime.MemProfile
 )
 
 func main() {
@@ -42,7 +39,7 @@ func main() {
 		"cleanups":   cleanups,
 		"timers":     timers,
 		"lock":       lock,
-		"profiles":   func(rate int) { runtime.SetBlockProfileRate(rate); runtime.SetMutexProfileFraction(rate) },
+		"profiles":   profiles,
 	}
 	serve(commands)
 }
@@ -55,6 +52,7 @@ func prepare() {
 			samples = append(samples, metrics.Sample{Name: description.Name})
 		}
 	}
+	runtime.MemProfile(nil, true) // the linker leaves the heap profiler in
 	take(0)
 }
 
@@ -62,6 +60,15 @@ func prepare() {
 func take(int) {
 	metrics.Read(samples)
 	runtime.ReadMemStats(&memStats)
+}
+
+// settle is time for what the runtime does on the side after a collection: sweeping, freeing the
+// buffers of the marker, giving memory back.
+const settle = 50 * time.Millisecond
+
+func profiles(rate int) {
+	runtime.SetBlockProfileRate(rate)
+	runtime.SetMutexProfileFraction(rate)
 }
 
 func serve(commands map[string]func(int)) {
@@ -95,6 +102,9 @@ func serve(commands map[string]func(int)) {
 				number, _ = strconv.Atoi(string(argument))
 			}
 			command(number)
+			if string(name) != "take" {
+				time.Sleep(settle)
+			}
 		}
 		os.Stdout.Write(ok)
 	}
@@ -140,7 +150,6 @@ func work(rounds int) {
 		}(worker)
 	}
 	group.Wait()
-	time.Sleep(50 * time.Millisecond)
 }
 
 var tiny *byte
@@ -186,7 +195,6 @@ func finalizers(count int) {
 		runtime.SetFinalizer(&[64]byte{}, func(*[64]byte) { <-forever })
 	}
 	runtime.GC()
-	time.Sleep(50 * time.Millisecond)
 }
 
 func timers(count int) {
@@ -200,5 +208,4 @@ func lock(count int) {
 	for i := 0; i < count; i++ {
 		go func() { runtime.LockOSThread(); <-forever }()
 	}
-	time.Sleep(50 * time.Millisecond)
 }
