@@ -105,8 +105,10 @@ bool cli_open_capture(const struct cli_arguments *arguments, const char *target,
 				 target);
 	if (!is_number(target))
 		return capture_open_core(target, exe, capture, error);
-	return cli_parse_pid(target, &pid, error) &&
-	       capture_open("/proc", pid, NULL, capture, error);
+	if (!cli_parse_pid(target, &pid, error) ||
+	    !capture_open("/proc", pid, NULL, capture, error))
+		return false;
+	return exe ? capture_use_exe(*capture, exe, error) : capture_find_guest(*capture, error);
 }
 
 bool cli_colour(void)

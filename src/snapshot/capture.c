@@ -3,6 +3,7 @@
 #include "snapshot/capture_priv.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,8 @@ void capture_close(struct capture *capture)
 		return;
 	process_files_close(&capture->files);
 	core_files_free(capture->core);
+	cleanup_close(&capture->guest);
+	free(capture->guest_path);
 	cgroup_close(capture->cgroup);
 	vec_deinit(&capture->others);
 	free(capture);
@@ -84,6 +87,7 @@ bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path, str
 {
 	struct capture *capture = alloc_zero(sizeof *capture);
 	capture->files = PROCESS_FILES_NONE;
+	capture->guest = -1;
 	if (!process_files_open(proc_root, pid, &capture->files, error)) {
 		free(capture);
 		return false;
@@ -170,7 +174,8 @@ static bool read_mappings(const struct taking *taking, struct target_mapping **m
 	if (!maps_read(files->maps, "/proc/PID/maps", &maps, error))
 		return false;
 	*count = maps.list.count;
-	*mappings = convert_mappings(&maps, taking->exe_path);
+	*mappings = convert_mappings(&maps, &taking->exe_file);
+	convert_relocated(*mappings, *count, taking->image);
 	maps_deinit(&maps);
 	return *count > 0 || error_set(error, ERROR_NOT_FOUND, "process %d has ended", files->pid);
 }
@@ -190,7 +195,7 @@ static bool open_target(struct taking *taking, struct error *error)
 	_cleanup_free_ struct target_mapping *mappings = NULL;
 	const struct process_files *files = &taking->capture->files;
 	struct target_source source = {.memory_fd = files->mem,
-				       .exe_fd = files->exe,
+				       .exe_fd = taking->mapped_exe_fd,
 				       .reload = reload_mappings,
 				       .reload_context = taking};
 	if (!read_mappings(taking, &mappings, &source.mapping_count, error))
@@ -200,14 +205,21 @@ static bool open_target(struct taking *taking, struct error *error)
 	return true;
 }
 
-static bool open_image(struct taking *taking, struct error *error)
+// An emulator may move a program that cannot be moved; what its pointers say is of no use then.
+static void check_place(struct taking *taking)
 {
-	taking->exe_fd = taking->capture->files.exe;
-	if (taking->exe_fd < 0)
-		return error_set(error, ERROR_NOT_FOUND,
-				 "the executable of process %d cannot be opened",
-				 taking->capture->files.pid);
-	return elf_image_open(taking->exe_fd, &taking->image, error);
+	size_t count = 0;
+	taddr_t start = target_exe_start(taking->target);
+	const struct elf_segment *segments =
+		taking->image ? elf_image_segments(taking->image, &count) : NULL;
+	if (!count || !start || elf_image_is_relocatable(taking->image) ||
+	    segments[0].file_offset || segments[0].address == start)
+		return;
+	error_set(&taking->exe_error, ERROR_UNSUPPORTED,
+		  "the program lies at 0x%" PRIx64 ", not at 0x%" PRIx64
+		  ": an emulator has moved its memory",
+		  start, segments[0].address);
+	elf_image_free(take_ptr(taking->image));
 }
 
 static bool open_runtime(struct taking *taking, struct error *error)
@@ -422,12 +434,11 @@ void taking_go(struct taking *taking)
 static void take_parts(struct taking *taking)
 {
 	struct snapshot *snapshot = taking->snapshot;
-	struct error no_image = {0};
 	int64_t anon_bytes = 0;
-	if (open_image(taking, &no_image))
+	if (taking->image)
 		taking_go(taking);
 	else
-		no_go(snapshot, &no_image);
+		no_go(snapshot, &taking->exe_error);
 	if (!(taking->parts & CAPTURE_LEDGER)) {
 		error_set(&snapshot->process_ledger_absent, ERROR_NOT_FOUND, "not asked for");
 		snapshot->cgroup_absent = snapshot->cgroup_ledger_absent =
@@ -472,8 +483,12 @@ static bool take_live(struct taking *taking, struct error *error)
 	const struct process_files *files = &taking->capture->files;
 	snapshot->quality.mode = "live, the target was not stopped";
 	snapshot->quality.taken_unix_ns = clock_unix_ns();
-	if (!read_process_identity(taking, error) || !open_target(taking, error))
+	if (!read_process_identity(taking, error))
 		return false;
+	taking_choose_exe(taking);
+	if (!open_target(taking, error))
+		return false;
+	check_place(taking);
 	take_parts(taking);
 	taking_finish(taking);
 	snapshot->quality.target_ended = memory_is_gone(files);
@@ -492,7 +507,8 @@ bool capture_take(struct capture *capture, unsigned int parts, const char *defau
 				.snapshot = snapshot,
 				.parts = parts,
 				.default_sample_type = default_sample_type,
-				.exe_fd = -1};
+				.exe_fd = -1,
+				.mapped_exe_fd = -1};
 	snapshot->quality.layout_caveat = "";
 	identity->executable = identity->build_id = identity->container_id = "";
 	identity->cgroup_path = identity->go_version = identity->main_package = "";

@@ -28,6 +28,11 @@ struct capture;
 // snapshot says so.
 bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path,
 		  struct capture **capture, struct error *error) must_check;
+// Of a process that was opened: the executable to take instead of its own. For a program in an
+// emulator, or a file with the symbols that its own lacks.
+bool capture_use_exe(struct capture *capture, const char *exe_path, struct error *error) must_check;
+// The same, found out: where the process is qemu, the one Go program that it runs.
+bool capture_find_guest(struct capture *capture, struct error *error) must_check;
 // A core file, and its executable; `exe_path` NULL: the file that the core names, if it is the same
 // build, else what the core itself holds of it.
 bool capture_open_core(const char *core_path, const char *exe_path, struct capture **capture,

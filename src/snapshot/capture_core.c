@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: a core file and, if need be, its executable. Out: a snapshot of the process that it was.
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,13 +51,21 @@ void core_files_free(struct core_files *files)
 	free(files);
 }
 
-// The path of the executable, as the process's kernel knew it.
-static const char *find_exe_path(const struct core *core)
+// The path of the executable: as the process's kernel knew it, else as the program was called. The
+// caller frees it.
+static char *find_exe_path(const struct core *core)
 {
+	static const char suffix[] = " (deleted)";
 	const struct core_file *file = core_find_file(core, core->program_headers);
 	if (!file)
 		file = core_find_file(core, core->entry);
-	return file ? file->path : "";
+	char *path = alloc_string(file ? file->path : core->arguments);
+	size_t length = strlen(path);
+	if (!file)
+		path[strcspn(path, " ")] = '\0';
+	else if (length > strlen(suffix) && !strcmp(path + length - strlen(suffix), suffix))
+		path[length - strlen(suffix)] = '\0';
+	return path;
 }
 
 static bool look_for_exe(void *context, void *answer, struct error *error)
@@ -66,14 +75,10 @@ static bool look_for_exe(void *context, void *answer, struct error *error)
 	struct core core;
 	if (!core_open(files->core, &core, error))
 		return false;
-	const char *path = find_exe_path(&core);
-	size_t length = strlen(path);
-	static const char suffix[] = " (deleted)";
-	if (length > strlen(suffix) && !strcmp(path + length - strlen(suffix), suffix))
-		length -= strlen(suffix);
+	_cleanup_free_ char *path = find_exe_path(&core);
 	// The path is of the process's own root folder; a relative one means nothing here.
-	if (path[0] == '/' && length < sizeof wanted->path)
-		memcpy(wanted->path, path, length);
+	if (path[0] == '/' && strlen(path) < sizeof wanted->path)
+		memcpy(wanted->path, path, strlen(path));
 	core_deinit(&core);
 	return true;
 }
@@ -113,12 +118,12 @@ static bool not_a_core(const struct core_files *files, struct error *error)
 static bool open_files(struct core_files *files, struct error *error)
 {
 	struct stat stat;
-	if (!scout_open_file(files->core_path, &files->core, error))
+	if (!scout_open_file(AT_FDCWD, files->core_path, &files->core, error))
 		return false;
 	if (fstat(files->core, &stat) == 0)
 		files->modified_unix_ns = stat.st_mtim.tv_sec * 1000000000 + stat.st_mtim.tv_nsec;
 	if (files->exe_is_given)
-		return scout_open_file(files->exe_path, &files->exe, error);
+		return scout_open_file(AT_FDCWD, files->exe_path, &files->exe, error);
 	struct wanted_exe wanted = {""};
 	if (!scout_run(look_for_exe, files, &wanted, sizeof wanted, error))
 		return not_a_core(files, error);
@@ -127,7 +132,7 @@ static bool open_files(struct core_files *files, struct error *error)
 	if (!wanted.path[0])
 		error_set(&files->exe_error, ERROR_NOT_FOUND, "the core names no executable");
 	else
-		(void)!scout_open_file(wanted.path, &files->exe, &files->exe_error);
+		(void)!scout_open_file(AT_FDCWD, wanted.path, &files->exe, &files->exe_error);
 	files->rebuilt = memfd_create("whyoom-executable", MFD_CLOEXEC);
 	return true;
 }
@@ -138,6 +143,7 @@ bool capture_open_core(const char *core_path, const char *exe_path, struct captu
 	struct capture *capture = alloc_zero(sizeof *capture);
 	struct core_files *files = alloc_zero(sizeof *files);
 	capture->files = PROCESS_FILES_NONE;
+	capture->guest = -1;
 	capture->core = files;
 	files->core = files->exe = files->rebuilt = -1;
 	files->core_path = alloc_string(core_path);
@@ -201,6 +207,23 @@ static const char *wanted_build(const struct reading *reading)
 	return name[0] ? name : "(the core does not tell)";
 }
 
+// Without a build ID on both sides: by what the core holds of what the program cannot write.
+static enum build_match compare_memory(const struct reading *reading, const struct elf_image *image,
+				       uint64_t bias)
+{
+	size_t count;
+	const struct elf_segment *segments = elf_image_segments(image, &count);
+	enum build_match match = BUILD_UNKNOWN;
+	for (size_t i = 0; i < count && match != BUILD_OTHER; i++) {
+		if (segments[i].writable || segments[i].executable) // a debugger writes into code
+			continue;
+		enum build_match here = memory_image_compare(reading->taking->target, &segments[i],
+							     bias, reading->files->exe);
+		match = here == BUILD_UNKNOWN ? match : here;
+	}
+	return match;
+}
+
 static enum build_match compare(const struct reading *reading, const struct elf_image *image)
 {
 	const struct memory_image *program = &reading->program;
@@ -211,13 +234,15 @@ static enum build_match compare(const struct reading *reading, const struct elf_
 			build_ids_compare(&program->build_ids, elf_image_build_ids(image));
 		if (match != BUILD_UNKNOWN)
 			return match;
-		return memory_image_has_segments_of(program, image) ? BUILD_SAME : BUILD_OTHER;
+		bool same = memory_image_has_segments_of(program, image) &&
+			    compare_memory(reading, image, program->bias) != BUILD_OTHER;
+		return same ? BUILD_SAME : BUILD_OTHER;
 	}
-	if (!reading->core.entry)
-		return elf_image_is_relocatable(image) ? BUILD_OTHER : BUILD_UNKNOWN;
-	uint64_t bias = reading->core.entry - elf_image_entry(image);
-	bool fits = elf_image_is_relocatable(image) ? bias % PAGE_BYTES == 0 : bias == 0;
-	return fits ? BUILD_UNKNOWN : BUILD_OTHER;
+	bool moves = elf_image_is_relocatable(image);
+	uint64_t bias = reading->core.entry ? reading->core.entry - elf_image_entry(image) : 0;
+	if (moves ? !reading->core.entry || bias % PAGE_BYTES : bias != 0)
+		return BUILD_OTHER;
+	return compare_memory(reading, image, bias);
 }
 
 static bool other_build(const struct reading *reading, const struct elf_image *image,
@@ -311,12 +336,23 @@ static void fill_identity(struct reading *reading)
 		identity->pid = (int)core->threads.items[0].id;
 	snprintf(identity->command, sizeof identity->command, "%s", core->command);
 	identity->threads = (int)core->threads.count;
-	const char *path = find_exe_path(core);
+	_cleanup_free_ char *path = find_exe_path(core);
 	identity->executable =
-		taking_keep(reading->taking,
-			    path[0] || !reading->files->exe_path ? path : reading->files->exe_path);
+		taking_keep(reading->taking, path[0] == '/' ? path : reading->files->exe_path);
 	snprintf(reading->taking->exe_path, sizeof reading->taking->exe_path, "%s",
 		 identity->executable);
+}
+
+// qemu's own core is of a program for this machine, which has another one inside.
+static void hint_at_emulator(struct reading *reading)
+{
+	struct snapshot *snapshot = reading->taking->snapshot;
+	if (snapshot->identity.is_go || !is_emulator(reading->taking->exe_path))
+		return;
+	error_hint(&snapshot->go_absent,
+		   "this is the core of the emulator; the program's own is in a file "
+		   "qemu_NAME_DATE_PID.core beside it");
+	error_hint(&snapshot->heap_absent, "%s", snapshot->go_absent.hint);
 }
 
 static const char *describe(struct reading *reading)
@@ -348,6 +384,7 @@ bool taking_core(struct taking *taking, struct error *error)
 	if (ok) {
 		replace_target(&reading, taking->image);
 		taking_go(taking);
+		hint_at_emulator(&reading);
 	}
 	error_set(&snapshot->process_ledger_absent, ERROR_NOT_FOUND,
 		  "a core file does not tell what was resident");

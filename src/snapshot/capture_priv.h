@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the ways of taking a snapshot share: of a live process (capture.c), of a core
+// What the ways of taking a snapshot share: of a live process (capture.c, capture_exe.c), of a core
 // (capture_core.c).
 #pragma once
 
 #include "golang/runtime.h"
 #include "golang/spans.h"
 #include "snapshot/capture.h"
+#include "snapshot/convert.h"
 #include "system/cgroup.h"
 #include "system/process.h"
 
@@ -20,6 +21,9 @@ struct other_process {
 struct capture {
 	struct core_files *core;    // of a core: the rest is empty then
 	struct process_files files; // of a process
+	int guest; // the executable that was given, or that an emulator runs; -1: that of the
+		   // process
+	char *guest_path;
 	struct cgroup_place place;
 	struct cgroup *cgroup;
 	struct error cgroup_error; // why there is none
@@ -33,7 +37,10 @@ struct taking {
 	struct snapshot *snapshot;
 	unsigned int parts;
 	const char *default_sample_type;
-	int exe_fd; // what `image` is of; borrowed
+	int exe_fd;                  // what `image` is of; borrowed
+	int mapped_exe_fd;           // what read-only pages are read from; borrowed, or -1
+	struct mapped_file exe_file; // which mappings of a live process are the executable's
+	struct error exe_error;      // why there is none
 	struct elf_image *image;
 	struct target *target;
 	struct go_buildinfo info;
@@ -42,6 +49,12 @@ struct taking {
 	bool has_runtime, has_spans;
 	char exe_path[4096]; // without " (deleted)"
 };
+
+// Whether that executable runs programs of another machine.
+bool is_emulator(const char *exe_path);
+// Of a live process: decides which executable it is that the Go runtime is in, and fills exe_fd,
+// mapped_exe_fd, exe_file and image, or exe_error.
+void taking_choose_exe(struct taking *taking);
 
 void core_files_free(struct core_files *files);
 // The whole of capture_take for a core.

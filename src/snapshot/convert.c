@@ -6,11 +6,29 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+
+enum { PAGE_BYTES = 4096 };
 #include "base/map.h"
 #include "base/vec.h"
 
-struct target_mapping *convert_mappings(const struct maps *maps, const char *exe_path)
+bool mapping_is_of(const struct mapping *mapping, const struct mapped_file *file)
 {
+	return mapping->inode && mapping->inode == file->inode &&
+	       mapping->device_major == file->device_major &&
+	       mapping->device_minor == file->device_minor;
+}
+
+static bool any_is_of(const struct maps *maps, const struct mapped_file *file)
+{
+	VEC_FOREACH (mapping, &maps->list)
+		if (mapping_is_of(mapping, file))
+			return true;
+	return false;
+}
+
+struct target_mapping *convert_mappings(const struct maps *maps, const struct mapped_file *exe)
+{
+	bool by_number = any_is_of(maps, exe);
 	struct target_mapping *mappings = alloc_array(maps->list.count, sizeof *mappings);
 	for (size_t i = 0; i < maps->list.count; i++) {
 		const struct mapping *mapping = &maps->list.items[i];
@@ -22,11 +40,33 @@ struct target_mapping *convert_mappings(const struct maps *maps, const char *exe
 			.exe_offset = mapping->offset,
 			.readable = mapping->perms[0] == 'r',
 			.writable = mapping->perms[1] == 'w',
-			.of_exe = mapping->inode && exe_path[0] &&
-				  strcmp(mapping->name, exe_path) == 0,
+			.of_exe = by_number ? mapping_is_of(mapping, exe)
+					    : mapping->inode && exe->path[0] &&
+						      strcmp(mapping->name, exe->path) == 0,
 		};
 	}
 	return mappings;
+}
+
+static bool in_writable_segment(uint64_t offset, const struct elf_segment *segments, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (segments[i].writable &&
+		    offset >= segments[i].file_offset / PAGE_BYTES * PAGE_BYTES &&
+		    offset < segments[i].file_offset + segments[i].file_size)
+			return true;
+	return false;
+}
+
+void convert_relocated(struct target_mapping *mappings, size_t count, const struct elf_image *image)
+{
+	size_t segment_count = 0;
+	const struct elf_segment *segments =
+		image ? elf_image_segments(image, &segment_count) : NULL;
+	for (size_t i = 0; i < count; i++)
+		if (mappings[i].of_exe &&
+		    in_writable_segment(mappings[i].exe_offset, segments, segment_count))
+			mappings[i].writable = true;
 }
 
 static struct goroutine_frame frame_of(const struct go_frame *frame)

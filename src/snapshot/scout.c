@@ -84,11 +84,11 @@ bool scout_run(bool (*look)(void *context, void *answer, struct error *error), v
 	return ok;
 }
 
-bool scout_open_file(const char *path, int *fd, struct error *error)
+bool scout_open_file(int dir_fd, const char *path, int *fd, struct error *error)
 {
 	char link[32];
 	struct stat stat;
-	_cleanup_close_ int place = open(path, O_PATH | O_CLOEXEC);
+	_cleanup_close_ int place = openat(dir_fd, path, O_PATH | O_CLOEXEC);
 	if (place < 0 || fstat(place, &stat) != 0)
 		return error_set_os(error, errno, "cannot open %.256s", path);
 	if (!S_ISREG(stat.st_mode))

@@ -16,4 +16,5 @@ bool scout_run(bool (*look)(void *context, void *answer, struct error *error), v
 	       void *answer, size_t answer_size, struct error *error) must_check;
 
 // Opens a regular file for reading, and nothing else: no pipe to wait for, no device to wake.
-bool scout_open_file(const char *path, int *fd, struct error *error) must_check;
+// `dir_fd` may be AT_FDCWD.
+bool scout_open_file(int dir_fd, const char *path, int *fd, struct error *error) must_check;

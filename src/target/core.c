@@ -33,6 +33,7 @@ enum {
 	PRPSINFO_PID = 24,
 	PRPSINFO_NAME = 40,
 	PRPSINFO_NAME_BYTES = 16,
+	PRPSINFO_ARGUMENTS_BYTES = 80,
 };
 
 // Places of registers in elf_gregset_t.
@@ -118,11 +119,14 @@ static void parse_prpsinfo(struct opening *opening, struct reader *reader)
 	int32_t pid = (int32_t)reader_u32(reader);
 	reader_seek(reader, PRPSINFO_NAME);
 	const uint8_t *name = reader_bytes(reader, PRPSINFO_NAME_BYTES);
+	const uint8_t *arguments = reader_bytes(reader, PRPSINFO_ARGUMENTS_BYTES);
 	if (!reader_ok(reader))
 		return;
 	core->pid = pid;
 	memcpy(core->command, name, PRPSINFO_NAME_BYTES);
 	core->command[PRPSINFO_NAME_BYTES] = '\0';
+	memcpy(core->arguments, arguments, PRPSINFO_ARGUMENTS_BYTES);
+	core->arguments[PRPSINFO_ARGUMENTS_BYTES] = '\0';
 }
 
 static void parse_auxv(struct opening *opening, struct reader *reader)

@@ -41,6 +41,7 @@ struct core {
 	VEC(struct target_thread) threads;
 	int64_t pid;             // 0: the core does not tell
 	char command[17];        // as the kernel knew it; "" when the core does not tell
+	char arguments[81];      // the start of the command line, with spaces between; or ""
 	taddr_t program_headers; // in memory: AT_PHDR; 0 when the core does not tell
 	taddr_t entry;           // AT_ENTRY; 0 when the core does not tell
 	uint64_t missing_bytes;  // what the core says it holds and lies behind the file's end

@@ -146,6 +146,17 @@ bool memory_image_has_segments_of(const struct memory_image *image, const struct
 	return true;
 }
 
+enum build_match memory_image_compare(struct target *target, const struct elf_segment *segment,
+				      uint64_t bias, int fd)
+{
+	size_t size = segment->file_size < CHUNK_BYTES ? (size_t)segment->file_size : CHUNK_BYTES;
+	_cleanup_free_ uint8_t *here = alloc_array(size + 1, 1), *there = alloc_array(size + 1, 1);
+	if (!size || !target_read_bulk(target, segment->address + bias, here, size, NULL))
+		return BUILD_UNKNOWN;
+	ssize_t got = pread(fd, there, size, (off_t)segment->file_offset);
+	return got == (ssize_t)size && memcmp(here, there, size) == 0 ? BUILD_SAME : BUILD_OTHER;
+}
+
 static bool write_segment(struct target *target, const struct elf_segment *segment, uint64_t bias,
 			  int fd, uint8_t *chunk, struct error *error)
 {

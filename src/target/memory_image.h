@@ -27,6 +27,10 @@ bool memory_image_read(struct target *target, taddr_t base, struct memory_image 
 		       struct error *error) must_check;
 // Whether a file has just the same segments and entry.
 bool memory_image_has_segments_of(const struct memory_image *image, const struct elf_image *file);
+// Whether what the target holds of a read-only segment, at most its first megabyte, is what the
+// file `fd` has. BUILD_UNKNOWN where it holds nothing of it.
+enum build_match memory_image_compare(struct target *target, const struct elf_segment *segment,
+				      uint64_t bias, int fd);
 // Writes the program's file into `fd`, an empty one. Fails where not all of it is in memory.
 bool memory_image_write(struct target *target, const struct memory_image *image, int fd,
 			struct error *error) must_check;
