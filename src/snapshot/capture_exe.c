@@ -160,11 +160,15 @@ static const struct mapping *find_by_build(const struct taking *taking, const st
 static bool place_guest(struct taking *taking, const struct maps *maps, struct error *error)
 {
 	struct capture *capture = taking->capture;
-	struct mapped_file file = identify(capture->guest, "");
+	struct mapped_file file = identify(capture->guest, ""), own = taking->exe_file;
 	const struct mapping *mapping = find_by_number(maps, &file);
-	taking->mapped_exe_fd = mapping ? capture->guest : -1;
-	if (!mapping)
+	if (mapping) {
+		taking->mapped_exe_fd = capture->guest;
+	} else {
 		mapping = find_by_build(taking, maps);
+		if (mapping && !mapping_is_of(mapping, &own))
+			taking->mapped_exe_fd = -1;
+	}
 	if (!mapping)
 		return error_set(error, ERROR_NOT_FOUND,
 				 "process %d does not run %.200s (build %.128s)",

@@ -3,8 +3,13 @@
 
 import json
 import os
+import re
+import shutil
+import signal
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -219,3 +224,154 @@ def test_killed_while_it_is_read(whyoom, start, version, arguments):
         assert ("error" in json.loads(out)) == (running.returncode != OK)
         ends.add(running.returncode)
     assert TARGET_ERROR in ends
+
+
+# What else may be done to a process at the same time.
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[0]
+
+
+def tracer_of(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return int(re.search(r"^TracerPid:\t(\d+)", status.read(), re.MULTILINE)[1])
+
+
+@pytest.mark.short
+def test_a_stopped_process(whyoom, begin, tmp_path):
+    """It is read, and left stopped."""
+    target = begin(program("allocs", VERSIONS[-1]))
+    os.kill(target.pid, signal.SIGSTOP)
+    wait_until(lambda: state_of(target.pid) == "T", 10, "the stop")
+    seen = buckets_of(whyoom, target)
+    report = json.loads(whyoom(target.pid, "--json").stdout)
+    assert state_of(target.pid) == "T"
+    os.kill(target.pid, signal.SIGCONT)
+    assert report["goroutines"]["count"] == 77
+    assert_same_buckets(seen, target, 1, tmp_path)
+
+
+@pytest.fixture
+def traced(request):
+    """traced(PID, COMMAND...) -> a running tracer of that process."""
+
+    def attach(pid, *command):
+        if not shutil.which(command[0]):
+            pytest.skip(f"{command[0]} is not installed")
+        tracer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        request.addfinalizer(lambda: (tracer.terminate(), tracer.wait(timeout=30)))
+        wait_until(lambda: tracer_of(pid), 30, f"{command[0]} attached")
+        return tracer
+
+    return attach
+
+
+@pytest.mark.short
+def test_a_process_traced_by_strace(whyoom, begin, traced, tmp_path):
+    target = begin(program("allocs", VERSIONS[-1]))
+    tracer = traced(target.pid, "strace", "-f", "-o", os.devnull, "-p", str(target.pid))
+    seen = buckets_of(whyoom, target)
+    assert tracer_of(target.pid) == tracer.pid
+    assert_same_buckets(seen, target, 1, tmp_path)
+
+
+def test_a_process_held_by_gdb(whyoom, begin, traced, tmp_path):
+    target = begin(program("allocs", VERSIONS[-1]))
+    tracer = traced(target.pid, "gdb", "-q", "-nx", "-p", str(target.pid))
+    wait_until(lambda: state_of(target.pid) == "t", 30, "gdb's stop")
+    seen = buckets_of(whyoom, target)
+    assert tracer_of(target.pid) == tracer.pid and state_of(target.pid) == "t"
+    tracer.stdin.write(b"detach\nquit\n")
+    tracer.stdin.flush()
+    tracer.wait(timeout=30)
+    assert_same_buckets(seen, target, 1, tmp_path)
+
+
+@pytest.mark.short
+def test_a_process_under_seccomp(whyoom, begin, tmp_path):
+    """Its filter forbids what a tracer would have it do; reading asks nothing of it."""
+    if not shutil.which("setpriv"):
+        pytest.skip("setpriv is not installed")
+    target = begin(program("allocs", VERSIONS[-1]), prefix=[sys.executable, "-c", SECCOMP])
+    with open(f"/proc/{target.pid}/status") as status:
+        assert "Seccomp:\t2\n" in status.read()
+    assert_same_buckets(buckets_of(whyoom, target), target, 1, tmp_path)
+    assert json.loads(whyoom(target.pid, "--json").stdout)["goroutines"]["count"] == 77
+
+
+# Kills whoever calls ptrace or process_vm_readv, and runs the rest of its arguments. The program of
+# the filter: the number of the call; two comparisons; allow; kill.
+SECCOMP = r"""
+import ctypes, os, struct, sys
+CALLS = {"x86_64": (101, 310), "aarch64": (117, 270)}[os.uname().machine]
+rows = [(0x20, 0, 0, 0), (0x15, 2, 0, CALLS[0]), (0x15, 1, 0, CALLS[1]),
+        (0x06, 0, 0, 0x7fff0000), (0x06, 0, 0, 0x80000000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *row) for row in rows))
+filter = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(rows), ctypes.addressof(code)))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, filter, 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.short
+def test_another_mount_and_pid_namespace(whyoom, begin, tmp_path):
+    """As in a container: process 1 of a root folder that is not there outside."""
+    inside = tmp_path / "root"
+    inside.mkdir()
+    prefix = unshared("--mount", "--pid", "--fork", "--kill-child", "--propagation", "private")
+    mount = ('mount -t tmpfs none "$0" && mkdir "$0/bin" && cp "$1" "$0/bin/service" && '
+             'exec chroot "$0" /bin/service')
+    target = begin(program("allocs", VERSIONS[-1]), prefix=[*prefix, "sh", "-c", mount, inside])
+    assert target.pid == 1 and not (inside / "bin").exists()
+    target.pid, = children_of(target.process.pid)
+    seen = buckets_of(whyoom, target)
+    assert seen["identity"]["executable"].endswith("/bin/service")
+    assert seen["identity"]["pid"] == target.pid
+    outside = Path(f"/proc/{target.pid}/root")
+    target.say("memprofile /truth.json")
+    (tmp_path / "memprofile.json").write_text((outside / "truth.json").read_text())
+    target.ask_json = lambda command, path: json.loads(path.read_text())
+    assert_same_buckets(seen, target, 1, tmp_path)
+
+
+@pytest.mark.short
+def test_a_path_that_is_bound_to_something_else(whyoom, begin, tmp_path):
+    """Outside, the same path is another program of the same runtime: it must not be looked at."""
+    path = copy_program(VERSIONS[0], tmp_path / "service", "leak")
+    prefix = unshared("--mount", "--propagation", "private")
+    bind = 'mount --bind "$1" "$0" && exec "$0"'
+    target = begin(program("allocs", VERSIONS[-1]), prefix=[*prefix, "sh", "-c", bind, path])
+    assert path.read_bytes() == program("leak", VERSIONS[0]).read_bytes()
+    seen = buckets_of(whyoom, target)
+    assert seen["identity"]["executable"] == str(path)
+    assert seen["identity"]["go_version"] == f"go{VERSIONS[-1]}"
+    assert_same_buckets(seen, target, 1, tmp_path)
+
+
+# The executable that is given.
+
+@pytest.mark.short
+def test_given_executable_that_is_another(whyoom, begin):
+    target = begin(program("allocs", VERSIONS[-1]))
+    for other in (program("leak", VERSIONS[-1]), program("allocs", VERSIONS[0])):
+        failed = whyoom("heap", target.pid, "--exe", other, code=TARGET_ERROR)
+        assert "does not run" in failed.stderr and str(other) in failed.stderr
+    failed = whyoom("heap", target.pid, "--exe", "/nonexistent", code=TARGET_ERROR)
+    assert "/nonexistent" in failed.stderr
+
+
+@pytest.mark.short
+@pytest.mark.parametrize("strip", ["--strip-all", "--strip-debug"])
+def test_given_executable_has_the_symbols_that_ran_without(whyoom, begin, tmp_path, strip):
+    """A service is stripped when it is shipped, and its builder has kept the symbols."""
+    if not shutil.which("strip"):
+        pytest.skip("strip is not installed")
+    whole, shipped = program("allocs", VERSIONS[-1]), tmp_path / "service"
+    subprocess.run(["strip", strip, "-o", shipped, whole], check=True)
+    target = begin(shipped)
+    seen = json.loads(whyoom("heap", target.pid, "--exe", whole, "--json", "--all").stdout)
+    assert seen["identity"]["executable"] == str(shipped)
+    assert_same_buckets(seen, target, 1, tmp_path)
