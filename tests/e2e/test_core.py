@@ -211,6 +211,16 @@ def test_executable_of_another_build(whyoom, moved, other):
     assert_same_heap(live, heap_of(whyoom, core, "--exe", program("allocs", NEWEST)))
 
 
+@pytest.mark.short
+@kernel_cores
+def test_given_executable_has_the_symbols_that_ran_without(whyoom, crashing, tmp_path):
+    whole, shipped = program("allocs", NEWEST), tmp_path / "service"
+    subprocess.run(["strip", "--strip-all", "-o", shipped, whole], check=True)
+    made = crashing(shipped)
+    live = heap_of(whyoom, made.target.pid, "--exe", whole)
+    assert_same_heap(live, heap_of(whyoom, made.abort(), "--exe", whole))
+
+
 @kernel_cores
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\x7fELF"], ids=["empty", "text", "cut"])
 def test_executable_that_is_garbage(whyoom, moved, content):

@@ -238,6 +238,38 @@ static void memory_is_what_the_core_holds(void **state)
 	close(fd);
 }
 
+// A load behind the first four gigabytes of a core, and one of more than that.
+static void cores_of_many_gigabytes_are_read(void **state)
+{
+	(void)state;
+	static struct making making;
+	static const uint64_t far = (uint64_t)9 << 30, size = (uint64_t)6 << 30;
+	struct core core;
+	uint32_t value = 0;
+	make_core(&making, EM_X86_64);
+	memcpy(making.bytes + 64 + 3 * 56 + 8, &far, 8);   // p_offset
+	memcpy(making.bytes + 64 + 3 * 56 + 32, &size, 8); // p_filesz
+	memcpy(making.bytes + 64 + 3 * 56 + 40, &size, 8); // p_memsz
+	int fd = file_of(making.bytes, making.size);
+	assert_int_equal(4, pwrite(fd, "\1\2\3\4", 4, (off_t)(far + size - 4)));
+	assert_ok(core_open(fd, &core, &error));
+	assert_int_equal(0, core.missing_bytes);
+	struct target *target = open_target(&core, fd, NULL, -1);
+	taddr_t end = HEAP + 2 * PAGE + size;
+	assert_ok(target_read_u32(target, end - 4, &value, &error));
+	assert_int_equal(0x04030201, value);
+	assert_error(ERROR_FAULT, target_read_u32(target, end - 3, &value, &error));
+	assert_int_equal(0, ftruncate(fd, (off_t)(far + size - 8)));
+	target_forget(target);
+	assert_error(ERROR_FAULT, target_read_u32(target, end - 4, &value, &error));
+	target_free(target);
+	core_deinit(&core);
+	assert_ok(core_open(fd, &core, &error));
+	assert_int_equal(8, core.missing_bytes);
+	core_deinit(&core);
+	close(fd);
+}
+
 static void the_program_in_memory_is_found_and_written(void **state)
 {
 	(void)state;
@@ -389,6 +421,7 @@ int main(void)
 		cmocka_unit_test(registers_stand_where_the_system_says),
 		cmocka_unit_test(cores_are_read),
 		cmocka_unit_test(memory_is_what_the_core_holds),
+		cmocka_unit_test(cores_of_many_gigabytes_are_read),
 		cmocka_unit_test(the_program_in_memory_is_found_and_written),
 		cmocka_unit_test(what_the_core_lacks_comes_from_the_executable),
 		cmocka_unit_test(cut_cores_say_what_is_missing),
