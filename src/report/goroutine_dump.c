@@ -3,11 +3,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/map.h"
+#include "base/alloc.h"
+#include "base/cleanup.h"
 #include "report/goroutines.h"
 #include "report/stream_priv.h"
 
-enum { NAME_BYTES = 4096 };
+enum { NAME_BYTES = 4096, SHARED_BYTES_MAX = 8 << 20 };
 static const int64_t MINUTE_NS = 60 * (int64_t)1000000000;
 
 static void add_name(struct strbuf *out, const char *function)
@@ -140,23 +141,54 @@ static size_t add_frames(struct strbuf *out, const struct go_stack *stack, bool 
 	return shown;
 }
 
-static void add_creation(struct strbuf *out, const struct go_goroutine *goroutine)
+// What many goroutines share is made once: the frames of a stack, and a go statement, whose text
+// goes around the goroutine that ran it.
+struct dump {
+	struct stream stream;
+	struct strbuf stacks; // the texts of all stacks, one behind the other
+	size_t *ends;         // by the stack's index: behind its text in `stacks`; 0: not made yet
+	size_t *starts;
+	const struct go_call *creation; // the last
+	struct strbuf creator, place;   // its text
+};
+
+static void make_creation(struct dump *dump, const struct go_call *call)
 {
+	const struct go_frame *frame = call->frames[call->frame_count - 1];
+	dump->creation = call;
+	strbuf_clear(&dump->creator);
+	strbuf_clear(&dump->place);
+	if (!go_frame_is_shown(frame, false, NULL))
+		return;
+	strbuf_add(&dump->creator, "created by ");
+	add_name(&dump->creator, call->function.name);
+	strbuf_add(&dump->place, "\n");
+	add_place(&dump->place, call->frames[0], call->pc - call->function.entry);
+}
+
+static void add_creation(struct dump *dump, const struct go_goroutine *goroutine)
+{
+	struct strbuf *out = &dump->stream.text;
 	const struct go_call *call = goroutine->creation;
 	if (!call || !call->valid)
 		return;
-	const struct go_frame *frame = call->frames[call->frame_count - 1];
-	if (!go_frame_is_shown(frame, false, NULL))
+	if (call != dump->creation)
+		make_creation(dump, call);
+	if (!dump->creator.length)
 		return;
-	strbuf_add(out, "created by ");
-	add_name(out, call->function.name);
+	strbuf_add_bytes(out, dump->creator.text, dump->creator.length);
 	if (goroutine->parent_id)
 		strbuf_addf(out, " in goroutine %" PRIu64, goroutine->parent_id);
-	strbuf_add(out, "\n");
-	add_place(out, call->frames[0], call->pc - call->function.entry);
+	strbuf_add_bytes(out, dump->place.text, dump->place.length);
 }
 
-static void add_stack(struct strbuf *out, const struct go_goroutine *goroutine)
+static void add_whole_stack(struct strbuf *out, const struct go_stack *stack)
+{
+	if (!add_frames(out, stack, false))
+		add_frames(out, stack, true);
+}
+
+static void add_stack(struct dump *dump, const struct go_goroutine *goroutine)
 {
 	static const char *const no_stack[] = {
 		[GO_STACK_WHOLE] = "",
@@ -164,27 +196,46 @@ static void add_stack(struct strbuf *out, const struct go_goroutine *goroutine)
 		[GO_STACK_MOVED] = "\tgoroutine moved while it was read; stack unavailable\n",
 		[GO_STACK_TORN] = "\tstack cannot be followed to its end; stack unavailable\n",
 	};
-	if (!goroutine->stack)
-		strbuf_add(out, no_stack[goroutine->stack_state]);
-	else if (!add_frames(out, goroutine->stack, false))
-		add_frames(out, goroutine->stack, true);
+	const struct go_stack *stack = goroutine->stack;
+	if (!stack) {
+		strbuf_add(&dump->stream.text, no_stack[goroutine->stack_state]);
+		return;
+	}
+	size_t *start = &dump->starts[stack->index], *end = &dump->ends[stack->index];
+	if (!*end && dump->stacks.length > SHARED_BYTES_MAX) {
+		add_whole_stack(&dump->stream.text, stack);
+		return;
+	}
+	if (!*end) {
+		*start = dump->stacks.length;
+		add_whole_stack(&dump->stacks, stack);
+		*end = dump->stacks.length;
+	}
+	strbuf_add_bytes(&dump->stream.text, dump->stacks.text + *start, *end - *start);
 }
 
 bool report_write_stacks(const struct snapshot *snapshot, int fd, const char *path,
 			 struct error *error)
 {
-	struct stream stream = {.fd = fd, .path = path, .error = error};
 	const struct go_goroutines *goroutines = &snapshot->each_goroutine;
+	size_t count = goroutines->stacks.list.count;
+	_cleanup_free_ size_t *starts = alloc_array(count, sizeof *starts);
+	_cleanup_free_ size_t *ends = alloc_array(count, sizeof *ends);
+	struct dump dump = {
+		.stream = {.fd = fd, .path = path, .error = error}, .starts = starts, .ends = ends};
 	bool first = true;
 	VEC_FOREACH (goroutine, &goroutines->list) {
 		if (goroutine->system)
 			continue;
-		strbuf_add(&stream.text, first ? "" : "\n");
+		strbuf_add(&dump.stream.text, first ? "" : "\n");
 		first = false;
-		add_header(&stream.text, goroutines, goroutine);
-		add_stack(&stream.text, goroutine);
-		add_creation(&stream.text, goroutine);
-		stream_step(&stream);
+		add_header(&dump.stream.text, goroutines, goroutine);
+		add_stack(&dump, goroutine);
+		add_creation(&dump, goroutine);
+		stream_step(&dump.stream);
 	}
-	return stream_end(&stream);
+	strbuf_deinit(&dump.stacks);
+	strbuf_deinit(&dump.creator);
+	strbuf_deinit(&dump.place);
+	return stream_end(&dump.stream);
 }
