@@ -56,7 +56,8 @@ static void open_program(struct program *program, const char *pid, const char *e
 	    !go_buildinfo_read(program->exe_fd, program->image, &program->info, &error))
 		stop(&error);
 	close(maps_fd);
-	struct target_mapping *mappings = convert_mappings(&program->maps, exe);
+	struct mapped_file file = {.path = exe};
+	struct target_mapping *mappings = convert_mappings(&program->maps, &file);
 	struct target_source source = {program->memory_fd, program->exe_fd, mappings,
 				       program->maps.list.count};
 	program->target = target_new(&source);
