@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a Go binary says about its build: the Go version, the main module, its dependencies and
- * settings. Read from the executable, so it is there without symbols. Formats: of Go 1.18 and later,
- * and of 1.13 to 1.17, where the texts are elsewhere in the executable; source:
+ * settings. Read from the executable, so it is there without symbols. Formats: of Go 1.18 and
+ * later, and of 1.13 to 1.17, where the texts are elsewhere in the executable; source:
  * debug/buildinfo/buildinfo.go. Older programs have their version only, found by its symbol. All
  * texts are in the arena.
  */
