@@ -12,6 +12,9 @@ enum {
 	SLICE_MAX = 1 << 28,
 	WAIT_REASON_MAX = 64, // bytes of its text
 	STRING_BYTES = 16,
+	NEW_GOROUTINES_MAX = 1 << 16,
+	GC_PHASE_MAX = 2, // _GCmarktermination
+	STACK_MAX = 1 << 30,
 };
 
 static bool read_u64(const struct go_runtime *runtime, taddr_t address, uint64_t *value)
@@ -46,6 +49,22 @@ static bool is_pointer_slice(const struct go_runtime *runtime, taddr_t address)
 	       read_u64(runtime, address + 16, &capacity) && count > 0 && count <= capacity &&
 	       capacity <= SLICE_MAX && read_u64(runtime, array, &first) &&
 	       read_u64(runtime, first, &word);
+}
+
+// As many as the slice of all goroutines has, but for those that begin right now.
+static bool is_goroutine_count(const struct go_runtime *runtime, taddr_t address)
+{
+	uint64_t count, length;
+	taddr_t allgs = runtime->symbols[GO_SYMBOL_ALLGS];
+	return allgs && read_u64(runtime, address, &count) &&
+	       read_u64(runtime, allgs + 8, &length) && count > 0 &&
+	       (count < length ? length - count : count - length) <= NEW_GOROUTINES_MAX;
+}
+
+static bool is_u32_up_to(const struct go_runtime *runtime, taddr_t address, uint32_t max)
+{
+	uint32_t value;
+	return target_read_u32(runtime->target, address, &value, NULL) && value <= max;
 }
 
 static bool is_bucket_list(const struct go_runtime *runtime, taddr_t address,
@@ -107,7 +126,14 @@ bool symbol_holds(const struct go_runtime *runtime, enum go_symbol symbol, taddr
 	case GO_SYMBOL_ALLM:
 		return is_pointer(runtime, address, false);
 	case GO_SYMBOL_FINQ:
+	case GO_SYMBOL_ALLFIN:
 		return is_pointer(runtime, address, true);
+	case GO_SYMBOL_ALLGLEN:
+		return is_goroutine_count(runtime, address);
+	case GO_SYMBOL_GCPHASE:
+		return is_u32_up_to(runtime, address, GC_PHASE_MAX);
+	case GO_SYMBOL_STARTING_STACK_SIZE:
+		return is_u32_up_to(runtime, address, STACK_MAX);
 	case GO_SYMBOL_WAIT_REASONS:
 		return are_wait_reasons(runtime, address);
 	case GO_SYMBOL_GOMAXPROCS:

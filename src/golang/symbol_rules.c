@@ -15,6 +15,7 @@
 enum pick {
 	PICK_ONLY,         // the only one
 	PICK_FIRST,        // the first of several
+	PICK_SECOND,       // the second
 	PICK_SLICE,        // X, where X + 8 is there as well
 	PICK_ALSO_IN,      // that function `other` has, too
 	PICK_ALSO_ADDRESS, // whose address is taken, too
@@ -36,6 +37,7 @@ struct rule {
 };
 
 #define LOAD    OPERAND_LOAD
+#define STORE   OPERAND_STORE
 #define ADDRESS OPERAND_ADDRESS
 #define ANY     (OPERAND_LOAD | OPERAND_STORE | OPERAND_ADDRESS)
 
@@ -80,6 +82,14 @@ static const struct rule rules[] = {
 	 "runtime.(*gcControllerState).setGCPercent"},
 	{GO_SYMBOL_GC_CONTROLLER, "runtime.gcAssistAlloc", PICK_ONLY, ADDRESS, 0,
 	 GO_GC_CONTROLLER_STATE_BG_SCAN_CREDIT},
+	{GO_SYMBOL_GCPHASE, "runtime.(*gcWork).balance", PICK_ONLY, LOAD, 4, NO_FIELD},
+	{GO_SYMBOL_GCPHASE, "runtime.freeSomeWbufs", PICK_ONLY, LOAD, 4, NO_FIELD},
+	{GO_SYMBOL_GCPHASE, "runtime.stackpoolfree", PICK_ONLY, LOAD, 4, NO_FIELD},
+	{GO_SYMBOL_STARTING_STACK_SIZE, "runtime.gcComputeStartingStackSize", PICK_ONLY, STORE, 4,
+	 NO_FIELD},
+	{GO_SYMBOL_STARTING_STACK_SIZE, "runtime.gfget.func2", PICK_ONLY, LOAD, 4, NO_FIELD},
+	{GO_SYMBOL_SPAN_SET_BLOCK_POOL, "runtime.(*spanSet).pop", PICK_ONLY, ADDRESS, 0, NO_FIELD},
+	{GO_SYMBOL_SPAN_SET_BLOCK_POOL, "runtime.(*spanSet).reset", PICK_ONLY, ADDRESS, 0, NO_FIELD},
 	{GO_SYMBOL_WORK, "runtime.trygetfull", PICK_ONLY, ADDRESS, 0, NO_FIELD},
 	{GO_SYMBOL_WORK, "runtime.putfull", PICK_ONLY, ADDRESS, 0, NO_FIELD},
 	{GO_SYMBOL_WORK, "runtime.gcDrain", PICK_ONLY, LOAD, 8, NO_FIELD},
@@ -88,6 +98,7 @@ static const struct rule rules[] = {
 	// proc.go, runtime2.go, mstats.go, debug.go
 	{GO_SYMBOL_ALLGS, "runtime.forEachG", PICK_SLICE, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_ALLGS, "runtime.allgadd", PICK_SLICE, LOAD, 8, NO_FIELD},
+	{GO_SYMBOL_ALLGLEN, "runtime.forEachGRace", PICK_FIRST, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_WAIT_REASONS, "runtime.waitReason.String", PICK_ONLY, ADDRESS, 0, NO_FIELD},
 	{GO_SYMBOL_WAIT_REASONS, "runtime.(*waitReason).String", PICK_ONLY, ADDRESS, 0, NO_FIELD},
 	{GO_SYMBOL_GOMAXPROCS, "runtime.flushallmcaches", PICK_ONLY, LOAD, 4, NO_FIELD},
@@ -104,6 +115,13 @@ static const struct rule rules[] = {
 	{GO_SYMBOL_TICKS, "runtime.tickspersecond", PICK_BEFORE_CALL, ADDRESS, 0, NO_FIELD,
 	 "runtime.lock2"},
 	{GO_SYMBOL_FINQ, "runtime.queuefinalizer", PICK_FIRST, LOAD, 8, NO_FIELD},
+	{GO_SYMBOL_ALLFIN, "runtime.queuefinalizer", PICK_SECOND, STORE, 8, NO_FIELD},
+	{GO_SYMBOL_FING_STATUS, "runtime.isSystemGoroutine", PICK_ONLY, LOAD, 4, NO_FIELD},
+	{GO_SYMBOL_FING_STATUS, "runtime.finalizercommit", PICK_ONLY, ADDRESS, 0, NO_FIELD},
+	{GO_SYMBOL_FINQUEUED, "runtime.finReadQueueStats", PICK_ALSO_IN, LOAD, 8, NO_FIELD,
+	 "runtime.queuefinalizer"},
+	{GO_SYMBOL_FINEXECUTED, "runtime.finReadQueueStats", PICK_OTHER_THAN, LOAD, 8, NO_FIELD,
+	 .known = GO_SYMBOL_FINQUEUED},
 	{GO_SYMBOL_GC_CLEANUPS, "runtime.(*activeSweep).end", PICK_BEFORE_CALL, ADDRESS, 0, NO_FIELD,
 	 "runtime.(*cleanupQueue).flush"},
 	{GO_SYMBOL_GC_CLEANUPS, "runtime.freeSpecial", PICK_BEFORE_CALL, ADDRESS, 0, NO_FIELD,
@@ -290,9 +308,11 @@ static taddr_t apply(struct evaluation *evaluation, const struct rule *rule)
 	} else {
 		found = choose(evaluation, rule, operands);
 	}
-	if (found.count == 0 || (found.count > 1 && rule->pick != PICK_FIRST))
+	size_t index = rule->pick == PICK_SECOND;
+	bool several = rule->pick == PICK_FIRST || rule->pick == PICK_SECOND;
+	if (found.count <= index || (found.count > 1 && !several))
 		return 0;
-	return found.address[0] - (taddr_t)field;
+	return found.address[index] - (taddr_t)field;
 }
 
 // 0 when no rule says where the symbol is, or two say different places, or what is there is not it.
