@@ -18,6 +18,7 @@ struct flush {
 	go_addresses stacks; // free stacks in the caches
 	struct go_flush_pushes pushes;
 	uint64_t freed_spans;
+	bool counts_spans; // Go 1.16 and later
 	struct go_held_back *held;
 };
 
@@ -103,7 +104,8 @@ static void add_cache(struct flush *flush, taddr_t processor)
 	flush->held->caches++;
 	flush->held->tiny_allocs += record_u64(&cache.record, GO_MCACHE_TINY_ALLOCS);
 	flush->held->scan_bytes += record_u64(&cache.record, GO_MCACHE_SCAN_ALLOC);
-	add_spans(flush, &cache.record);
+	if (flush->counts_spans)
+		add_spans(flush, &cache.record);
 	size_t size = (size_t)layout->offset[GO_SIZEOF_STACKFREELIST];
 	for (size_t order = 0; order < STACK_ORDERS; order++) {
 		struct go_record list = record_at(
@@ -153,7 +155,9 @@ bool go_held_back_read(const struct go_runtime *runtime, const struct go_spans *
 		GO_MHEAP_SWEEPGEN,
 	};
 	struct go_held_back held = {0};
-	struct flush flush = {.runtime = runtime, .held = &held};
+	struct flush flush = {.runtime = runtime,
+			      .held = &held,
+			      .counts_spans = layout_has(&runtime->layout, GO_MSTATS_HEAP_STATS)};
 	go_addresses processors = {0};
 	taddr_t heap;
 	bool ok = layout_require(&runtime->layout, needed, sizeof needed / sizeof *needed, error) &&
@@ -168,6 +172,7 @@ bool go_held_back_read(const struct go_runtime *runtime, const struct go_spans *
 		if (spans && !collecting)
 			sum_stack_spans(&flush, spans);
 		held.cost_known =
+			flush.counts_spans &&
 			go_flush_cost_compute(runtime, heap, flush.sweepgen, &flush.pushes,
 					      &processors, flush.freed_spans, &held.cost);
 		*out = held;

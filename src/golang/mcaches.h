@@ -5,9 +5,9 @@
  * runtime/mcache.go (refill, releaseAll), runtime/mstats.go (flushmcache), runtime/stack.go
  * (stackcache_clear, stackpoolfree).
  *
- * Not computed: a cached span from before the last sweep (`stale_spans`) is swept by the flush,
- * which frees its garbage. Caches are flushed right after each collection, so such spans exist for
- * a moment only.
+ * Up to Go 1.15, which counts another way, only the stacks are computed. Not computed: a cached
+ * span from before the last sweep (`stale_spans`) is swept by the flush, which frees its garbage.
+ * Caches are flushed right after each collection, so such spans exist for a moment only.
  */
 #pragma once
 

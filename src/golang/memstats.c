@@ -82,7 +82,7 @@ static void fill_objects(struct go_memstats *stats)
 static void fill_without_counters(const struct go_record *mstats, const struct go_spans *spans,
 				  struct go_memstats *stats)
 {
-	stats->stack_inuse = record_u64(mstats, GO_MSTATS_STACKS_INUSE);
+	stats->stack_inuse = record_u64(mstats, GO_MSTATS_STACKS_INUSE) - stats->held.stack_bytes;
 	stats->stack_sys = stats->stack_inuse + stats->stacks_sys;
 	stats->heap_alloc = spans ? spans->heap_alloc : 0;
 	stats->heap_objects = spans ? spans->heap_objects : 0;
@@ -114,7 +114,7 @@ static bool is_consistent(const struct go_memstats *stats)
 	const struct go_heap_counters *counters = &stats->counters;
 	const struct go_pacer *pacer = &stats->pacer;
 	if (!stats->has_counters)
-		return true; // nothing is kept twice
+		return !stats->held.failed; // nothing is kept twice
 	uint64_t retained = counters->committed - counters->in_stacks - counters->in_work_bufs -
 			    counters->in_ptr_scalar_bits;
 	bool heap = counters->in_heap == stats->heap_inuse &&
@@ -139,9 +139,9 @@ static bool read_once(const struct go_runtime *runtime, const struct go_spans *s
 	stats->has_counters = layout_has(&runtime->layout, GO_MSTATS_HEAP_STATS);
 	bool ok = go_pacer_read(runtime, &mstats.record, &stats->pacer, error) &&
 		  fill_allocators(runtime, stats, error);
+	ok = ok && go_held_back_read(runtime, spans, phase != 0, &stats->held, error);
 	if (ok && stats->has_counters)
-		ok = go_heap_counters_get(&mstats.record, &stats->counters, error) &&
-		     go_held_back_read(runtime, spans, phase != 0, &stats->held, error);
+		ok = go_heap_counters_get(&mstats.record, &stats->counters, error);
 	if (ok && !go_variable_u32(runtime, GO_SYMBOL_GOMAXPROCS, &processors))
 		ok = error_set(error, ERROR_NOT_FOUND, "runtime.gomaxprocs cannot be read");
 	if (ok) {

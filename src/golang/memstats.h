@@ -4,8 +4,8 @@
  * world: names and meaning are those of runtime.MemStats. Source: runtime/mstats.go
  * (readmemstats_m), Go 1.11 to 1.27.
  *
- * Up to Go 1.15 (`has_counters` is not set) nothing is flushed, total_alloc, mallocs, frees and the
- * classes are not known and 0, and heap_alloc and heap_objects come from the spans.
+ * Up to Go 1.15 (`has_counters` is not set) only the stacks are flushed, total_alloc, mallocs,
+ * frees and the classes are not known and 0, and heap_alloc and heap_objects come from the spans.
  *
  * ReadMemStats flushes the processors' caches first; what that changes is computed (mcaches.h), so
  * at rest every number is the one that the process would get. While it runs, the pieces are read

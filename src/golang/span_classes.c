@@ -22,14 +22,15 @@ void go_span_classes_sum(const struct go_spans *spans, struct go_span_classes *o
 	VEC_FOREACH (span, &spans->spans) {
 		if (span->state != GO_SPAN_IN_USE)
 			continue;
-		uint64_t size = go_size_class_bytes(span->span_class >> 1);
 		bool large = span->span_class >> 1 == 0;
-		if (span->span_class >= GO_SPAN_CLASSES || (!large && span->object_size != size)) {
+		struct go_span_class *row = &out->rows[span->span_class % GO_SPAN_CLASSES];
+		if (span->span_class >= GO_SPAN_CLASSES ||
+		    (!large && row->spans && row->object_bytes != span->object_size)) {
 			out->mismatched_spans++;
 			continue;
 		}
-		struct go_span_class *row = &out->rows[span->span_class];
 		row->object_bytes = large ? 0 : span->object_size;
+
 		add(row, span);
 		add(&out->total, span);
 		out->unswept_spans += span->unswept;

@@ -21,7 +21,7 @@ struct go_span_classes {
 	struct go_span_class rows[GO_SPAN_CLASSES]; // by span class; rows 0 and 1: large objects
 	struct go_span_class total;                 // object_bytes 0
 	uint64_t unswept_spans;
-	uint64_t mismatched_spans; // another size than the class has, or no class: in no row
+	uint64_t mismatched_spans; // another size than others of the class, or no class: in no row
 };
 
 void go_span_classes_sum(const struct go_spans *spans, struct go_span_classes *out);
