@@ -88,7 +88,5 @@ def test_obfuscated_program_has_all_symbols(program, go):
 
 @pytest.mark.parametrize("form", ["sw", *STRIPPED.values(), "garble"])
 def test_heap_profile_is_the_programs_own(whyoom, program, go, form, tmp_path):
-    if form.startswith("arm64"):
-        pytest.skip("the process is qemu's")
     target = program(go, form)
     assert_same_buckets(buckets_of(whyoom, target), target, 1, tmp_path)
