@@ -49,7 +49,7 @@ void go_finalizers_read(const struct go_runtime *runtime, struct go_scheduler *s
 	struct go_finalizers *finalizers = &scheduler->finalizers;
 	uint32_t status;
 	finalizers->waiting.known = count_waiting(runtime, &finalizers->waiting.value);
-	if (!finalizers->waiting.known)
+	if (!finalizers->waiting.known && runtime->symbols[GO_SYMBOL_ALLFIN])
 		scheduler->failed++;
 	finalizers->queued = read_count(runtime, GO_SYMBOL_FINQUEUED);
 	finalizers->executed = read_count(runtime, GO_SYMBOL_FINEXECUTED);
