@@ -73,10 +73,12 @@ def parse_dump(text):
     return {goroutine.id: goroutine for goroutine in goroutines}
 
 
-def frames_of_runtime(theirs, ours):
-    """Our whole stack, cut as the runtime cut its own in the dump `theirs`."""
+def frames_of_runtime(theirs, ours, minor):
+    """Our whole stack, cut as the runtime of Go 1.`minor` cut its own in the dump `theirs`."""
     if not theirs.elided:
-        return ours.frames
+        # Up to Go 1.20 the hundred innermost, without a word; those that are hidden count too.
+        silent = minor <= 20 and len(theirs.frames) > 90
+        return ours.frames[:len(theirs.frames)] if silent else ours.frames
     (before, count), behind = theirs.elided[0], len(theirs.frames) - theirs.elided[0][0]
     if count != "additional":
         assert len(ours.frames) + sum(int(n) for _, n in ours.elided) == before + int(count) + behind
