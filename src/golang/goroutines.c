@@ -412,17 +412,16 @@ static bool read_addresses(const struct go_runtime *runtime, uint32_t size,
 	return true;
 }
 
-static void read_all(struct walk *walk, struct target_range *ranges, size_t count)
+static void look_again(struct walk *walk, struct target_range *ranges)
 {
-	struct go_goroutines *out = walk->out;
+	const struct go_goroutines *out = walk->out;
 	uint32_t size = (uint32_t)walk->runtime->layout.offset[GO_SIZEOF_G];
-	target_read_ranges(walk->runtime->target, ranges, count, visit_goroutine, walk);
-	read_stacks(walk, ranges);
+	if (target_is_still(walk->runtime->target))
+		return;
 	for (size_t i = 0; i < out->list.count; i++)
 		ranges[i] =
 			(struct target_range){walk->pending.items[i].address, size, (uint32_t)i};
 	target_read_ranges(walk->runtime->target, ranges, out->list.count, visit_again, walk);
-	finish(walk);
 }
 
 bool go_goroutines_read(const struct go_runtime *runtime, struct go_goroutines *out,
@@ -436,7 +435,10 @@ bool go_goroutines_read(const struct go_runtime *runtime, struct go_goroutines *
 	struct go_goroutines goroutines = {.calls = go_calls_new(runtime->functab)};
 	struct walk walk = {.runtime = runtime, .out = &goroutines};
 	walk.unwinder = unwinder_new(runtime, goroutines.calls, &goroutines.stacks);
-	read_all(&walk, ranges, count);
+	target_read_ranges(runtime->target, ranges, count, visit_goroutine, &walk);
+	read_stacks(&walk, ranges);
+	look_again(&walk, ranges);
+	finish(&walk);
 	walk_deinit(&walk);
 	*out = goroutines;
 	return true;

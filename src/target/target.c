@@ -79,6 +79,11 @@ const struct target_thread *target_find_thread(const struct target *target, int6
 	return NULL;
 }
 
+bool target_is_still(const struct target *target)
+{
+	return target->thread_count > 0;
+}
+
 void target_forget(struct target *target)
 {
 	for (size_t i = 0; i < BLOCK_SLOTS; i++)

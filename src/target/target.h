@@ -89,6 +89,8 @@ void target_set_mappings(struct target *target, const struct target_mapping *map
 void target_set_threads(struct target *target, const struct target_thread *threads, size_t count);
 // NULL when the thread is not there or was not stopped. Borrowed.
 const struct target_thread *target_find_thread(const struct target *target, int64_t id);
+// Whether it cannot change: a core, or a target whose threads stand still.
+bool target_is_still(const struct target *target);
 // Drops the cache, so that the next reads see the target as it is now.
 void target_forget(struct target *target);
 // The mapping that holds `address`, or NULL. Borrowed.

@@ -2,7 +2,8 @@
 
 // Stacks has goroutines in every kind of wait and with every kind of frame, all parked, and says what
 // the runtime says of them: "dump PATH" writes runtime.Stack of all, "profile PATH" the goroutine
-// profile, "proto PATH" the same for pprof. "spin N" starts goroutines that run.
+// profile, "proto PATH" the same for pprof. "spin N" starts goroutines that run, "work" some that run in
+// other places: the allocator and the collector, the vDSO, growing stacks, handlers of signals.
 //
 // It is Go 1.18, and its own protocol, so that old toolchains build it.
 package main
@@ -65,6 +66,12 @@ func obey(command string, arguments []string) error {
 			go spinOuter()
 		}
 		return err
+	case "work":
+		runtime.SetCPUProfileRate(1000)
+		for _, work := range []func(){workAllocate, workClock, workGrow, workFault, spinOuter} {
+			go work()
+		}
+		return nil
 	case "dump":
 		text := make([]byte, 16<<20)
 		return os.WriteFile(arguments[0], text[:runtime.Stack(text, true)], 0o644)
@@ -306,4 +313,54 @@ func spinLeaf(i int) int {
 		sum += i * j
 	}
 	return sum
+}
+
+var (
+	block []byte
+	clock time.Time
+)
+
+func workAllocate() {
+	for i := 0; ; i++ {
+		block = make([]byte, 1<<10+i%(64<<10))
+	}
+}
+
+func workClock() {
+	for {
+		clock = time.Now()
+	}
+}
+
+func workGrow() {
+	for {
+		done := make(chan bool)
+		go workDeep(done)
+		<-done
+	}
+}
+
+func workDeep(done chan bool) {
+	sumUp(1000)
+	close(done)
+}
+
+//go:noinline
+func sumUp(depth int) int {
+	if depth == 0 {
+		return 0
+	}
+	return sumUp(depth-1) + depth
+}
+
+func workFault() {
+	for {
+		fault(nil)
+	}
+}
+
+//go:noinline
+func fault(o *object) {
+	defer func() { recover() }()
+	o.payload[1]++
 }
