@@ -31,6 +31,7 @@ struct program {
 
 struct stopped {
 	pid_t ids[THREADS_MAX];
+	int signals[THREADS_MAX]; // that they were about to get
 	size_t count;
 	struct target_thread registers[THREADS_MAX];
 };
@@ -104,7 +105,7 @@ static bool has(const struct stopped *stopped, pid_t id)
 	return false;
 }
 
-// A signal that the thread was about to get stays with it: it comes first, then the interruption.
+// A signal may stop the thread first, and that ends the interruption: it is given when it goes on.
 static void stop_thread(struct stopped *stopped, pid_t id)
 {
 	int status;
@@ -113,8 +114,9 @@ static void stop_thread(struct stopped *stopped, pid_t id)
 	if (ptrace(PTRACE_SEIZE, id, NULL, NULL) != 0)
 		return; // it has ended
 	ptrace(PTRACE_INTERRUPT, id, NULL, NULL);
-	while (waitpid(id, &status, __WALL) == id && WIFSTOPPED(status) && status >> 16 == 0)
-		ptrace(PTRACE_CONT, id, NULL, (void *)(intptr_t)WSTOPSIG(status));
+	if (waitpid(id, &status, __WALL) != id || !WIFSTOPPED(status))
+		return;
+	stopped->signals[stopped->count] = status >> 16 == 0 ? WSTOPSIG(status) : 0;
 	assert_int_equal(0, ptrace(PTRACE_GETREGSET, id, (void *)NT_PRSTATUS, &vector));
 	stopped->ids[stopped->count] = id;
 	stopped->registers[stopped->count++] = (struct target_thread)
@@ -153,7 +155,7 @@ static void stop_all(const struct program *program, struct stopped *stopped)
 static void let_go(const struct stopped *stopped)
 {
 	for (size_t i = 0; i < stopped->count; i++)
-		ptrace(PTRACE_DETACH, stopped->ids[i], NULL, NULL);
+		ptrace(PTRACE_DETACH, stopped->ids[i], NULL, (void *)(intptr_t)stopped->signals[i]);
 }
 
 struct tally {
