@@ -20,3 +20,22 @@ int64_t clock_unix_ns(void)
 {
 	return now_ns(CLOCK_REALTIME);
 }
+
+int64_t clock_cycles(void)
+{
+#if defined(__x86_64__)
+	return (int64_t)__builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+	int64_t cycles;
+	__asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(cycles));
+	return cycles;
+#else
+	return 0;
+#endif
+}
+
+void clock_sleep_ns(int64_t ns)
+{
+	struct timespec time = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+	nanosleep(&time, NULL);
+}

@@ -72,10 +72,11 @@ int cli_run_sandboxed(int (*work)(void *context), void *context,
 int cli_why(const struct cli_arguments *arguments);
 int cli_heap(const struct cli_arguments *arguments);
 int cli_runtime(const struct cli_arguments *arguments);
+int cli_profile(const struct cli_arguments *arguments);
 int cli_goroutines(const struct cli_arguments *arguments);
 int cli_watch(const struct cli_arguments *arguments);
 int cli_help(const struct cli_arguments *arguments);
 int cli_version(const struct cli_arguments *arguments);
 
-extern const struct cli_option why_options[], heap_options[], runtime_options[],
+extern const struct cli_option profile_options[], why_options[], heap_options[], runtime_options[],
 	goroutines_options[], watch_options[], no_options[];

@@ -43,6 +43,14 @@ const struct cli_option goroutines_options[] = {
 	{0},
 };
 
+const struct cli_option profile_options[] = {
+	{"output", 'o', "FILE", "write a profile for `go tool pprof` (- for standard output)"},
+	{"rows", 'n', "N", "how many stacks to print (default 10)"},
+	{"json", 0, NULL, "print JSON: all stacks"},
+	EXE_OPTION,
+	{0},
+};
+
 const struct cli_option watch_options[] = {
 	{"pid", 'p', "PID", "watch this process and the memory cgroup it is in"},
 	{"cgroup", 'c', "PATH", "watch this memory cgroup; its largest process is the target"},
@@ -82,6 +90,19 @@ const struct cli_command cli_commands[] = {
 		"  whyoom heap --diff before.pb.gz after.pb.gz\n",
 		heap_options,
 		cli_heap,
+	},
+	{
+		"profile",
+		"whyoom profile PID | CORE KIND [--exe FILE] [-o FILE] [--json]",
+		"any profile of net/http/pprof: heap, allocs, block, mutex, goroutine, goroutineleak",
+		"Stacks with what they took, the largest first. block and mutex need the program to have\n"
+		"called runtime.SetBlockProfileRate or SetMutexProfileFraction. goroutineleak shows what\n"
+		"the runtime found when it was last asked for that profile (Go 1.27; 1.26 as experiment).\n",
+		"  whyoom profile 4711 mutex\n"
+		"  whyoom profile 4711 block -o block.pb.gz && go tool pprof -top block.pb.gz\n"
+		"  whyoom profile 4711 allocs --json | jq '.stacks[0]'\n",
+		profile_options,
+		cli_profile,
 	},
 	{
 		"runtime",

@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/reader.h"
-#include "golang/buckets.h"
+#include "golang/bucket_list.h"
 
 enum {
 	HEADER_MAX = 64,

@@ -5,18 +5,20 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
+
+#include "golang/bucket_list.h"
+#include "golang/bucket_scan.h"
 
 enum {
-	BUCKETS_MAX = 1 << 20,
-	DEPTH_MAX = 4096, // GODEBUG=profstackdepth is at most 1024
-	BUCKET_TYPE_MEM = 1,
 	CYCLES = 3,
 	ATTEMPTS_MAX = 4,
-	HEADER_MAX = 64,
-	RECORD_MAX = 128,
 };
 static const uint64_t COUNT_MAX = (uint64_t)1 << 59; // more was never allocated anywhere
+
+struct reading {
+	const struct go_runtime *runtime;
+	struct go_buckets *out;
+};
 
 void go_buckets_deinit(struct go_buckets *buckets)
 {
@@ -70,21 +72,6 @@ static bool profiler_is_on(const struct go_runtime *runtime, int64_t *rate, stru
 				 "runtime.MemProfileRate = 0");
 }
 
-uint64_t go_stack_hash(const taddr_t *stack, size_t depth, uint64_t size)
-{
-	uint64_t hash = 0;
-	for (size_t i = 0; i < depth; i++) {
-		hash += stack[i];
-		hash += hash << 10;
-		hash ^= hash >> 6;
-	}
-	hash += size;
-	hash += hash << 10;
-	hash ^= hash >> 6;
-	hash += hash << 3;
-	return hash ^ hash >> 11;
-}
-
 // False, and nothing added, when no program can have counted so far.
 static bool add_count(int64_t *sum, uint64_t count, uint64_t size)
 {
@@ -130,60 +117,15 @@ static bool decode_record(const struct go_layout *layout, const uint8_t *record,
 			      bucket->object_size, &bucket->published);
 }
 
-// Go 1.11 stores what is inlined at one program counter as that one: see functab.h.
-static bool expand_stack(const struct go_runtime *runtime, struct go_buckets *out,
-			 struct go_bucket *bucket)
+static bool add_bucket(void *context, const struct go_list_bucket *found, struct error *error)
 {
-	taddr_t stack[2 * DEPTH_MAX];
-	size_t depth = 0;
-	if (layout_has(&runtime->layout, GO_INLINED_CALL_PARENT_PC))
-		return true;
-	for (size_t i = 0; i < bucket->depth && depth < 2 * DEPTH_MAX; i++) {
-		stack[depth++] = bucket->stack[i];
-		depth = functab_expand_last(runtime->functab, stack, depth, 2 * DEPTH_MAX);
-	}
-	taddr_t *copy = arena_array(&out->arena, depth, sizeof *copy);
-	if (copy && depth)
-		memcpy(copy, stack, depth * sizeof *copy);
-	bucket->stack = copy;
-	bucket->depth = depth;
-	return copy || !depth;
-}
-
-static bool read_bucket(const struct go_runtime *runtime, taddr_t address, struct go_buckets *out,
-			taddr_t *next, struct error *error)
-{
-	uint8_t header[HEADER_MAX], bytes[RECORD_MAX];
-	const struct go_layout *layout = &runtime->layout;
-	size_t header_size = (size_t)layout->offset[GO_SIZEOF_BUCKET];
-	size_t record_size = (size_t)layout->offset[GO_SIZEOF_MEM_RECORD];
-	if (header_size > sizeof header || record_size > sizeof bytes ||
-	    !target_read(runtime->target, address, header, header_size, error))
-		return false;
-	struct go_record record = {layout, header, header_size};
-	uint64_t depth = record_u64(&record, GO_BUCKET_NSTK);
-	if (record_u64(&record, GO_BUCKET_TYP) != BUCKET_TYPE_MEM || depth > DEPTH_MAX)
-		return error_set(error, ERROR_BAD_DATA,
-				 "no profile bucket at 0x%" PRIx64 " (depth %" PRIu64 ")", address,
-				 depth);
-	taddr_t *stack = arena_array(&out->arena, depth, sizeof *stack);
-	if (!stack)
-		return error_set(error, ERROR_LIMIT,
-				 "the heap profile's stacks need too much memory");
-	if (!target_read(runtime->target, address + header_size, stack, depth * 8, error) ||
-	    !target_read(runtime->target, address + header_size + depth * 8, bytes, record_size,
-			 error))
-		return false;
-	struct go_bucket bucket = {record_u64(&record, GO_BUCKET_SIZE), stack, depth, {0}, {0}};
-	bool same = go_stack_hash(stack, depth, bucket.object_size) ==
-		    record_u64(&record, GO_BUCKET_HASH);
-	bool counted = decode_record(layout, bytes, out->cycle, &bucket);
-	out->damaged += !same || !counted;
-	if (!expand_stack(runtime, out, &bucket))
-		return error_set(error, ERROR_LIMIT,
-				 "the heap profile's stacks need too much memory");
+	struct reading *reading = context;
+	struct go_buckets *out = reading->out;
+	struct go_bucket bucket = {found->size, found->stack, found->depth, {0}, {0}};
+	(void)error;
+	bool counted = decode_record(&reading->runtime->layout, found->record, out->cycle, &bucket);
+	out->damaged += !found->hash_fits || !counted;
 	vec_push(&out->buckets, bucket);
-	*next = record_u64(&record, GO_BUCKET_ALLNEXT);
 	return true;
 }
 
@@ -213,28 +155,21 @@ static bool read_cycle(const struct go_runtime *runtime, uint32_t *cycle, struct
 
 static bool read_once(const struct go_runtime *runtime, struct go_buckets *out, struct error *error)
 {
-	taddr_t head, next, landmark = 0;
-	size_t lap = 1;
+	struct reading reading = {runtime, out};
+	struct go_bucket_list list = {
+		.head = GO_SYMBOL_MBUCKETS,
+		.type = GO_BUCKET_MEMORY,
+		.record_size = GO_SIZEOF_MEM_RECORD,
+		.arena = &out->arena,
+		.visit = add_bucket,
+		.context = &reading,
+	};
 	uint32_t cycle_after;
 	target_forget(runtime->target);
-	if (!read_cycle(runtime, &out->cycle, error) ||
-	    !go_runtime_symbol(runtime, GO_SYMBOL_MBUCKETS, &head, error) ||
-	    !target_read_u64(runtime->target, head, &next, error))
+	if (!read_cycle(runtime, &out->cycle, error))
 		return false;
-	while (next) {
-		if (out->buckets.count == BUCKETS_MAX)
-			return error_set(error, ERROR_LIMIT, "more than %d heap profile buckets",
-					 BUCKETS_MAX);
-		if (!read_bucket(runtime, next, out, &next, error))
-			return error_wrap(error, "heap profile");
-		if (next && next == landmark)
-			return error_set(error, ERROR_BAD_DATA,
-					 "the heap profile's buckets go round in a circle");
-		if (out->buckets.count == lap) { // Brent's way to see a circle
-			landmark = next;
-			lap *= 2;
-		}
-	}
+	if (!go_bucket_list_walk(runtime, &list, error))
+		return error_wrap(error, "heap profile");
 	publish_all_if_none_is(out);
 	target_forget(runtime->target);
 	if (!read_cycle(runtime, &cycle_after, error))

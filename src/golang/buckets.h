@@ -43,7 +43,5 @@ bool go_buckets_read(const struct go_runtime *runtime, struct go_buckets *bucket
 		     struct error *error) must_check;
 void go_buckets_deinit(struct go_buckets *buckets);
 
-// As the runtime computes it for a bucket (stkbucket), of any kind of profile.
-uint64_t go_stack_hash(const taddr_t *stack, size_t depth, uint64_t size);
 // Estimates the unsampled values from `count` samples of together `bytes` bytes, in place.
 void go_scale_sample(int64_t rate, int64_t *count, int64_t *bytes);

@@ -535,8 +535,12 @@ size_t functab_expand(struct functab *functab, taddr_t pc, taddr_t *pcs, size_t 
 {
 	struct func_record record;
 	size_t count = 0;
-	if (!read_function(functab, pc, &record))
+	if (!read_function(functab, pc, &record) || !capacity)
 		return 0;
+	if (makes_up_pcs(functab)) {
+		pcs[0] = pc + 1;
+		return make_up_pcs(functab, pcs, 1, capacity);
+	}
 	for (int32_t index = 0; count < capacity && index >= 0;) {
 		struct inlined_call call;
 		taddr_t tree = 0;

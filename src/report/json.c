@@ -8,8 +8,7 @@
 #include "report/report.h"
 #include "snapshot/heap_profile.h"
 
-// Text from a target may not be UTF-8: what is not becomes '?'.
-static json_t *text_value(const char *text)
+json_t *report_text_to_json(const char *text)
 {
 	json_t *value = json_string(text ? text : "");
 	if (value)
@@ -24,7 +23,7 @@ static json_t *text_value(const char *text)
 
 static void set_text(json_t *object, const char *key, const char *text)
 {
-	json_object_set_new(object, key, text_value(text));
+	json_object_set_new(object, key, report_text_to_json(text));
 }
 
 static void set_int(json_t *object, const char *key, int64_t value)
@@ -126,7 +125,7 @@ static json_t *texts_to_json(const char *const *items, size_t count)
 {
 	json_t *array = json_array();
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(array, text_value(items[i]));
+		json_array_append_new(array, report_text_to_json(items[i]));
 	return array;
 }
 

@@ -39,3 +39,5 @@ json_t *report_identity_to_json(const struct snapshot_identity *identity);
 // The heap alone: functions and, with `all`, every raw bucket with its symbolized stack.
 json_t *report_heap_to_json(const struct snapshot *snapshot, bool all);
 json_t *report_error_to_json(const struct error *error);
+// A text of the target: what is not UTF-8 in it becomes '?'.
+json_t *report_text_to_json(const char *text);

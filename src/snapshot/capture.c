@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "ledger/cgroup_ledger.h"
 #include "ledger/process_ledger.h"
+#include "snapshot/contention_profile.h"
 #include "snapshot/convert.h"
 #include "snapshot/heap_profile.h"
 #include "snapshot/runtime_part.h"
@@ -105,6 +106,8 @@ void snapshot_free(struct snapshot *snapshot)
 	vec_deinit(&snapshot->identity.replaced_modules);
 	runtime_part_deinit(&snapshot->runtime);
 	profile_free(snapshot->heap);
+	profile_free(snapshot->contention[GO_CONTENTION_BLOCK]);
+	profile_free(snapshot->contention[GO_CONTENTION_MUTEX]);
 	go_buckets_deinit(&snapshot->buckets);
 	go_goroutines_deinit(&snapshot->each_goroutine);
 	functab_free(snapshot->functab);
@@ -293,6 +296,38 @@ static bool take_heap(struct taking *taking, struct error *error)
 	return heap_profile_build(&source, &snapshot->heap, error);
 }
 
+static bool take_contention(struct taking *taking, enum go_contention_kind kind,
+			    struct error *error)
+{
+	struct go_contention contention;
+	struct snapshot *snapshot = taking->snapshot;
+	unsigned int part = kind == GO_CONTENTION_BLOCK ? CAPTURE_BLOCK : CAPTURE_MUTEX;
+	if (!(taking->parts & part))
+		return error_set(error, ERROR_NOT_FOUND, "not asked for");
+	if (!go_contention_read(&taking->runtime, kind, &contention, error))
+		return false;
+	snapshot->quality.damaged_buckets += contention.damaged;
+	struct contention_profile_source source = {
+		.contention = &contention,
+		.functab = snapshot->functab,
+		.taken_unix_ns = snapshot->quality.taken_unix_ns,
+		.live = !taking->capture->core,
+		.executable = convert_executable(taking->target, taking->image, taking->exe_path),
+	};
+	bool ok = contention_profile_build(&source, &snapshot->contention[kind], error);
+	go_contention_deinit(&contention);
+	return ok;
+}
+
+// Not an empty list where nobody looks for leaks.
+static bool knows_leaks(const struct taking *taking, struct error *error)
+{
+	static const enum go_field field[] = {GO_WORK_TYPE_GOROUTINE_LEAK};
+	return layout_require(&taking->runtime.layout, field, 1, error) ||
+	       error_hint(error, "Go 1.27 finds leaked goroutines, and 1.26 when built with "
+				 "GOEXPERIMENT=goroutineleakprofile");
+}
+
 static bool take_goroutines(struct taking *taking, struct error *error)
 {
 	struct go_goroutines goroutines = {0};
@@ -304,6 +339,7 @@ static bool take_goroutines(struct taking *taking, struct error *error)
 	quality->unreadable_goroutines = goroutines.unreadable;
 	quality->moved_goroutines = goroutines.moved;
 	quality->running_stacks = goroutines.stacks_running;
+	(void)!knows_leaks(taking, &taking->snapshot->leaks_absent);
 	convert_goroutines(&goroutines, &taking->snapshot->goroutines);
 	if (!(taking->parts & CAPTURE_EACH_GOROUTINE)) {
 		go_goroutines_deinit(&goroutines);
@@ -406,7 +442,8 @@ static bool take_cgroup(struct taking *taking, int64_t process_anon_bytes, struc
 static void no_go(struct snapshot *snapshot, const struct error *why)
 {
 	snapshot->go_absent = snapshot->heap_absent = snapshot->goroutines_absent =
-		snapshot->runtime_absent = *why;
+		snapshot->runtime_absent = snapshot->contention_absent[GO_CONTENTION_BLOCK] =
+			snapshot->contention_absent[GO_CONTENTION_MUTEX] = *why;
 }
 
 void taking_go(struct taking *taking)
@@ -424,6 +461,8 @@ void taking_go(struct taking *taking)
 		error_set(&snapshot->heap_absent, ERROR_NOT_FOUND, "not asked for");
 	else if (!take_heap(taking, &snapshot->heap_absent))
 		profile_free(take_ptr(snapshot->heap));
+	for (int kind = GO_CONTENTION_BLOCK; kind <= GO_CONTENTION_MUTEX; kind++)
+		(void)!take_contention(taking, kind, &snapshot->contention_absent[kind]);
 	if (!(taking->parts & CAPTURE_GOROUTINES))
 		error_set(&snapshot->goroutines_absent, ERROR_NOT_FOUND, "not asked for");
 	else

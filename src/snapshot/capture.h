@@ -19,6 +19,8 @@ enum capture_part {
 	CAPTURE_RAW_STACKS = 8,      // resolve every raw stack of the buckets, for printing them
 	CAPTURE_EACH_GOROUTINE = 16, // with CAPTURE_GOROUTINES: keep them one by one as well
 	CAPTURE_RUNTIME = 32,        // collector, settings, metrics, size classes, scheduler
+	CAPTURE_BLOCK = 64,          // the block profile
+	CAPTURE_MUTEX = 128,         // the mutex profile
 	CAPTURE_ALL = CAPTURE_HEAP | CAPTURE_GOROUTINES | CAPTURE_LEDGER,
 };
 

@@ -108,13 +108,15 @@ static bool build(struct builder *builder)
 	struct profile *profile = builder->profile;
 	profile->time_ns = source->taken_unix_ns;
 	builder->mapping = PROFILE_NONE;
-	if (!profile_add_sample_type(profile, "goroutine", "count", builder->error) ||
-	    !profile_set_period(profile, "goroutine", "count", 1, builder->error) ||
+	const char *type = source->leaked ? "goroutineleak" : "goroutine";
+	if (!profile_add_sample_type(profile, type, "count", builder->error) ||
+	    !profile_set_period(profile, type, "count", 1, builder->error) ||
 	    (source->executable.file[0] &&
 	     !profile_add_mapping(profile, &source->executable, &builder->mapping, builder->error)))
 		return false;
 	VEC_FOREACH (goroutine, &source->goroutines->list)
-		if (!goroutine->system && goroutine->stack)
+		if (!goroutine->system && goroutine->stack &&
+		    (!source->leaked || goroutine->status == GO_STATUS_LEAKED))
 			count_goroutine(builder, goroutine);
 	if (builder->alike.count)
 		qsort(builder->alike.items, builder->alike.count, sizeof *builder->alike.items,

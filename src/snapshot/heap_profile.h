@@ -14,6 +14,7 @@
 #include "profile/profile.h"
 
 #define HEAP_INUSE_SPACE "inuse_space"
+#define HEAP_ALLOC_SPACE "alloc_space"
 #define HEAP_NOW_SPACE   "now_space"
 #define HEAP_NOW_OBJECTS "now_objects"
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "golang/buckets.h"
+#include "golang/contention.h"
 #include "golang/goroutines.h"
 #include "golang/memstats.h"
 #include "golang/metrics.h"
@@ -86,11 +87,14 @@ struct snapshot {
 	struct error runtime_absent;
 	struct snapshot_runtime runtime; // with `go`: what it says of the heap belongs together
 	struct error heap_absent;
-	struct profile *heap;      // sample types: see snapshot/heap_profile.h
-	struct go_buckets buckets; // the raw samples behind `heap`
-	struct functab *functab;   // resolves the stacks of `buckets`
+	struct profile *heap;              // sample types: see snapshot/heap_profile.h
+	struct go_buckets buckets;         // the raw samples behind `heap`
+	struct functab *functab;           // resolves the stacks of `buckets`
+	struct error contention_absent[2]; // by enum go_contention_kind
+	struct profile *contention[2];     // see snapshot/contention_profile.h
 	struct error goroutines_absent;
 	struct goroutine_set goroutines;
+	struct error leaks_absent; // whether the runtime can tell leaked goroutines
 	struct go_goroutines each_goroutine; // one by one, where that was asked for
 	struct profile_mapping executable;   // for a profile of them
 	struct error process_ledger_absent;
