@@ -18,13 +18,15 @@ import (
 )
 
 var commands = map[string]func(argument string) error{
-	"memprofile":       writeMemProfile,
-	"heap":             func(path string) error { return writeProfile(path, "heap", 0) },
-	"goroutines":       func(path string) error { return writeProfile(path, "goroutine", 2) },
-	"goroutine-stacks": writeGoroutineStacks,
-	"memstats":         takeMemStats,
-	"memstats-to":      writeMemStats,
-	"rest":             rest,
+	"memprofile":  writeMemProfile,
+	"heap":        func(path string) error { return writeProfile(path, "heap", 0) },
+	"goroutines":  func(path string) error { return writeProfile(path, "goroutine", 2) },
+	"contend":     contend,
+	"block":       func(path string) error { return writeProfile(path, "block", 0) },
+	"mutex":       func(path string) error { return writeProfile(path, "mutex", 0) },
+	"memstats":    takeMemStats,
+	"memstats-to": writeMemStats,
+	"rest":        rest,
 }
 
 func main() {

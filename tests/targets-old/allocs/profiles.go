@@ -29,11 +29,6 @@ type record struct {
 	Stack        []frame `json:"stack"`
 }
 
-type group struct {
-	Count int64   `json:"count"`
-	Stack []frame `json:"stack"`
-}
-
 // eachRecord calls f with the numbers and the stack of every "numbers @ 0x... 0x..." of a profile.
 func eachRecord(profile string, f func(numbers string, stack []frame) error) error {
 	var text bytes.Buffer
@@ -90,19 +85,6 @@ func writeMemProfile(path string) error {
 	}
 	rate := runtime.MemProfileRate
 	return writeJSON(path, map[string]interface{}{"rate": rate, "records": records})
-}
-
-func writeGoroutineStacks(path string) error {
-	var groups []group
-	err := eachRecord("goroutine", func(numbers string, stack []frame) error {
-		count, err := strconv.ParseInt(numbers, 10, 64)
-		groups = append(groups, group{count, stack})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return writeJSON(path, groups)
 }
 
 func writeProfile(path, profile string, debug int) error {

@@ -8,6 +8,7 @@ package main
 import (
 	_ "net/http/pprof"
 
+	"example.com/targets/internal/contention"
 	"example.com/targets/internal/control"
 	"example.com/targets/internal/profiles"
 	"example.com/targets/internal/ticker"
@@ -21,16 +22,20 @@ func main() {
 	var churn churner
 	var tick ticker.Ticker
 	control.Serve(map[string]control.Command{
-		"memprofile":       profiles.WriteMemProfile,
-		"heap":             profiles.WriteHeap,
-		"memstats":         profiles.TakeMemStats,
-		"memstats-to":      profiles.WriteMemStats,
-		"goroutines":       profiles.WriteGoroutines,
-		"goroutine-stacks": profiles.WriteGoroutineStacks,
-		"churn":            churn.command,
-		"grow":             grow,
-		"ticker":           tick.Start,
-		"ticker-stop":      func(string) error { return tick.Stop() },
+		"memprofile":  profiles.WriteMemProfile,
+		"heap":        profiles.WriteHeap,
+		"memstats":    profiles.TakeMemStats,
+		"memstats-to": profiles.WriteMemStats,
+		"goroutines":  profiles.WriteGoroutines,
+		"contend":     contention.Contend,
+		"leak":        contention.Leak,
+		"leaked":      profiles.WriteLeaked,
+		"block":       profiles.WriteBlock,
+		"mutex":       profiles.WriteMutex,
+		"churn":       churn.command,
+		"grow":        grow,
+		"ticker":      tick.Start,
+		"ticker-stop": func(string) error { return tick.Stop() },
 	}, churn.stop)
 }
 

@@ -6,6 +6,7 @@ package profiles
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -40,12 +41,6 @@ type Record struct {
 	Stack        []Frame `json:"stack"`
 }
 
-// Group is goroutines with the same stack.
-type Group struct {
-	Count int64   `json:"count"`
-	Stack []Frame `json:"stack"`
-}
-
 // WriteMemProfile writes all records, unscaled, as JSON: {"rate": N, "records": [...]}.
 // runtime.MemProfile cuts a stack at 32 frames, and the pprof format leaves the runtime's own
 // frames out; the legacy text keeps both the counts and every program counter.
@@ -62,20 +57,6 @@ func WriteMemProfile(path string) error {
 		return err
 	}
 	return writeJSON(path, map[string]any{"rate": runtime.MemProfileRate, "records": records})
-}
-
-// WriteGoroutineStacks writes the goroutines that have the same stack as one [Group].
-func WriteGoroutineStacks(path string) error {
-	var groups []Group
-	err := eachRecord("goroutine", func(numbers string, stack []Frame) error {
-		count, err := strconv.ParseInt(numbers, 10, 64)
-		groups = append(groups, Group{count, stack})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return writeJSON(path, groups)
 }
 
 // eachRecord calls f with the numbers and the stack of every line "numbers @ 0x... 0x..." of a
@@ -125,6 +106,18 @@ func symbolise(pc uintptr) Frame {
 // WriteHeap writes the heap profile in the pprof format.
 func WriteHeap(path string) error {
 	return write(path, "heap", 0)
+}
+
+// WriteBlock and WriteMutex write these profiles in the pprof format.
+func WriteBlock(path string) error { return write(path, "block", 0) }
+func WriteMutex(path string) error { return write(path, "mutex", 0) }
+
+// WriteLeaked has the runtime look for leaked goroutines, where it can, and writes them.
+func WriteLeaked(path string) error {
+	if pprof.Lookup("goroutineleak") == nil {
+		return errors.New("there is no such profile")
+	}
+	return write(path, "goroutineleak", 0)
 }
 
 // WriteGoroutines writes every goroutine with its state, as a crash would print it.
