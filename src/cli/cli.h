@@ -54,11 +54,6 @@ int cli_fail(const struct cli_arguments *arguments, const struct error *error);
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Parses a process id or fails with what was wrong.
 bool cli_parse_pid(const char *text, int *pid, struct error *error) must_check;
-// Opens what a command is about: a process id, else the path of a core file. With the command's
-// --exe FILE.
-struct capture;
-bool cli_open_capture(const struct cli_arguments *arguments, const char *target,
-		      struct capture **capture, struct error *error) must_check;
 bool cli_colour(void); // whether standard output takes colours
 // Prints and frees; false when standard output did not take it.
 struct json_t;
@@ -68,6 +63,15 @@ bool cli_print(const char *text);
 // Runs `work` in a child process that gives up every privilege first; returns its exit code.
 int cli_run_sandboxed(int (*work)(void *context), void *context,
 		      const struct cli_arguments *arguments);
+
+// Opens what a command is about: a process id, to be read as --mode says, else the path of a core
+// file. With --exe FILE. The caller closes it.
+struct capture;
+bool cli_open_capture(const struct cli_arguments *arguments, const char *target,
+		      struct capture **capture, struct error *error) must_check;
+// Closes it. Where something of us is left in the target, says so and returns the code for it
+// instead of `code`, if that was EXIT_OK.
+int cli_close_capture(const struct cli_arguments *arguments, struct capture *capture, int code);
 
 int cli_why(const struct cli_arguments *arguments);
 int cli_heap(const struct cli_arguments *arguments);

@@ -4,15 +4,18 @@
 
 const struct cli_option no_options[] = {{0}};
 
-#define EXE_OPTION                                                                        \
-	{                                                                                 \
-		"exe", 0, "FILE",                                                         \
-			"the executable, where a core or an emulator does not lead to it" \
+// For commands that read a process or a core.
+#define TARGET_OPTIONS                                                                         \
+	{"exe", 0, "FILE", "the executable, where a core or an emulator does not lead to it"}, \
+	{                                                                                      \
+		"mode", 0, "MODE",                                                             \
+			"live (default): the target is not stopped; stop: its threads are, "   \
+			"for its metadata; frozen: a copy of it is read"                       \
 	}
 
 const struct cli_option why_options[] = {
 	{"json", 0, NULL, "print the whole report as JSON"},
-	EXE_OPTION,
+	TARGET_OPTIONS,
 	{0},
 };
 
@@ -20,7 +23,7 @@ const struct cli_option heap_options[] = {
 	{"output", 'o', "FILE", "write a profile for `go tool pprof` (- for standard output)"},
 	{"diff", 0, NULL, "compare two saved profiles or incidents: what grew"},
 	{"type", 0, "TYPE", "the sample type of --diff (default: now_space, else inuse_space)"},
-	EXE_OPTION,
+	TARGET_OPTIONS,
 	{"rows", 'n', "N", "how many rows to print (default 20)"},
 	{"json", 0, NULL, "print JSON"},
 	{"all", 0, NULL, "with --json: every bucket with its whole stack, unscaled"},
@@ -30,7 +33,7 @@ const struct cli_option heap_options[] = {
 const struct cli_option runtime_options[] = {
 	{"json", 0, NULL, "print JSON"},
 	{"classes", 0, NULL, "every size class, not only those with most free slots"},
-	EXE_OPTION,
+	TARGET_OPTIONS,
 	{0},
 };
 
@@ -38,7 +41,7 @@ const struct cli_option goroutines_options[] = {
 	{"stacks", 0, NULL, "every goroutine by itself, in the form of the runtime's own dump"},
 	{"output", 'o', "FILE", "write to a file; FILE.pb.gz is a profile for `go tool pprof`"},
 	{"rows", 'n', "N", "how many groups to print (default 20)"},
-	EXE_OPTION,
+	TARGET_OPTIONS,
 	{"json", 0, NULL, "print JSON: groups, stacks and every goroutine"},
 	{0},
 };
@@ -47,7 +50,7 @@ const struct cli_option profile_options[] = {
 	{"output", 'o', "FILE", "write a profile for `go tool pprof` (- for standard output)"},
 	{"rows", 'n', "N", "how many stacks to print (default 10)"},
 	{"json", 0, NULL, "print JSON: all stacks"},
-	EXE_OPTION,
+	TARGET_OPTIONS,
 	{0},
 };
 
@@ -66,9 +69,9 @@ const struct cli_option watch_options[] = {
 const struct cli_command cli_commands[] = {
 	{
 		"why",
-		"whyoom [why] PID | CORE [--exe FILE] [--json]",
+		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json]",
 		"why does this Go process use so much memory: one snapshot, one screen",
-		"The target is not stopped and nothing is written to it. Of a CORE file, the executable is\n"
+		"The target is not stopped and nothing is written to it, but for --mode. Of a CORE file, the executable is\n"
 		"the one that the core names, if it is the same build, else the core's own copy.\n",
 		"  whyoom 4711\n"
 		"  whyoom ./core --exe ./service\n"
@@ -78,7 +81,7 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"heap",
-		"whyoom heap PID | CORE [--exe FILE] [-o FILE] [--json [--all]]\n"
+		"whyoom heap PID | CORE [--exe FILE] [--mode MODE] [-o FILE] [--json [--all]]\n"
 		"       whyoom heap --diff BEFORE AFTER [--type TYPE] [--json]",
 		"the heap profile, read from outside; or what grew between two",
 		"Two views: `published` is what /debug/pprof/heap would show, up to two collections\n"
@@ -106,7 +109,7 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"runtime",
-		"whyoom runtime PID | CORE [--exe FILE] [--json] [--classes]",
+		"whyoom runtime PID | CORE [--exe FILE] [--mode MODE] [--json] [--classes]",
 		"the runtime's own statistics: memory, collector, spans, scheduler, settings",
 		"Every field of runtime.MemStats as the process would get it, without stopping it; the\n"
 		"memory numbers of runtime/metrics; heap goal, pauses and CPU share of the collector;\n"
@@ -119,7 +122,7 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"goroutines",
-		"whyoom goroutines PID | CORE [--exe FILE] [--stacks] [--json] [-o FILE]",
+		"whyoom goroutines PID | CORE [--exe FILE] [--mode MODE] [--stacks] [--json] [-o FILE]",
 		"all goroutines: in groups, one by one, or as a profile",
 		"Goroutines that wait at the same place, made by the same code, are one group. The target is\n"
 		"not stopped: a goroutine that runs while it is read has no stack.\n",

@@ -112,6 +112,5 @@ int cli_goroutines(const struct cli_arguments *arguments)
 	if (!cli_open_capture(arguments, arguments->positional[0], &goroutines.capture, &error))
 		return cli_fail(arguments, &error);
 	int code = cli_run_with_output(work, &goroutines, arguments, &goroutines.output);
-	capture_close(goroutines.capture);
-	return code;
+	return cli_close_capture(arguments, goroutines.capture, code);
 }

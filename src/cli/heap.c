@@ -89,6 +89,5 @@ int cli_heap(const struct cli_arguments *arguments)
 	if (!cli_open_capture(arguments, arguments->positional[0], &heap.capture, &error))
 		return cli_fail(arguments, &error);
 	int code = cli_run_with_output(work, &heap, arguments, &heap.output);
-	capture_close(heap.capture);
-	return code;
+	return cli_close_capture(arguments, heap.capture, code);
 }

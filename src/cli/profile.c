@@ -183,6 +183,5 @@ int cli_profile(const struct cli_arguments *arguments)
 	if (!cli_open_capture(arguments, arguments->positional[0], &request.capture, &error))
 		return cli_fail(arguments, &error);
 	int code = cli_run_with_output(work, &request, arguments, &request.output);
-	capture_close(request.capture);
-	return code;
+	return cli_close_capture(arguments, request.capture, code);
 }

@@ -47,6 +47,5 @@ int cli_runtime(const struct cli_arguments *arguments)
 	if (!cli_open_capture(arguments, arguments->positional[0], &runtime.capture, &error))
 		return cli_fail(arguments, &error);
 	int code = cli_run_sandboxed(work, &runtime, arguments);
-	capture_close(runtime.capture);
-	return code;
+	return cli_close_capture(arguments, runtime.capture, code);
 }

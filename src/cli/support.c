@@ -13,7 +13,6 @@
 #include "base/units.h"
 #include "cli/cli.h"
 #include "report/report.h"
-#include "snapshot/capture.h"
 #include "system/sandbox.h"
 
 const char *cli_value(const struct cli_arguments *arguments, const char *name)
@@ -88,27 +87,6 @@ bool cli_parse_pid(const char *text, int *pid, struct error *error)
 		return error_set(error, ERROR_USAGE, "not a process id: %.64s", text);
 	*pid = (int)value;
 	return true;
-}
-
-static bool is_number(const char *text)
-{
-	return text[0] && strspn(text, "0123456789") == strlen(text);
-}
-
-bool cli_open_capture(const struct cli_arguments *arguments, const char *target,
-		      struct capture **capture, struct error *error)
-{
-	const char *exe = cli_value(arguments, "exe");
-	int pid = 0;
-	if (!is_number(target) && !strchr(target, '/') && access(target, F_OK) != 0)
-		return error_set(error, ERROR_USAGE, "%s is neither a process id nor a core file",
-				 target);
-	if (!is_number(target))
-		return capture_open_core(target, exe, capture, error);
-	if (!cli_parse_pid(target, &pid, error) ||
-	    !capture_open("/proc", pid, NULL, capture, error))
-		return false;
-	return exe ? capture_use_exe(*capture, exe, error) : capture_find_guest(*capture, error);
 }
 
 bool cli_colour(void)

@@ -52,6 +52,5 @@ int cli_why(const struct cli_arguments *arguments)
 	if (!cli_open_capture(arguments, arguments->positional[0], &why.capture, &error))
 		return cli_fail(arguments, &error);
 	int code = cli_run_sandboxed(work, &why, arguments);
-	capture_close(why.capture);
-	return code;
+	return cli_close_capture(arguments, why.capture, code);
 }

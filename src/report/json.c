@@ -79,6 +79,7 @@ json_t *report_quality_to_json(const struct snapshot_quality *quality)
 	set_time(object, "taken", quality->taken_unix_ns);
 	set_int(object, "duration_ns", quality->duration_ns);
 	set_int(object, "target_pause_ns", quality->target_pause_ns);
+	json_object_set_new(object, "torn", json_boolean(quality->torn));
 	set_int(object, "reads", (int64_t)quality->reads);
 	set_int(object, "read_bytes", (int64_t)quality->read_bytes);
 	set_int(object, "failed_reads", (int64_t)quality->failed_reads);

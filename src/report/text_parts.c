@@ -287,6 +287,8 @@ void text_write_quality(const struct report *report, struct report_style style, 
 			quality->profile_consistent
 				? "no collection came in between"
 				: "a collection came in between: values may be torn");
+	if (quality->torn)
+		strbuf_add(out, "  torn        the target went on before everything was read\n");
 	if (quality->target_ended)
 		strbuf_add(out,
 			   "  torn        the target ended while it was read: what is above may be "

@@ -20,6 +20,7 @@
 #include "snapshot/runtime_part.h"
 #include "system/cgroup.h"
 #include "system/container.h"
+#include "system/frozen.h"
 #include "system/maps.h"
 
 enum { PROCESSES_MAX = 256, CGROUP_TEXT_MAX = 64 << 10 };
@@ -28,6 +29,7 @@ void capture_close(struct capture *capture)
 {
 	if (!capture)
 		return;
+	(void)!capture_let_go(capture, NULL);
 	process_files_close(&capture->files);
 	core_files_free(capture->core);
 	cleanup_close(&capture->guest);
@@ -99,6 +101,20 @@ bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path, str
 	return true;
 }
 
+bool capture_hold_still(struct capture *capture, enum still_mode mode, struct error *error)
+{
+	capture->mode = mode;
+	if (mode == STILL_FROZEN && !frozen_check(&capture->files, capture->cgroup, error))
+		return false;
+	return mode == STILL_NOT ||
+	       still_begin(mode, &capture->files, STILL_STOP_LIMIT_NS, &capture->still, error);
+}
+
+bool capture_let_go(struct capture *capture, struct error *error)
+{
+	return still_end(take_ptr(capture->still), error);
+}
+
 void snapshot_free(struct snapshot *snapshot)
 {
 	if (!snapshot)
@@ -153,28 +169,13 @@ static bool read_process_identity(struct taking *taking, struct error *error)
 	return true;
 }
 
-static void read_build_identity(struct taking *taking)
-{
-	struct snapshot_identity *identity = &taking->snapshot->identity;
-	const struct go_buildinfo *info = &taking->info;
-	identity->is_go = true;
-	identity->build_id = taking_keep(taking, elf_image_build_id(taking->image));
-	identity->go_version = taking_keep(taking, info->version_text);
-	identity->main_package = taking_keep(taking, info->main_package);
-	identity->module_path = taking_keep(taking, info->main_module.path);
-	identity->module_version = taking_keep(taking, info->main_module.version);
-	identity->vcs_revision = taking_keep(taking, go_buildinfo_setting(info, "vcs.revision"));
-	VEC_FOREACH (module, &info->dependencies)
-		if (module->replaced_by && strchr("./", module->replaced_by[0]))
-			vec_push(&identity->replaced_modules, taking_keep(taking, module->path));
-}
-
 static bool read_mappings(const struct taking *taking, struct target_mapping **mappings,
 			  size_t *count, struct error *error)
 {
 	struct maps maps = {0};
 	const struct process_files *files = &taking->capture->files;
-	if (!maps_read(files->maps, "/proc/PID/maps", &maps, error))
+	int copy = taking->capture->still ? still_maps_fd(taking->capture->still) : -1;
+	if (!maps_read(copy >= 0 ? copy : files->maps, "/proc/PID/maps", &maps, error))
 		return false;
 	*count = maps.list.count;
 	*mappings = convert_mappings(&maps, &taking->exe_file);
@@ -197,7 +198,8 @@ static bool open_target(struct taking *taking, struct error *error)
 {
 	_cleanup_free_ struct target_mapping *mappings = NULL;
 	const struct process_files *files = &taking->capture->files;
-	struct target_source source = {.memory_fd = files->mem,
+	int copy = taking->capture->still ? still_memory_fd(taking->capture->still) : -1;
+	struct target_source source = {.memory_fd = copy >= 0 ? copy : files->mem,
 				       .exe_fd = taking->mapped_exe_fd,
 				       .reload = reload_mappings,
 				       .reload_context = taking};
@@ -223,134 +225,6 @@ static void check_place(struct taking *taking)
 		  ": an emulator has moved its memory",
 		  start, segments[0].address);
 	elf_image_free(take_ptr(taking->image));
-}
-
-static bool open_runtime(struct taking *taking, struct error *error)
-{
-	if (!go_buildinfo_read(taking->exe_fd, taking->image, &taking->info, error))
-		return false;
-	read_build_identity(taking);
-	if (!go_runtime_open(taking->target, taking->image, &taking->info, &taking->runtime, error))
-		return false;
-	taking->has_runtime = true;
-	taking->snapshot->quality.layout_caveat = layout_caveat(&taking->runtime.layout);
-	taking->snapshot->functab = taking->runtime.functab; // the snapshot owns it from here
-	return true;
-}
-
-static bool take_go(struct taking *taking, struct error *error)
-{
-	struct snapshot_go *go = &taking->snapshot->go;
-	if (!go_spans_read(&taking->runtime, &taking->spans, error) ||
-	    !go_memstats_read(&taking->runtime, &taking->spans, &go->stats, error))
-		return false;
-	taking->has_spans = true;
-	taking->snapshot->quality.failed_spans = taking->spans.failed;
-	go->heap_alloc_bytes = taking->spans.heap_alloc;
-	go->heap_objects = taking->spans.heap_objects;
-	VEC_FOREACH (span, &taking->spans.spans)
-		if (span->state == GO_SPAN_IN_USE && span->unswept)
-			go->unswept_bytes += span->object_count * span->object_size;
-	return true;
-}
-
-static bool take_runtime(struct taking *taking, struct error *error)
-{
-	struct snapshot *snapshot = taking->snapshot;
-	struct runtime_part_source source = {
-		.runtime = &taking->runtime,
-		.stats = &snapshot->go.stats,
-		.spans = &taking->spans,
-		.environ_fd = taking->capture->files.environ,
-	};
-	if (!(taking->parts & CAPTURE_RUNTIME))
-		return error_set(error, ERROR_NOT_FOUND, "not asked for");
-	if (!snapshot_has(&snapshot->go_absent)) {
-		*error = snapshot->go_absent;
-		return false;
-	}
-	return runtime_part_take(&source, &snapshot->runtime, error);
-}
-
-static bool take_heap(struct taking *taking, struct error *error)
-{
-	struct snapshot *snapshot = taking->snapshot;
-	struct go_buckets *buckets = &snapshot->buckets;
-	if (!go_buckets_read(&taking->runtime, buckets, error))
-		return false;
-	snapshot->quality.profile_attempts = buckets->attempts;
-	snapshot->quality.profile_consistent = buckets->consistent;
-	snapshot->quality.damaged_buckets = buckets->damaged;
-	snapshot->quality.sample_rate_bytes = buckets->rate;
-	struct heap_profile_source source = {
-		.buckets = buckets,
-		.functab = snapshot->functab,
-		.default_sample_type = taking->default_sample_type,
-		.taken_unix_ns = snapshot->quality.taken_unix_ns,
-		.executable = convert_executable(taking->target, taking->image, taking->exe_path),
-	};
-	if (taking->parts & CAPTURE_RAW_STACKS)
-		VEC_FOREACH (bucket, &buckets->buckets)
-			for (size_t i = 0; i < bucket->depth; i++)
-				(void)functab_frame(snapshot->functab, bucket->stack[i]);
-	return heap_profile_build(&source, &snapshot->heap, error);
-}
-
-static bool take_contention(struct taking *taking, enum go_contention_kind kind,
-			    struct error *error)
-{
-	struct go_contention contention;
-	struct snapshot *snapshot = taking->snapshot;
-	unsigned int part = kind == GO_CONTENTION_BLOCK ? CAPTURE_BLOCK : CAPTURE_MUTEX;
-	if (!(taking->parts & part))
-		return error_set(error, ERROR_NOT_FOUND, "not asked for");
-	if (!go_contention_read(&taking->runtime, kind, &contention, error))
-		return false;
-	snapshot->quality.damaged_buckets += contention.damaged;
-	struct contention_profile_source source = {
-		.contention = &contention,
-		.functab = snapshot->functab,
-		.taken_unix_ns = snapshot->quality.taken_unix_ns,
-		.live = !taking->capture->core,
-		.executable = convert_executable(taking->target, taking->image, taking->exe_path),
-	};
-	bool ok = contention_profile_build(&source, &snapshot->contention[kind], error);
-	go_contention_deinit(&contention);
-	return ok;
-}
-
-// Not an empty list where nobody looks for leaks.
-static bool knows_leaks(const struct taking *taking, struct error *error)
-{
-	static const enum go_field field[] = {GO_WORK_TYPE_GOROUTINE_LEAK};
-	return layout_require(&taking->runtime.layout, field, 1, error) ||
-	       error_hint(error, "Go 1.27 finds leaked goroutines, and 1.26 when built with "
-				 "GOEXPERIMENT=goroutineleakprofile");
-}
-
-static bool take_goroutines(struct taking *taking, struct error *error)
-{
-	struct go_goroutines goroutines = {0};
-	if (!go_goroutines_read(&taking->runtime, &goroutines, error))
-		return false;
-	struct snapshot_quality *quality = &taking->snapshot->quality;
-	goroutines.now_ns = clock_monotonic_ns();
-	quality->failed_stacks = goroutines.stacks_failed;
-	quality->unreadable_goroutines = goroutines.unreadable;
-	quality->moved_goroutines = goroutines.moved;
-	quality->running_stacks = goroutines.stacks_running;
-	(void)!knows_leaks(taking, &taking->snapshot->leaks_absent);
-	convert_goroutines(&goroutines, &taking->snapshot->goroutines);
-	if (!(taking->parts & CAPTURE_EACH_GOROUTINE)) {
-		go_goroutines_deinit(&goroutines);
-		return true;
-	}
-	struct profile_mapping *executable = &taking->snapshot->executable;
-	*executable = convert_executable(taking->target, taking->image, taking->exe_path);
-	executable->file = taking_keep(taking, executable->file);
-	executable->build_id = taking_keep(taking, executable->build_id);
-	taking->snapshot->each_goroutine = goroutines;
-	return true;
 }
 
 static bool take_process_ledger(struct taking *taking, int64_t *anon_bytes, struct error *error)
@@ -439,45 +313,10 @@ static bool take_cgroup(struct taking *taking, int64_t process_anon_bytes, struc
 	return true;
 }
 
-static void no_go(struct snapshot *snapshot, const struct error *why)
-{
-	snapshot->go_absent = snapshot->heap_absent = snapshot->goroutines_absent =
-		snapshot->runtime_absent = snapshot->contention_absent[GO_CONTENTION_BLOCK] =
-			snapshot->contention_absent[GO_CONTENTION_MUTEX] = *why;
-}
-
-void taking_go(struct taking *taking)
-{
-	struct snapshot *snapshot = taking->snapshot;
-	struct error no_runtime = {0};
-	if (!open_runtime(taking, &no_runtime)) {
-		no_go(snapshot, &no_runtime);
-		return;
-	}
-	if (!take_go(taking, &snapshot->go_absent))
-		error_wrap(&snapshot->go_absent, "memory statistics");
-	(void)!take_runtime(taking, &snapshot->runtime_absent);
-	if (!(taking->parts & CAPTURE_HEAP))
-		error_set(&snapshot->heap_absent, ERROR_NOT_FOUND, "not asked for");
-	else if (!take_heap(taking, &snapshot->heap_absent))
-		profile_free(take_ptr(snapshot->heap));
-	for (int kind = GO_CONTENTION_BLOCK; kind <= GO_CONTENTION_MUTEX; kind++)
-		(void)!take_contention(taking, kind, &snapshot->contention_absent[kind]);
-	if (!(taking->parts & CAPTURE_GOROUTINES))
-		error_set(&snapshot->goroutines_absent, ERROR_NOT_FOUND, "not asked for");
-	else
-		(void)!take_goroutines(taking, &snapshot->goroutines_absent);
-}
-
-// In the order of worth for each millisecond, so that a target that dies on the way leaves most.
-static void take_parts(struct taking *taking)
+static void account(struct taking *taking)
 {
 	struct snapshot *snapshot = taking->snapshot;
 	int64_t anon_bytes = 0;
-	if (taking->image)
-		taking_go(taking);
-	else
-		no_go(snapshot, &taking->exe_error);
 	if (!(taking->parts & CAPTURE_LEDGER)) {
 		error_set(&snapshot->process_ledger_absent, ERROR_NOT_FOUND, "not asked for");
 		snapshot->cgroup_absent = snapshot->cgroup_ledger_absent =
@@ -487,6 +326,17 @@ static void take_parts(struct taking *taking)
 	(void)!take_process_ledger(taking, &anon_bytes, &snapshot->process_ledger_absent);
 	if (!take_cgroup(taking, anon_bytes, &snapshot->cgroup_absent))
 		snapshot->cgroup_ledger_absent = snapshot->cgroup_absent;
+}
+
+// Fails only where the target cannot be held still.
+static bool take_parts(struct taking *taking, struct error *error)
+{
+	if (!taking->image)
+		taking_no_go(taking, &taking->exe_error);
+	else if (!taking_go(taking, error))
+		return false;
+	account(taking);
+	return true;
 }
 
 void taking_finish(struct taking *taking)
@@ -506,6 +356,7 @@ void taking_finish(struct taking *taking)
 	elf_image_free(taking->image);
 	go_buildinfo_deinit(&taking->info);
 	go_spans_deinit(&taking->spans);
+	go_goroutines_deinit(&taking->goroutines);
 }
 
 // A process that ends gives back its memory first and is seen to have ended later.
@@ -528,8 +379,10 @@ static bool take_live(struct taking *taking, struct error *error)
 	if (!open_target(taking, error))
 		return false;
 	check_place(taking);
-	take_parts(taking);
+	bool taken = take_parts(taking, error);
 	taking_finish(taking);
+	if (!taken)
+		return false;
 	snapshot->quality.target_ended = memory_is_gone(files);
 	return !snapshot->quality.target_ended || snapshot_has(&snapshot->heap_absent) ||
 	       snapshot_has(&snapshot->process_ledger_absent) ||

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "snapshot/snapshot.h"
+#include "snapshot/still.h"
 
 enum capture_part {
 	CAPTURE_HEAP = 1,
@@ -40,6 +41,13 @@ bool capture_find_guest(struct capture *capture, struct error *error) must_check
 bool capture_open_core(const char *core_path, const char *exe_path, struct capture **capture,
 		       struct error *error) must_check;
 void capture_close(struct capture *capture);
+
+// Both with privileges. Between them capture_take, in another process, reads a target that stands
+// still; without the first it reads a live one. See snapshot/still.h.
+bool capture_hold_still(struct capture *capture, enum still_mode mode,
+			struct error *error) must_check;
+// False when something of us may be left in the target. capture_close does it too.
+bool capture_let_go(struct capture *capture, struct error *error) must_check;
 
 // Fails only where nothing can be said: the process is gone. Everything else that is missing is
 // absent in the snapshot, with its reason. `default_sample_type` is for the heap profile.

@@ -383,7 +383,7 @@ bool taking_core(struct taking *taking, struct error *error)
 		  error_wrap(error, "%.128s", reading.files->core_path);
 	if (ok) {
 		replace_target(&reading, taking->image);
-		taking_go(taking);
+		ok = taking_go(taking, error);
 		hint_at_emulator(&reading);
 	}
 	error_set(&snapshot->process_ledger_absent, ERROR_NOT_FOUND,

@@ -29,6 +29,8 @@ struct capture {
 	struct error cgroup_error; // why there is none
 	VEC(struct other_process) others;
 	int64_t boot_unix_ns;
+	enum still_mode mode;
+	struct still *still; // NULL in live mode
 };
 
 // What is needed while one snapshot is taken.
@@ -46,7 +48,8 @@ struct taking {
 	struct go_buildinfo info;
 	struct go_runtime runtime;
 	struct go_spans spans;
-	bool has_runtime, has_spans;
+	struct go_goroutines goroutines;
+	bool has_runtime, has_spans, has_buckets, has_goroutines;
 	char exe_path[4096]; // without " (deleted)"
 };
 
@@ -60,8 +63,11 @@ void core_files_free(struct core_files *files);
 // The whole of capture_take for a core.
 bool taking_core(struct taking *taking, struct error *error) must_check;
 
-// What the Go runtime says, once `exe_fd`, `image` and `target` are there.
-void taking_go(struct taking *taking);
+// What the Go runtime says (capture_go.c), once `exe_fd`, `image` and `target` are there. Fails
+// only where the target cannot be held still.
+bool taking_go(struct taking *taking, struct error *error) must_check;
+// There is no Go runtime to be read, for that reason.
+void taking_no_go(struct taking *taking, const struct error *why);
 // Counts what was read and frees all but the snapshot; may be called with parts missing.
 void taking_finish(struct taking *taking);
 // A copy that lives as long as the snapshot.

@@ -39,7 +39,8 @@ struct snapshot_quality {
 	const char *mode;          // "live, target not stopped"
 	const char *layout_caveat; // "" where the Go version is one that whyoom was measured with
 	int64_t taken_unix_ns, duration_ns;
-	int64_t target_pause_ns; // 0: never stopped
+	int64_t target_pause_ns; // the longest, as we measured it; 0: never stopped
+	bool torn;               // it was to stand still and went on before all was read
 	uint64_t reads, read_bytes, failed_reads, table_failures;
 	int profile_attempts;
 	bool profile_consistent;
@@ -94,7 +95,7 @@ struct snapshot {
 	struct profile *contention[2];     // see snapshot/contention_profile.h
 	struct error goroutines_absent;
 	struct goroutine_set goroutines;
-	struct error leaks_absent; // whether the runtime can tell leaked goroutines
+	struct error leaks_absent;           // whether the runtime can tell leaked goroutines
 	struct go_goroutines each_goroutine; // one by one, where that was asked for
 	struct profile_mapping executable;   // for a profile of them
 	struct error process_ledger_absent;

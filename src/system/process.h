@@ -78,7 +78,10 @@ struct process_stat {
 	uint64_t thread_count;
 	uint64_t start_ticks; // since boot
 	uint64_t vm_size_bytes;
-	uint64_t rss_pages; // not exact: the kernel batches it a thread
+	// The program's own code, end exclusive; both 0 to a reader who may not trace the process.
+	uint64_t code_start, code_end;
+	uint64_t rss_pages;           // not exact: the kernel batches it a thread
+	struct known_u64 exit_signal; // what its parent gets when it ends; 0: nothing
 	// A wait status. The kernel shows 0 to a reader who may not trace the process.
 	struct known_u64 exit_status;
 };

@@ -76,6 +76,9 @@ enum {
 	FIELD_START = 22,
 	FIELD_VSIZE = 23,
 	FIELD_RSS = 24,
+	FIELD_CODE_START = 26,
+	FIELD_CODE_END = 27,
+	FIELD_EXIT_SIGNAL = 38,
 	FIELD_EXIT = 52,
 };
 
@@ -99,6 +102,15 @@ static void take_stat_field(unsigned int number, int64_t value, struct process_s
 		break;
 	case FIELD_RSS:
 		stat->rss_pages = value > 0 ? (uint64_t)value : 0;
+		break;
+	case FIELD_CODE_START:
+		stat->code_start = (uint64_t)value;
+		break;
+	case FIELD_CODE_END:
+		stat->code_end = (uint64_t)value;
+		break;
+	case FIELD_EXIT_SIGNAL:
+		stat->exit_signal = known((uint64_t)value);
 		break;
 	case FIELD_EXIT:
 		stat->exit_status = known((uint64_t)value);

@@ -52,7 +52,7 @@ bool tracer_check(const struct process_files *files, struct error *error)
 
 // ---- finding and seizing ----
 
-static bool read_task_status(const struct tracer *tracer, pid_t id, struct process_status *status)
+bool tracer_read_status(const struct tracer *tracer, pid_t id, struct process_status *status)
 {
 	char path[64], text[STATUS_TEXT_MAX];
 	_cleanup_close_ int fd = -1;
@@ -65,7 +65,7 @@ static bool read_task_status(const struct tracer *tracer, pid_t id, struct proce
 static pid_t find_own_id(const struct tracer *tracer, pid_t id)
 {
 	struct process_status status;
-	if (!tracer->other_namespace || !read_task_status(tracer, id, &status) ||
+	if (!tracer->other_namespace || !tracer_read_status(tracer, id, &status) ||
 	    !status.ns_pid_count)
 		return id;
 	return status.ns_pids[status.ns_pid_count - 1];
@@ -87,7 +87,7 @@ static bool seize(struct tracer *tracer, pid_t id, bool *seized, struct error *e
 	if (*seized || errno == ESRCH)
 		return true;
 	int why = errno;
-	if (!read_task_status(tracer, id, &status) || status.state == 'Z' || status.state == 'X')
+	if (!tracer_read_status(tracer, id, &status) || status.state == 'Z' || status.state == 'X')
 		return true;
 	return may_not(tracer, id, why, error);
 }

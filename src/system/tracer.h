@@ -40,6 +40,7 @@ struct tracer_thread {
 	enum tracer_state state;
 	int signal;       // a signal that it was about to take, or 0
 	bool job_stopped; // by SIGSTOP and its like, before us
+	bool refused;     // not to be made to call anything (inject.h)
 };
 
 struct tracer {
@@ -67,6 +68,9 @@ bool tracer_stop_one(struct tracer *tracer, const struct process_files *files, p
 // Registers of up to `capacity` stopped threads. Returns how many.
 size_t tracer_read_threads(const struct tracer *tracer, struct target_thread *threads,
 			   size_t capacity);
+// What /proc says of one thread. False when it ended.
+bool tracer_read_status(const struct tracer *tracer, pid_t thread,
+			struct process_status *status) must_check;
 // Lets everything go and frees what the tracer holds. Returns for how long the threads were held,
 // from the first that was interrupted to the last that was let go. Harmless the second time.
 int64_t tracer_let_go(struct tracer *tracer);

@@ -21,6 +21,8 @@
 
 enum { MINUTE = 60, SLEEP_MS = 1500 };
 
+uint64_t blocked_private_turns;
+
 static struct blocked *self; // in the child
 
 static long futex(int *word, int operation, int value, const struct timespec *timeout)
@@ -77,15 +79,17 @@ static void *run_call(void *argument)
 static void *compute(void *argument)
 {
 	(void)argument;
-	while (self)
+	while (self) {
+		__atomic_add_fetch(&blocked_private_turns, 1, __ATOMIC_RELAXED);
 		__atomic_add_fetch(&self->shared->turns, 1, __ATOMIC_RELAXED);
+	}
 	return NULL;
 }
 
 static void on_signal(int number)
 {
-	(void)number;
-	__atomic_add_fetch(&self->shared->signals, 1, __ATOMIC_SEQ_CST);
+	int *count = number == SIGUSR1 ? &self->shared->signals : &self->shared->other_signals;
+	__atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST);
 }
 
 static void run_child(void *context)
@@ -94,6 +98,7 @@ static void run_child(void *context)
 	sigset_t usr1;
 	self = context;
 	signal(SIGUSR1, on_signal);
+	signal(SIGUSR2, on_signal);
 	// Only the thread that computes takes it: no call that waits is interrupted by it.
 	pthread_create(&thread, NULL, compute, NULL);
 	sigemptyset(&usr1);

@@ -30,9 +30,13 @@ struct blocked_shared {
 	struct blocked_end ends[BLOCKED_CALLS];
 	int futex, futex_time;
 	int began;
-	uint64_t turns; // of the thread that computes
-	int signals;    // SIGUSR1 that the child handled
+	uint64_t turns;    // of the thread that computes
+	int signals;       // SIGUSR1 that the child handled
+	int other_signals; // SIGUSR2, which every thread takes
 };
+
+// As `turns`, in memory that the child shares with nobody.
+extern uint64_t blocked_private_turns;
 
 struct blocked {
 	pid_t pid;

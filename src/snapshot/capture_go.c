@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: an open target and its executable. Out: what the Go runtime in it says, in the snapshot.
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "snapshot/capture_priv.h"
+#include "snapshot/contention_profile.h"
+#include "snapshot/heap_profile.h"
+#include "snapshot/runtime_part.h"
+
+static void read_build_identity(struct taking *taking)
+{
+	struct snapshot_identity *identity = &taking->snapshot->identity;
+	const struct go_buildinfo *info = &taking->info;
+	identity->is_go = true;
+	identity->build_id = taking_keep(taking, elf_image_build_id(taking->image));
+	identity->go_version = taking_keep(taking, info->version_text);
+	identity->main_package = taking_keep(taking, info->main_package);
+	identity->module_path = taking_keep(taking, info->main_module.path);
+	identity->module_version = taking_keep(taking, info->main_module.version);
+	identity->vcs_revision = taking_keep(taking, go_buildinfo_setting(info, "vcs.revision"));
+	VEC_FOREACH (module, &info->dependencies)
+		if (module->replaced_by && strchr("./", module->replaced_by[0]))
+			vec_push(&identity->replaced_modules, taking_keep(taking, module->path));
+}
+
+static bool open_runtime(struct taking *taking, struct error *error)
+{
+	if (!go_buildinfo_read(taking->exe_fd, taking->image, &taking->info, error))
+		return false;
+	read_build_identity(taking);
+	if (!go_runtime_open(taking->target, taking->image, &taking->info, &taking->runtime, error))
+		return false;
+	taking->has_runtime = true;
+	taking->snapshot->quality.layout_caveat = layout_caveat(&taking->runtime.layout);
+	taking->snapshot->functab = taking->runtime.functab; // the snapshot owns it from here
+	return true;
+}
+
+static bool take_go(struct taking *taking, struct error *error)
+{
+	struct snapshot_go *go = &taking->snapshot->go;
+	if (!go_spans_read(&taking->runtime, &taking->spans, error) ||
+	    !go_memstats_read(&taking->runtime, &taking->spans, &go->stats, error))
+		return false;
+	taking->has_spans = true;
+	taking->snapshot->quality.failed_spans = taking->spans.failed;
+	go->heap_alloc_bytes = taking->spans.heap_alloc;
+	go->heap_objects = taking->spans.heap_objects;
+	VEC_FOREACH (span, &taking->spans.spans)
+		if (span->state == GO_SPAN_IN_USE && span->unswept)
+			go->unswept_bytes += span->object_count * span->object_size;
+	return true;
+}
+
+static bool take_runtime(struct taking *taking, struct error *error)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	struct runtime_part_source source = {
+		.runtime = &taking->runtime,
+		.stats = &snapshot->go.stats,
+		.spans = &taking->spans,
+		.environ_fd = taking->capture->files.environ,
+	};
+	if (!(taking->parts & CAPTURE_RUNTIME))
+		return error_set(error, ERROR_NOT_FOUND, "not asked for");
+	if (!snapshot_has(&snapshot->go_absent)) {
+		*error = snapshot->go_absent;
+		return false;
+	}
+	return runtime_part_take(&source, &snapshot->runtime, error);
+}
+
+static bool read_buckets(struct taking *taking, struct error *error)
+{
+	struct snapshot_quality *quality = &taking->snapshot->quality;
+	struct go_buckets *buckets = &taking->snapshot->buckets;
+	if (!(taking->parts & CAPTURE_HEAP))
+		return error_set(error, ERROR_NOT_FOUND, "not asked for");
+	if (!go_buckets_read(&taking->runtime, buckets, error))
+		return false;
+	quality->profile_attempts = buckets->attempts;
+	quality->profile_consistent = buckets->consistent;
+	quality->damaged_buckets = buckets->damaged;
+	quality->sample_rate_bytes = buckets->rate;
+	return true;
+}
+
+static bool build_heap(struct taking *taking, struct error *error)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	struct go_buckets *buckets = &snapshot->buckets;
+	struct heap_profile_source source = {
+		.buckets = buckets,
+		.functab = snapshot->functab,
+		.default_sample_type = taking->default_sample_type,
+		.taken_unix_ns = snapshot->quality.taken_unix_ns,
+		.executable = convert_executable(taking->target, taking->image, taking->exe_path),
+	};
+	if (taking->parts & CAPTURE_RAW_STACKS)
+		VEC_FOREACH (bucket, &buckets->buckets)
+			for (size_t i = 0; i < bucket->depth; i++)
+				(void)functab_frame(snapshot->functab, bucket->stack[i]);
+	return heap_profile_build(&source, &snapshot->heap, error);
+}
+
+static bool take_contention(struct taking *taking, enum go_contention_kind kind,
+			    struct error *error)
+{
+	struct go_contention contention;
+	struct snapshot *snapshot = taking->snapshot;
+	unsigned int part = kind == GO_CONTENTION_BLOCK ? CAPTURE_BLOCK : CAPTURE_MUTEX;
+	if (!(taking->parts & part))
+		return error_set(error, ERROR_NOT_FOUND, "not asked for");
+	if (!go_contention_read(&taking->runtime, kind, &contention, error))
+		return false;
+	snapshot->quality.damaged_buckets += contention.damaged;
+	struct contention_profile_source source = {
+		.contention = &contention,
+		.functab = snapshot->functab,
+		.taken_unix_ns = snapshot->quality.taken_unix_ns,
+		.live = !taking->capture->core,
+		.executable = convert_executable(taking->target, taking->image, taking->exe_path),
+	};
+	bool ok = contention_profile_build(&source, &snapshot->contention[kind], error);
+	go_contention_deinit(&contention);
+	return ok;
+}
+
+// Not an empty list where nobody looks for leaks.
+static bool knows_leaks(const struct taking *taking, struct error *error)
+{
+	static const enum go_field field[] = {GO_WORK_TYPE_GOROUTINE_LEAK};
+	return layout_require(&taking->runtime.layout, field, 1, error) ||
+	       error_hint(error, "Go 1.27 finds leaked goroutines, and 1.26 when built with "
+				 "GOEXPERIMENT=goroutineleakprofile");
+}
+
+static bool read_goroutines(struct taking *taking, struct error *error)
+{
+	struct snapshot_quality *quality = &taking->snapshot->quality;
+	struct go_goroutines *goroutines = &taking->goroutines;
+	if (!(taking->parts & CAPTURE_GOROUTINES))
+		return error_set(error, ERROR_NOT_FOUND, "not asked for");
+	if (!go_goroutines_read(&taking->runtime, goroutines, error))
+		return false;
+	goroutines->now_ns = clock_monotonic_ns();
+	quality->failed_stacks = goroutines->stacks_failed;
+	quality->unreadable_goroutines = goroutines->unreadable;
+	quality->moved_goroutines = goroutines->moved;
+	quality->running_stacks = goroutines->stacks_running;
+	(void)!knows_leaks(taking, &taking->snapshot->leaks_absent);
+	return true;
+}
+
+static void build_goroutines(struct taking *taking)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	struct profile_mapping *executable = &snapshot->executable;
+	convert_goroutines(&taking->goroutines, &snapshot->goroutines);
+	if (!(taking->parts & CAPTURE_EACH_GOROUTINE))
+		return;
+	*executable = convert_executable(taking->target, taking->image, taking->exe_path);
+	executable->file = taking_keep(taking, executable->file);
+	executable->build_id = taking_keep(taking, executable->build_id);
+	snapshot->each_goroutine = taking->goroutines;
+	taking->goroutines = (struct go_goroutines){0};
+}
+
+// From here on the target stands still, if it was asked for.
+static bool hold_still(struct taking *taking, struct error *error)
+{
+	const struct target_thread *threads;
+	size_t count;
+	struct still *still = taking->capture->still;
+	if (!still)
+		return true;
+	if (!still_start(still, &threads, &count, error))
+		return false;
+	target_forget(taking->target);
+	target_set_threads(taking->target, threads, count);
+	return true;
+}
+
+static const char *mode_text(enum still_mode mode, bool torn)
+{
+	if (mode == STILL_FROZEN)
+		return torn ? "frozen, but the copy was ended before all was read"
+			    : "frozen, a copy of the target was read";
+	return torn ? "stop, but the target went on before all was read"
+		    : "stop, the target stood still while it was read";
+}
+
+// All that has to be read of the target's memory is; names are looked up in the executable.
+static void let_go(struct taking *taking)
+{
+	struct snapshot_quality *quality = &taking->snapshot->quality;
+	if (!taking->capture->still)
+		return;
+	struct still_outcome outcome = still_release(taking->capture->still);
+	quality->target_pause_ns = outcome.pause_ns;
+	quality->torn = outcome.torn;
+	quality->mode = mode_text(taking->capture->mode, outcome.torn);
+}
+
+void taking_no_go(struct taking *taking, const struct error *why)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	snapshot->go_absent = snapshot->heap_absent = snapshot->goroutines_absent =
+		snapshot->runtime_absent = snapshot->contention_absent[GO_CONTENTION_BLOCK] =
+			snapshot->contention_absent[GO_CONTENTION_MUTEX] = *why;
+}
+
+// In the order of worth for each millisecond, so that a target that dies on the way leaves most.
+static void read_parts(struct taking *taking)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	if (!take_go(taking, &snapshot->go_absent))
+		error_wrap(&snapshot->go_absent, "memory statistics");
+	(void)!take_runtime(taking, &snapshot->runtime_absent);
+	taking->has_buckets = read_buckets(taking, &snapshot->heap_absent);
+	for (int kind = GO_CONTENTION_BLOCK; kind <= GO_CONTENTION_MUTEX; kind++)
+		(void)!take_contention(taking, kind, &snapshot->contention_absent[kind]);
+	taking->has_goroutines = read_goroutines(taking, &snapshot->goroutines_absent);
+}
+
+static void build_parts(struct taking *taking)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	if (taking->has_buckets && !build_heap(taking, &snapshot->heap_absent))
+		profile_free(take_ptr(snapshot->heap));
+	if (taking->has_goroutines)
+		build_goroutines(taking);
+}
+
+bool taking_go(struct taking *taking, struct error *error)
+{
+	struct error no_runtime = {0};
+	if (!open_runtime(taking, &no_runtime)) {
+		taking_no_go(taking, &no_runtime);
+		return true;
+	}
+	if (!hold_still(taking, error))
+		return false;
+	read_parts(taking);
+	let_go(taking);
+	build_parts(taking);
+	return true;
+}
