@@ -216,6 +216,12 @@ static void list_callers(const struct process_files *files, pid_list *callers)
 
 enum reaped { REAPED_NOT_YET, REAPED_YES, REAPED_NEVER };
 
+// A thread that ended is no reason to give up; a process that somebody else traces is.
+static enum reaped after_failure(const struct error *error)
+{
+	return error->code == ERROR_NOT_FOUND ? REAPED_NOT_YET : REAPED_NEVER;
+}
+
 static enum reaped reap_by(const struct process_files *files, pid_t thread_id, pid_t own_id,
 			   struct error *error)
 {
@@ -227,12 +233,12 @@ static enum reaped reap_by(const struct process_files *files, pid_t thread_id, p
 	bool done = false;
 	long result = 0;
 	if (!tracer_stop_one(&tracer, files, thread_id, clock_monotonic_ns() + REAP_NS, error))
-		return tracer_check(files, NULL) ? REAPED_NOT_YET : REAPED_NEVER;
+		return after_failure(error);
 	struct tracer_thread *thread = inject_choose(&tracer, files);
 	bool ok = !thread || inject_call(thread, &call, &done, &result, error);
 	tracer_let_go(&tracer);
 	if (!ok)
-		return REAPED_NEVER;
+		return after_failure(error);
 	return done && (result == own_id || result == -ECHILD) ? REAPED_YES : REAPED_NOT_YET;
 }
 
@@ -241,7 +247,8 @@ static bool reap(const struct process_files *files, pid_t own_id, struct error *
 	int64_t deadline_ns = clock_monotonic_ns() + REAP_NS;
 	enum reaped reaped = REAPED_NOT_YET;
 	struct error why = {0};
-	while (reaped == REAPED_NOT_YET && clock_monotonic_ns() < deadline_ns) {
+	while (reaped == REAPED_NOT_YET && !process_ended(files) &&
+	       clock_monotonic_ns() < deadline_ns) {
 		pid_list callers = {0};
 		list_callers(files, &callers);
 		for (size_t i = 0; i < callers.count && reaped == REAPED_NOT_YET; i++)

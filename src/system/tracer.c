@@ -151,8 +151,21 @@ static void sleep_until_change(int64_t deadline_ns)
 	sigtimedwait(&child, NULL, &(struct timespec){.tv_nsec = left});
 }
 
+// The first thread of a process that was killed tells us so only after all others have been heard.
+static bool is_zombie(pid_t id)
+{
+	char path[64], text[1024];
+	struct process_stat stat;
+	_cleanup_close_ int fd = -1;
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)id);
+	return file_open(AT_FDCWD, path, &fd, NULL) &&
+	       file_read_into(fd, path, text, sizeof text, NULL) &&
+	       process_stat_parse(text, &stat, NULL) && (stat.state == 'Z' || stat.state == 'X');
+}
+
 bool tracer_await(struct tracer_thread *thread, int64_t deadline_ns, int *status)
 {
+	int64_t slice_end_ns = clock_monotonic_ns() + WAIT_SLICE_NS;
 	for (;;) {
 		pid_t got = waitpid(thread->id, status, __WALL | WNOHANG);
 		if (got < 0 && errno == EINTR)
@@ -163,7 +176,14 @@ bool tracer_await(struct tracer_thread *thread, int64_t deadline_ns, int *status
 		}
 		if (got == thread->id)
 			return true;
-		if (clock_monotonic_ns() >= deadline_ns)
+		int64_t now_ns = clock_monotonic_ns();
+		if (now_ns >= slice_end_ns && is_zombie(thread->id)) {
+			thread->state = TRACER_GONE;
+			return true;
+		}
+		if (now_ns >= slice_end_ns)
+			slice_end_ns = now_ns + WAIT_SLICE_NS;
+		if (now_ns >= deadline_ns)
 			return false;
 		sleep_until_change(deadline_ns);
 	}
@@ -324,6 +344,9 @@ static void collect_killed(struct tracer *tracer)
 	for (size_t i = tracer->threads.count; i-- > 0;)
 		if (tracer->threads.items[i].state == TRACER_STOPPED)
 			(void)tracer_await(&tracer->threads.items[i], deadline_ns, &status);
+	if (tracer->threads.count && tracer->threads.items[0].id == tracer->pid)
+		while (waitpid(tracer->pid, &status, __WALL | WNOHANG) < 0 && errno == EINTR)
+			;
 }
 
 int64_t tracer_let_go(struct tracer *tracer)
