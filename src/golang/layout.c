@@ -19,6 +19,8 @@ static const struct column columns[] = {
 #undef GO_COLUMN
 };
 
+static const char ARM64[] = "arm64";
+
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
 struct field_row {
@@ -91,22 +93,40 @@ static int apply_experiments(const struct go_version *version, int plain)
 	return chosen;
 }
 
-bool layout_find(const struct go_version *version, struct go_layout *layout, struct error *error)
+static bool unknown_version(const struct go_version *version, const char *machine,
+			    struct error *error)
 {
-	int column = version->major == 1 ? find_column(version, "", 0) : -1;
-	if (column < 0) {
-		error_set(error, ERROR_UNSUPPORTED,
-			  "Go version %s: whyoom knows the runtimes of Go 1.%d to 1.%d",
-			  version->text, columns[0].minor, columns[COLUMNS - 1].minor);
-		return error_hint(error, "update whyoom, or report this version");
-	}
-	column = apply_experiments(version, column);
-	if (column < 0)
+	int first = COLUMNS - 1;
+	for (int i = COLUMNS - 1; i >= 0; i--)
+		if (strcmp(columns[i].experiment, machine) == 0)
+			first = i;
+	error_set(error, ERROR_UNSUPPORTED,
+		  "Go version %s: whyoom knows the runtimes of Go 1.%d to 1.%d%s%s", version->text,
+		  columns[first].minor, columns[COLUMNS - 1].minor, machine[0] ? " on " : "",
+		  machine);
+	return error_hint(error, "update whyoom, or report this version");
+}
+
+bool layout_is_of(const struct go_layout *layout, enum elf_machine machine)
+{
+	return (strcmp(layout->experiment, ARM64) == 0) == (machine == ELF_MACHINE_ARM64);
+}
+
+bool layout_find(const struct go_version *version, enum elf_machine machine,
+		 struct go_layout *layout, struct error *error)
+{
+	bool arm64 = machine == ELF_MACHINE_ARM64;
+	int plain = version->major == 1 ? find_column(version, "", 0) : -1;
+	int column = arm64 ? find_column(version, ARM64, strlen(ARM64)) : plain;
+	if (plain < 0 || column < 0)
+		return unknown_version(version, arm64 ? ARM64 : "", error);
+	int moved = apply_experiments(version, plain);
+	if (moved < 0 || (arm64 && moved != plain))
 		return error_set(error, ERROR_UNSUPPORTED,
 				 "Go version %s: whyoom does not know the runtime with these "
 				 "experiments",
 				 version->text);
-	layout_get((size_t)column, layout);
+	layout_get((size_t)(arm64 ? column : moved), layout);
 	layout->trust = LAYOUT_FROM_TABLE;
 	return true;
 }

@@ -4,7 +4,8 @@
  * versions. Walkers ask for a field by name; a field that a version lacks is -1 there, and
  * layout_require() turns that into ERROR_UNSUPPORTED with the field's name.
  *
- * Source: DWARF of programs built by each toolchain, linux/amd64; arm64 has the same offsets.
+ * Source: DWARF of programs built by each toolchain, for linux/amd64 and linux/arm64: the longer
+ * cache lines of arm64 move some fields.
  * tools/go-layout/update writes the table, and the test suite compares it with DWARF.
  */
 #pragma once
@@ -15,6 +16,7 @@
 
 #include "base/error.h"
 #include "golang/version.h"
+#include "target/elf_image.h"
 
 enum go_field {
 #define GO_COLUMN(minor, patch, experiment)
@@ -35,18 +37,19 @@ enum go_layout_trust {
 struct go_layout {
 	enum go_layout_trust trust;
 	int minor, patch;           // of the column: the first patch that has this layout
-	const char *experiment;     // "" or the one that makes the difference
+	const char *experiment;     // "", "arm64", or the one that makes the difference
 	int offset[GO_FIELD_COUNT]; // in bytes; for a structure its size; -1: there is no such
 				    // field
 };
 
-// The layout of this very version. ERROR_UNSUPPORTED with its name when the table lacks its minor
-// version or one of its experiments.
-bool layout_find(const struct go_version *version, struct go_layout *layout,
-		 struct error *error) must_check;
+// The layout of this very version on that machine (Go 1.17 and earlier: amd64 only).
+// ERROR_UNSUPPORTED with its name when the table lacks its minor version or one of its experiments.
+bool layout_find(const struct go_version *version, enum elf_machine machine,
+		 struct go_layout *layout, struct error *error) must_check;
 // All columns of the table, oldest first, for guesses.
 size_t layout_count(void);
 void layout_get(size_t index, struct go_layout *layout);
+bool layout_is_of(const struct go_layout *layout, enum elf_machine machine);
 // What a reader must know of how far the numbers can be trusted; "" for a layout of the table.
 const char *layout_caveat(const struct go_layout *layout);
 bool layout_has(const struct go_layout *layout, enum go_field field);

@@ -219,7 +219,8 @@ static bool open_unknown(struct go_runtime *runtime, struct elf_image *image,
 		layout_get(i, &runtime->layout);
 		int wanted =
 			info->version.minor < newest.minor ? info->version.minor : newest.minor;
-		if ((!info->version_known || runtime->layout.minor == wanted) &&
+		if (layout_is_of(&runtime->layout, runtime->machine) &&
+		    (!info->version_known || runtime->layout.minor == wanted) &&
 		    open_verified(runtime, image, &last))
 			return true;
 	}
@@ -245,7 +246,7 @@ bool go_runtime_open(struct target *target, struct elf_image *image,
 		error_set(&unknown, ERROR_UNSUPPORTED,
 			  "unknown Go version \"%.60s\" (an obfuscated build?)",
 			  info->version_text);
-	else if (layout_find(&info->version, &runtime.layout, &unknown)) {
+	else if (layout_find(&info->version, runtime.machine, &runtime.layout, &unknown)) {
 		if (!open_with_layout(&runtime, image, error))
 			return false;
 		*out = runtime;

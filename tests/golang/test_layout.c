@@ -11,7 +11,7 @@ static bool find(const char *text, struct go_layout *layout, struct error *error
 {
 	struct go_version version;
 	assert_true(go_version_parse(text, &version));
-	return layout_find(&version, layout, error);
+	return layout_find(&version, ELF_MACHINE_AMD64, layout, error);
 }
 
 static void every_known_version_has_a_layout(void **state)
@@ -62,6 +62,28 @@ static void experiments_choose_their_layout(void **state)
 	assert_false(find("go1.26.8-X:nobodyknows", &other, &failure));
 	assert_int_equal(ERROR_UNSUPPORTED, failure.code);
 	assert_non_null(strstr(failure.message, "nobodyknows"));
+}
+
+static void arm64_has_longer_cache_lines(void **state)
+{
+	(void)state;
+	struct go_layout amd64, arm64;
+	struct go_version version;
+	struct error failure;
+	assert_true(go_version_parse("go1.26.8", &version));
+	assert_ok(layout_find(&version, ELF_MACHINE_AMD64, &amd64, &error));
+	assert_ok(layout_find(&version, ELF_MACHINE_ARM64, &arm64, &error));
+	assert_true(layout_is_of(&arm64, ELF_MACHINE_ARM64));
+	assert_true(layout_is_of(&amd64, ELF_MACHINE_AMD64));
+	assert_false(layout_is_of(&amd64, ELF_MACHINE_ARM64));
+	assert_int_equal(LAYOUT_FROM_TABLE, arm64.trust);
+	assert_int_equal(amd64.offset[GO_G_GOID], arm64.offset[GO_G_GOID]);
+	assert_true(amd64.offset[GO_MHEAP_CENTRAL] < arm64.offset[GO_MHEAP_CENTRAL]);
+	assert_true(go_version_parse("go1.17.13", &version));
+	assert_false(layout_find(&version, ELF_MACHINE_ARM64, &arm64, &failure));
+	assert_true(go_version_parse("go1.26.8-X:nogreenteagc", &version));
+	assert_false(layout_find(&version, ELF_MACHINE_ARM64, &arm64, &failure));
+	assert_non_null(strstr(failure.message, "nogreenteagc"));
 }
 
 static void guesses_are_marked(void **state)
@@ -136,6 +158,7 @@ int main(void)
 		cmocka_unit_test(every_known_version_has_a_layout),
 		cmocka_unit_test(a_patch_has_the_last_layout_before_it),
 		cmocka_unit_test(experiments_choose_their_layout),
+		cmocka_unit_test(arm64_has_longer_cache_lines),
 		cmocka_unit_test(guesses_are_marked),
 		cmocka_unit_test(an_unknown_version_is_refused_by_name),
 		cmocka_unit_test(a_missing_field_is_named),

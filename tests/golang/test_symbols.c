@@ -49,7 +49,8 @@ static void both_ways_agree(void **state)
 		taddr_t table[GO_SYMBOL_COUNT], scanned;
 		begin(&world, versions[i], "allocs");
 		struct go_runtime code = {.target = world.target, .machine = ELF_MACHINE_AMD64};
-		assert_ok(layout_find(&world.lab.info.version, &code.layout, &error));
+		assert_ok(layout_find(&world.lab.info.version, ELF_MACHINE_AMD64, &code.layout,
+				      &error));
 		assert_ok(go_symbols_from_table(world.lab.image, 0, table, &error));
 		assert_ok(go_symbols_from_code(&code, &error));
 		for (int symbol = 0; symbol < GO_SYMBOL_COUNT; symbol++)
