@@ -29,7 +29,7 @@ as_root() {
 	command -v sudo >/dev/null || die "this needs root, and there is no sudo: $*"
 	set -- env "PATH=$PATH" "$@"
 	for name in WHYOOM WHYOOM_CACHE WHYOOM_DEMO_LIMIT_MIB WHYOOM_DEMO_RATE_MIB WHYOOM_DEMO_OUT \
-		UBSAN_OPTIONS; do
+		WHYOOM_TESTS_ALL UBSAN_OPTIONS; do
 		eval "value=\${$name:-}"
 		# shellcheck disable=SC2154 # set by eval
 		[ -z "$value" ] || {
