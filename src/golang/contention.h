@@ -27,9 +27,10 @@ struct go_contention_bucket {
 struct go_contention {
 	struct arena arena;
 	VEC(struct go_contention_bucket) buckets; // the longest first
-	int64_t rate;  // block: nanoseconds for a sample, as cycles; mutex: one event in so many is
-		       // sampled; 0: switched off meanwhile, the buckets are of the time before
-	int64_t scale; // the counts and times are to be multiplied by this
+	// Block: nanoseconds for a sample, as cycles; mutex: one event in so many is sampled. 0:
+	// switched off meanwhile, the buckets are of the time before.
+	int64_t rate;
+	int64_t scale;    // the counts and times are to be multiplied by this
 	uint64_t damaged; // buckets with the wrong hash or counts that cannot be; left out
 
 	int64_t cycles_per_second; // 0: the program has not computed it yet
