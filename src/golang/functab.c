@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// In: the address of runtime.firstmoduledata. Out: frames for program counters.
+// In: program counters. Out: frames, names, sizes of frames.
 // Source: Go 1.12 to 1.27, runtime/symtab.go (findfunc, pcvalue, funcline1), symtabinl.go.
 //
 // What changed: up to Go 1.15 all tables are one, pclntable, and files are numbered through the
@@ -7,47 +7,23 @@
 // funcdata; 1.18 made offsets of them. Go 1.20 dropped what inlinedCall said of the caller's line.
 #include "golang/functab.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/alloc.h"
-#include "base/cleanup.h"
-#include "base/map.h"
 #include "base/reader.h"
-#include "base/vec.h"
+#include "golang/functab_priv.h"
 
 enum {
-	FUNCTIONS_MAX = 8 << 20,
 	NAME_MAX_BYTES = 4096,
-	QUERY_NAME_MAX = 128, // longer names are not asked for
 	PC_TABLE_STEPS_MAX = 1 << 20,
 	INLINE_DEPTH_MAX = 1024,
-	TABLE_MAX = 64,    // entries of pcdata or funcdata in one function
-	MIN_LC_OFFSET = 6, // of the tables' header, in all versions
+	TABLE_MAX = 64, // entries of pcdata or funcdata in one function
 	FLAG_TOP_FRAME = 1,
 	FLAG_SP_WRITE = 2,
 };
 
 struct function {
 	taddr_t entry, end, address; // address: of its runtime._func
-};
-
-struct functab {
-	struct target *target;
-	struct go_layout layout;
-	struct arena arena;
-	taddr_t names, cu_table, files, pc_table, functions, text, go_func;
-	uint32_t *entries; // pairs: offset of the entry from text, offset of the _func
-	size_t count;
-	uint8_t pc_quantum; // program counters in the tables count in these
-	struct map strings; // address -> index in string_list
-	VEC(const char *) string_list;
-	struct map names_of_pc; // pc -> index in name_list
-	VEC(const char *) name_list;
-	struct map frames; // return pc -> index in frame_list
-	VEC(struct go_frame *) frame_list;
-	uint64_t failures;
 };
 
 // What one function's record says; see runtime._func.
@@ -65,104 +41,6 @@ struct inlined_call {
 	int32_t parent_pc, start_line;
 	int32_t parent, file, line; // Go 1.19 and earlier; in 1.11 there is no parent_pc
 };
-
-// Up to Go 1.17: pairs of an address and an offset, 8 bytes each. Makes them pairs of offsets.
-static bool read_wide_ftab(struct functab *functab, taddr_t address, uint64_t count,
-			   struct error *error)
-{
-	_cleanup_free_ uint8_t *pairs = alloc_try_array(count, 16);
-	if (!pairs)
-		return error_set(error, ERROR_LIMIT, "no memory for the function table");
-	if (!target_read_bulk(functab->target, address, pairs, count * 16, error))
-		return false;
-	struct reader reader = reader_over(pairs, count * 16);
-	for (size_t i = 0; i < count; i++) {
-		uint64_t entry = reader_u64(&reader) - functab->text;
-		uint64_t offset = i + 1 < count ? reader_u64(&reader) : 0; // the last has none
-		if (offset == UINT64_MAX)
-			offset = UINT32_MAX; // a hole between two parts of the text
-		if (entry > UINT32_MAX || offset > UINT32_MAX)
-			return error_set(error, ERROR_BAD_DATA,
-					 "entry %zu of the function table points outside", i);
-		functab->entries[2 * i] = (uint32_t)entry;
-		functab->entries[2 * i + 1] = (uint32_t)offset;
-	}
-	return true;
-}
-
-static bool read_ftab(struct functab *functab, taddr_t address, uint64_t count, struct error *error)
-{
-	if (count < 2 || count > FUNCTIONS_MAX)
-		return error_set(error, ERROR_BAD_DATA, "function table of %" PRIu64 " entries",
-				 count);
-	functab->entries = alloc_try_array(count, 8);
-	functab->count = count - 1; // the last entry only ends the one before it
-	if (!functab->entries)
-		return error_set(error, ERROR_LIMIT, "no memory for the function table");
-	if (functab->layout.offset[GO_SIZEOF_FUNCTAB] == 16)
-		return read_wide_ftab(functab, address, count, error);
-	return target_read_bulk(functab->target, address, functab->entries, count * 8, error);
-}
-
-// Go 1.15 and earlier: one table for everything, which begins with the header.
-static taddr_t take_table(const struct functab *functab, const struct go_record *module,
-			  enum go_field field)
-{
-	return layout_has(&functab->layout, field) ? record_u64(module, field) : functab->functions;
-}
-
-static bool read_module(struct functab *functab, taddr_t moduledata, struct error *error)
-{
-	uint8_t bytes[1024];
-	size_t size = (size_t)functab->layout.offset[GO_SIZEOF_MODULEDATA];
-	if (size > sizeof bytes || !target_read(functab->target, moduledata, bytes, size, error))
-		return false;
-	struct go_record record = {&functab->layout, bytes, size};
-	functab->functions = record_u64(&record, GO_MODULEDATA_PCLNTABLE);
-	functab->names = take_table(functab, &record, GO_MODULEDATA_FUNCNAMETAB);
-	functab->cu_table = record_u64(&record, GO_MODULEDATA_CUTAB);
-	functab->files = record_u64(&record, GO_MODULEDATA_FILETAB);
-	functab->pc_table = take_table(functab, &record, GO_MODULEDATA_PCTAB);
-	functab->text = record_u64(&record, GO_MODULEDATA_TEXT);
-	functab->go_func = record_u64(&record, GO_MODULEDATA_GOFUNC);
-	uint64_t count;
-	taddr_t header = take_table(functab, &record, GO_MODULEDATA_PC_HEADER);
-	if (!target_read(functab->target, header + MIN_LC_OFFSET, &functab->pc_quantum, 1, error))
-		return false;
-	return target_read_u64(functab->target,
-			       moduledata + functab->layout.offset[GO_MODULEDATA_FTAB] + 8, &count,
-			       error) &&
-	       read_ftab(functab, record_u64(&record, GO_MODULEDATA_FTAB), count, error);
-}
-
-bool functab_open(struct target *target, const struct go_layout *layout, taddr_t moduledata,
-		  struct functab **out, struct error *error)
-{
-	struct functab *functab = alloc_zero(sizeof *functab);
-	functab->target = target;
-	functab->layout = *layout;
-	if (!read_module(functab, moduledata, error)) {
-		functab_free(functab);
-		return error_wrap(error, "Go function tables");
-	}
-	*out = functab;
-	return true;
-}
-
-void functab_free(struct functab *functab)
-{
-	if (!functab)
-		return;
-	free(functab->entries);
-	map_deinit(&functab->strings);
-	map_deinit(&functab->frames);
-	map_deinit(&functab->names_of_pc);
-	vec_deinit(&functab->name_list);
-	vec_deinit(&functab->string_list);
-	vec_deinit(&functab->frame_list);
-	arena_deinit(&functab->arena);
-	free(functab);
-}
 
 void functab_detach(struct functab *functab)
 {
@@ -557,66 +435,6 @@ taddr_t functab_entry(struct functab *functab, taddr_t pc)
 {
 	struct function function;
 	return find_function(functab, pc, &function) ? function.entry : 0;
-}
-
-// As long as all names have it: most functions are rejected by one comparison.
-static size_t common_prefix(const struct functab_query *queries, size_t count)
-{
-	size_t length = count ? strlen(queries[0].name) : 0;
-	for (size_t i = 1; i < count; i++)
-		for (size_t k = 0; k < length; k++)
-			if (queries[i].name[k] != queries[0].name[k])
-				length = k;
-	return length;
-}
-
-static void match_name(struct functab_query *queries, size_t count, const char *name, taddr_t entry,
-		       taddr_t end)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct functab_query *query = &queries[i];
-		if (strcmp(query->name, name) != 0 ||
-		    (query->found && query->end - query->entry >= end - entry))
-			continue;
-		query->found = true;
-		query->entry = entry;
-		query->end = end;
-	}
-}
-
-// The name at an offset of the name table, cut at `capacity`; false where it lacks the prefix.
-static bool read_name(struct functab *functab, uint32_t offset, const char *prefix, size_t length,
-		      char *name, size_t capacity)
-{
-	taddr_t at = functab->names + offset;
-	if (!target_read(functab->target, at, name, length, NULL) ||
-	    memcmp(name, prefix, length) != 0)
-		return false;
-	size_t got = length;
-	while (got < capacity - 1 && !memchr(name + length, '\0', got - length)) {
-		size_t more =
-			target_read_some(functab->target, at + got, name + got, capacity - 1 - got);
-		if (!more)
-			return false;
-		got += more;
-	}
-	name[got] = '\0';
-	return true;
-}
-
-void functab_find_functions(struct functab *functab, struct functab_query *queries, size_t count)
-{
-	size_t prefix = common_prefix(queries, count);
-	taddr_t name_offsets = functab->functions + functab->layout.offset[GO_FUNC_NAME_OFF];
-	for (size_t i = 0; count && functab->target && i < functab->count; i++) {
-		const uint32_t *entry = &functab->entries[2 * i];
-		char name[QUERY_NAME_MAX];
-		uint32_t offset;
-		if (target_read_u32(functab->target, name_offsets + entry[1], &offset, NULL) &&
-		    read_name(functab, offset, queries[0].name, prefix, name, sizeof name))
-			match_name(queries, count, name, functab->text + entry[0],
-				   functab->text + entry[2]);
-	}
 }
 
 void go_name_for_print(const char *name, char *buffer, size_t capacity)
