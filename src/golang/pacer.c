@@ -77,7 +77,7 @@ bool go_pacer_read(const struct go_runtime *runtime, const struct go_record *mst
 		pacer.heap_goal_kept = record_u64(mstats, GO_MSTATS_NEXT_GC);
 		pacer.heap_trigger_kept = record_u64(mstats, GO_MSTATS_GC_TRIGGER);
 		ok = go_variable_u32(runtime, GO_SYMBOL_GCPERCENT, &percent) ||
-		     error_set(error, ERROR_NOT_FOUND, "runtime.gcpercent cannot be read");
+		     error_set(error, ERROR_UNSUPPORTED, "runtime.gcpercent cannot be read");
 	}
 	pacer.gc_percent = (int32_t)percent;
 	go_struct_deinit(&controller);

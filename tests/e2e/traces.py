@@ -27,5 +27,8 @@ def traces_of(path, sample_type, limit=None):
 
 
 def frames_kept_by(version):
-    """How many frames that Go writes of one stack, unless GODEBUG=profstackdepth says more."""
+    """How many frames that Go writes of one stack, unless GODEBUG=profstackdepth says more. None: Go
+    1.11 counts physical ones, and so cuts its stacks and ours at the same place."""
+    if minor_of(version) == 11:
+        return None
     return 128 if minor_of(version) >= 23 else 32
