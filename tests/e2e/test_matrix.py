@@ -53,10 +53,7 @@ class Cell:
             raise Refused(part["absent"]["message"])
         return part
 
-    def may_be_refused(self, check):
-        """What whyoom is known not to read, and says so."""
-        if check == "MemStats" and minor_of(self.version) < 16:
-            return True  # kept in quite another way there
+    def may_be_refused(self):
         return self.form != "plain"
 
 
@@ -150,7 +147,7 @@ def test_reads_what_the_program_says(request, whyoom, matrix_place, check, tmp_p
         CHECKS[check](cell)
         result = "ok"
     except Refused as refused:
-        assert cell.may_be_refused(check), f"refused: {refused}"
+        assert cell.may_be_refused(), f"refused: {refused}"
         result = str(refused)
     finally:
         request.config.reach.add(version, form, check, result)
