@@ -89,7 +89,7 @@ def check_goroutines(cell):
 def frames_to_compare(theirs, ours, minor):
     """Both as far as the dump goes. Before Go 1.21 it ends after 100 physical frames without a word,
     before 1.16 it shows functions of the runtime where they are inlined, and only there."""
-    shown, expected = frames_of_runtime(theirs, ours), theirs.frames
+    shown, expected = frames_of_runtime(theirs, ours, minor), theirs.frames
     if minor < 16:
         expected = [frame for frame in expected
                     if frame[2] or not frame[0].startswith("runtime.")]
