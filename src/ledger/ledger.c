@@ -7,6 +7,7 @@
 void ledger_deinit(struct ledger *ledger)
 {
 	vec_deinit(&ledger->rows);
+	vec_deinit(&ledger->beside);
 	arena_deinit(&ledger->arena);
 }
 
@@ -16,19 +17,32 @@ static const char *copy(struct ledger *ledger, const char *text)
 	return copied ? copied : "";
 }
 
+static struct ledger_row make_row(struct ledger *ledger, int depth, const char *key,
+				  const char *label, int64_t bytes, unsigned int flags,
+				  const char *note)
+{
+	return (struct ledger_row){
+		.key = copy(ledger, key),
+		.label = copy(ledger, label),
+		.bytes = bytes,
+		.depth = depth,
+		.flags = flags,
+		.note = copy(ledger, note ? note : ""),
+	};
+}
+
 void ledger_add(struct ledger *ledger, int depth, const char *key, const char *label, int64_t bytes,
 		unsigned int flags, const char *note)
 {
-	if (bytes == 0)
-		return;
-	vec_push(&ledger->rows, {
-					.key = copy(ledger, key),
-					.label = copy(ledger, label),
-					.bytes = bytes,
-					.depth = depth,
-					.flags = flags,
-					.note = copy(ledger, note ? note : ""),
-				});
+	if (bytes != 0)
+		vec_push(&ledger->rows, make_row(ledger, depth, key, label, bytes, flags, note));
+}
+
+void ledger_add_beside(struct ledger *ledger, const char *key, const char *label, int64_t bytes,
+		       unsigned int flags, const char *note)
+{
+	if (bytes != 0)
+		vec_push(&ledger->beside, make_row(ledger, 0, key, label, bytes, flags, note));
 }
 
 // The sum of the rows of `depth` from `start` up to the next shallower row.
@@ -66,6 +80,9 @@ bool ledger_sums(const struct ledger *ledger, const char **broken_key)
 const struct ledger_row *ledger_find(const struct ledger *ledger, const char *key)
 {
 	VEC_FOREACH (row, &ledger->rows)
+		if (strcmp(row->key, key) == 0)
+			return row;
+	VEC_FOREACH (row, &ledger->beside)
 		if (strcmp(row->key, key) == 0)
 			return row;
 	return NULL;
