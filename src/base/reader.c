@@ -5,16 +5,6 @@
 #include <endian.h>
 #include <string.h>
 
-struct reader reader_over(const void *data, size_t size)
-{
-	return (struct reader){.data = data ? data : "", .size = data ? size : 0};
-}
-
-bool reader_ok(const struct reader *reader)
-{
-	return !reader->failed;
-}
-
 bool reader_at_end(const struct reader *reader)
 {
 	return reader->failed || reader->offset == reader->size;
@@ -35,61 +25,9 @@ void reader_fail(struct reader *reader)
 	reader->failed_offset = reader->offset;
 }
 
-const uint8_t *reader_bytes(struct reader *reader, uint64_t size)
-{
-	if (reader->failed || size > reader->size - reader->offset) {
-		reader_fail(reader);
-		return NULL;
-	}
-	const uint8_t *bytes = reader->data + reader->offset;
-	reader->offset += size;
-	return bytes;
-}
-
-void reader_seek(struct reader *reader, uint64_t offset)
-{
-	if (reader->failed || offset > reader->size)
-		reader_fail(reader);
-	else
-		reader->offset = offset;
-}
-
 void reader_skip(struct reader *reader, uint64_t size)
 {
 	(void)reader_bytes(reader, size);
-}
-
-uint8_t reader_u8(struct reader *reader)
-{
-	const uint8_t *bytes = reader_bytes(reader, 1);
-	return bytes ? *bytes : 0;
-}
-
-uint16_t reader_u16(struct reader *reader)
-{
-	uint16_t value = 0;
-	const uint8_t *bytes = reader_bytes(reader, sizeof value);
-	if (bytes)
-		memcpy(&value, bytes, sizeof value);
-	return le16toh(value);
-}
-
-uint32_t reader_u32(struct reader *reader)
-{
-	uint32_t value = 0;
-	const uint8_t *bytes = reader_bytes(reader, sizeof value);
-	if (bytes)
-		memcpy(&value, bytes, sizeof value);
-	return le32toh(value);
-}
-
-uint64_t reader_u64(struct reader *reader)
-{
-	uint64_t value = 0;
-	const uint8_t *bytes = reader_bytes(reader, sizeof value);
-	if (bytes)
-		memcpy(&value, bytes, sizeof value);
-	return le64toh(value);
 }
 
 uint64_t reader_varint(struct reader *reader)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/reader.h"
 #include "golang/version.h"
 #include "target/elf_image.h"
 
@@ -66,10 +67,41 @@ struct go_record {
 	size_t size;
 };
 
-uint64_t record_u64(const struct go_record *record, enum go_field field);
-uint32_t record_u32(const struct go_record *record, enum go_field field);
-uint16_t record_u16(const struct go_record *record, enum go_field field);
-uint8_t record_u8(const struct go_record *record, enum go_field field);
+static inline struct reader at_field(const struct go_record *record, enum go_field field)
+{
+	struct reader reader = reader_over(record->bytes, record->size);
+	reader_seek(&reader, (uint64_t)record->layout->offset[field]); // -1 fails
+	return reader;
+}
+
+static inline uint64_t record_u64(const struct go_record *record, enum go_field field)
+{
+	struct reader reader = at_field(record, field);
+	return reader_u64(&reader);
+}
+
+static inline uint32_t record_u32(const struct go_record *record, enum go_field field)
+{
+	struct reader reader = at_field(record, field);
+	return reader_u32(&reader);
+}
+
+static inline uint16_t record_u16(const struct go_record *record, enum go_field field)
+{
+	struct reader reader = at_field(record, field);
+	return reader_u16(&reader);
+}
+
+static inline uint8_t record_u8(const struct go_record *record, enum go_field field)
+{
+	struct reader reader = at_field(record, field);
+	return reader_u8(&reader);
+}
+
 // A number that some versions keep in 8 bytes and others in 2, from whichever field is there.
-uint64_t record_u64_or_u16(const struct go_record *record, enum go_field wide,
-			   enum go_field narrow);
+static inline uint64_t record_u64_or_u16(const struct go_record *record, enum go_field wide,
+					 enum go_field narrow)
+{
+	return layout_has(record->layout, narrow) ? record_u16(record, narrow)
+						  : record_u64(record, wide);
+}

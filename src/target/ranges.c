@@ -18,6 +18,14 @@ static int by_start(const void *a, const void *b)
 	return (left->start > right->start) - (left->start < right->start);
 }
 
+static bool are_sorted(const struct target_range *ranges, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (ranges[i].start < ranges[i - 1].start)
+			return false;
+	return true;
+}
+
 // How many of `ranges` fit in one read of one mapping; *end is behind the last byte of them.
 static size_t find_run(const struct target *target, const struct target_range *ranges, size_t count,
 		       taddr_t *end)
@@ -56,7 +64,7 @@ void target_read_ranges(struct target *target, struct target_range *ranges, size
 			target_range_visit *visit, void *context)
 {
 	_cleanup_free_ uint8_t *buffer = alloc_array(RUN_BYTES, 1);
-	if (count)
+	if (!are_sorted(ranges, count)) // they mostly are
 		qsort(ranges, count, sizeof *ranges, by_start);
 	for (size_t i = 0, used; i < count; i += used) {
 		taddr_t end;
