@@ -76,6 +76,8 @@ json_t *report_quality_to_json(const struct snapshot_quality *quality)
 	json_t *object = json_object();
 	set_text(object, "mode", quality->mode);
 	set_text(object, "layout_caveat", quality->layout_caveat);
+	json_object_set_new(object, "symbols_from_code", json_boolean(quality->symbols_from_code));
+	set_text(object, "missing_symbols", quality->missing_symbols);
 	set_time(object, "taken", quality->taken_unix_ns);
 	set_int(object, "duration_ns", quality->duration_ns);
 	set_int(object, "target_pause_ns", quality->target_pause_ns);

@@ -266,6 +266,11 @@ void text_write_quality(const struct report *report, struct report_style style, 
 	strbuf_addf(out, "%s; taken in %s\n", quality->mode,
 		    human_duration(quality->duration_ns).text);
 	write_caveat(report->snapshot, "  version     ", out);
+	if (quality->symbols_from_code)
+		strbuf_add(out, "  symbols     found by the code of the runtime: the binary has no "
+				"symbol table\n");
+	if (quality->missing_symbols && quality->missing_symbols[0])
+		strbuf_addf(out, "  not found   %s\n", quality->missing_symbols);
 	strbuf_addf(out, "  when        %s", human_time(quality->taken_unix_ns).text);
 	if (report->kill && report->kill->cause != KILL_NONE)
 		strbuf_addf(out, ", %s before the end",

@@ -401,7 +401,7 @@ bool capture_take(struct capture *capture, unsigned int parts, const char *defau
 				.default_sample_type = default_sample_type,
 				.exe_fd = -1,
 				.mapped_exe_fd = -1};
-	snapshot->quality.layout_caveat = "";
+	snapshot->quality.layout_caveat = snapshot->quality.missing_symbols = "";
 	identity->executable = identity->build_id = identity->container_id = "";
 	identity->cgroup_path = identity->go_version = identity->main_package = "";
 	identity->module_path = identity->module_version = identity->vcs_revision = "";

@@ -392,6 +392,7 @@ bool taking_core(struct taking *taking, struct error *error)
 		  "a core file does not tell its cgroup");
 	snapshot->cgroup_ledger_absent = snapshot->cgroup_absent;
 	snapshot->quality.taken_unix_ns = reading.files->modified_unix_ns;
+	snapshot->quality.of_core = true;
 	snapshot->quality.mode = ok ? describe(&reading) : "core file";
 	taking_finish(taking);
 	core_deinit(&reading.core);

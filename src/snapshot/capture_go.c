@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/strbuf.h"
 #include "snapshot/capture_priv.h"
 #include "snapshot/contention_profile.h"
 #include "snapshot/heap_profile.h"
@@ -25,6 +26,20 @@ static void read_build_identity(struct taking *taking)
 			vec_push(&identity->replaced_modules, taking_keep(taking, module->path));
 }
 
+static void note_quality(struct taking *taking)
+{
+	struct snapshot_quality *quality = &taking->snapshot->quality;
+	const char *names[GO_SYMBOL_COUNT];
+	size_t count = go_runtime_missing(&taking->runtime, names, GO_SYMBOL_COUNT);
+	struct strbuf missing = {0};
+	for (size_t i = 0; i < count; i++)
+		strbuf_addf(&missing, "%s%s", i ? ", " : "", names[i]);
+	quality->missing_symbols = missing.length ? taking_keep(taking, missing.text) : "";
+	strbuf_deinit(&missing);
+	quality->symbols_from_code = taking->runtime.symbols_from == SYMBOLS_FROM_CODE;
+	quality->layout_caveat = layout_caveat(&taking->runtime.layout);
+}
+
 static bool open_runtime(struct taking *taking, struct error *error)
 {
 	if (!go_buildinfo_read(taking->exe_fd, taking->image, &taking->info, error))
@@ -33,7 +48,7 @@ static bool open_runtime(struct taking *taking, struct error *error)
 	if (!go_runtime_open(taking->target, taking->image, &taking->info, &taking->runtime, error))
 		return false;
 	taking->has_runtime = true;
-	taking->snapshot->quality.layout_caveat = layout_caveat(&taking->runtime.layout);
+	note_quality(taking);
 	taking->snapshot->functab = taking->runtime.functab; // the snapshot owns it from here
 	return true;
 }

@@ -38,6 +38,9 @@ struct snapshot_identity {
 struct snapshot_quality {
 	const char *mode;          // "live, target not stopped"
 	const char *layout_caveat; // "" where the Go version is one that whyoom was measured with
+	bool of_core;
+	bool symbols_from_code;      // there is no symbol table
+	const char *missing_symbols; // names of the runtime's variables that were not found; ""
 	int64_t taken_unix_ns, duration_ns;
 	int64_t target_pause_ns; // the longest, as we measured it; 0: never stopped
 	bool torn;               // it was to stand still and went on before all was read

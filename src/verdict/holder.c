@@ -231,9 +231,9 @@ static void accuse(struct verdict *verdict, const struct evidence *evidence,
 		verdict->next_capture = verdict_text(
 			verdict,
 			"one instant shows who holds the memory, not whether it grows: "
-			"save two (whyoom heap %d -o A.pb.gz) and compare them "
+			"save two (whyoom heap %s -o A.pb.gz) and compare them "
 			"(whyoom heap --diff A.pb.gz B.pb.gz)",
-			evidence->snapshot->identity.pid);
+			verdict_target(verdict, evidence->snapshot));
 	write_sentence(verdict, evidence, sites->total);
 	write_evidence(verdict, evidence, sites->total, site);
 	write_growth(verdict, evidence, sites, site);

@@ -27,5 +27,7 @@ bool rule_holder(const struct evidence *evidence, struct verdict *verdict, struc
 
 const char *verdict_text(struct verdict *verdict, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+// The target as a command takes it: its pid, or the word for its core file.
+const char *verdict_target(struct verdict *verdict, const struct snapshot *snapshot);
 // The last `parts` elements of a path.
 const char *path_tail(const char *path, int parts);

@@ -44,6 +44,12 @@ const char *verdict_text(struct verdict *verdict, const char *format, ...)
 	return copy ? copy : "";
 }
 
+const char *verdict_target(struct verdict *verdict, const struct snapshot *snapshot)
+{
+	return snapshot->quality.of_core ? "CORE"
+					 : verdict_text(verdict, "%d", snapshot->identity.pid);
+}
+
 const char *path_tail(const char *path, int parts)
 {
 	const char *tail = path + strlen(path);
@@ -95,7 +101,7 @@ static void say_not_determined(const struct evidence *evidence, struct verdict *
 			 verdict_text(verdict, "the largest part of the memory is %s: %s of %s",
 				      largest->label, human_bytes(largest->bytes).text,
 				      human_bytes(ledger->total_bytes).text));
-	if (!evidence->kill)
+	if (!evidence->kill && !snapshot->quality.of_core)
 		verdict->next_capture = verdict_text(
 			verdict, "whyoom watch --pid %d: captures as the limit comes near",
 			snapshot->identity.pid);
