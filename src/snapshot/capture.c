@@ -12,7 +12,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "ledger/cgroup_ledger.h"
 #include "ledger/process_ledger.h"
 #include "snapshot/contention_profile.h"
 #include "snapshot/convert.h"
@@ -23,7 +22,7 @@
 #include "system/frozen.h"
 #include "system/maps.h"
 
-enum { PROCESSES_MAX = 256, CGROUP_TEXT_MAX = 64 << 10 };
+enum { CGROUP_TEXT_MAX = 64 << 10 };
 
 void capture_close(struct capture *capture)
 {
@@ -39,41 +38,6 @@ void capture_close(struct capture *capture)
 	free(capture);
 }
 
-static int by_anon(const void *a, const void *b)
-{
-	const struct other_process *left = a, *right = b;
-	return (left->anon_bytes < right->anon_bytes) - (left->anon_bytes > right->anon_bytes);
-}
-
-// The anonymous memory of the other processes of the cgroup, the largest first: the kernel's
-// numbers only.
-static void read_others(struct capture *capture, const char *proc_root)
-{
-	struct cgroup_pids pids = {0};
-	if (!cgroup_read_pids(capture->cgroup, &pids, NULL))
-		return;
-	for (size_t i = 0; i < pids.list.count && capture->others.count < PROCESSES_MAX; i++) {
-		char path[64], text[4096];
-		struct process_status status;
-		_cleanup_close_ int fd = -1;
-		snprintf(path, sizeof path, "%s/%d/status", proc_root, pids.list.items[i]);
-		if (pids.list.items[i] == capture->files.pid || pids.list.items[i] <= 0 ||
-		    !file_open(AT_FDCWD, path, &fd, NULL) ||
-		    !file_read_into(fd, path, text, sizeof text, NULL) ||
-		    !process_status_parse(text, &status, NULL))
-			continue;
-		struct other_process other = {.pid = pids.list.items[i]};
-		snprintf(other.name, sizeof other.name, "%s", status.name);
-		other.anon_bytes =
-			status.rss_anon_bytes.known ? (int64_t)status.rss_anon_bytes.value : 0;
-		vec_push(&capture->others, other);
-	}
-	if (capture->others.count)
-		qsort(capture->others.items, capture->others.count, sizeof *capture->others.items,
-		      by_anon);
-	cgroup_pids_deinit(&pids);
-}
-
 static void open_cgroup(struct capture *capture, const char *proc_root, const char *path)
 {
 	if (path)
@@ -82,7 +46,8 @@ static void open_cgroup(struct capture *capture, const char *proc_root, const ch
 			      &capture->place, &capture->cgroup_error))
 		return;
 	if (cgroup_open(capture->place.path, &capture->cgroup, &capture->cgroup_error))
-		read_others(capture, proc_root);
+		cgroup_members_read(capture->cgroup, proc_root, capture->files.pid,
+				    &capture->others);
 }
 
 bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path, struct capture **out,
@@ -257,60 +222,27 @@ static bool take_process_ledger(struct taking *taking, int64_t *anon_bytes, stru
 	return ok;
 }
 
-static void fill_cgroup(struct taking *taking, const struct cgroup_stat *stat)
-{
-	struct snapshot_cgroup *cgroup = &taking->snapshot->cgroup;
-	const struct capture *capture = taking->capture;
-	cgroup->version = (int)cgroup_get_version(capture->cgroup);
-	cgroup->path = taking_keep(taking, cgroup_get_path(capture->cgroup));
-	cgroup->usage_bytes = (int64_t)stat->counts.usage_bytes.value;
-	cgroup->limit_bytes = stat->effective_limit.known && !stat->effective_limit.unlimited
-				      ? (int64_t)stat->effective_limit.bytes
-				      : -1;
-	cgroup->limit_path =
-		taking_keep(taking, stat->effective_limit_path ? stat->effective_limit_path : "");
-	cgroup->anon_bytes = (int64_t)stat->anon_bytes.value;
-	cgroup->file_bytes = (int64_t)stat->file_bytes.value;
-	cgroup->oom_kills =
-		stat->counts.oom_kill_count.known ? (int64_t)stat->counts.oom_kill_count.value : -1;
-	cgroup->processes = (int)capture->others.count + 1;
-}
-
 static bool take_cgroup(struct taking *taking, int64_t process_anon_bytes, struct error *error)
 {
 	struct capture *capture = taking->capture;
 	struct snapshot *snapshot = taking->snapshot;
-	struct cgroup_stat stat;
+	size_t count = capture->others.count + 1;
 	if (!capture->cgroup) {
 		*error = capture->cgroup_error;
 		return false;
 	}
-	if (!cgroup_stat(capture->cgroup, &stat, error))
-		return false;
-	fill_cgroup(taking, &stat);
-	_cleanup_free_ struct cgroup_process *processes =
-		alloc_array(capture->others.count + 1, sizeof *processes);
-	processes[0] = (struct cgroup_process){
+	_cleanup_free_ struct cgroup_member *members = alloc_array(count, sizeof *members);
+	members[0] = (struct cgroup_member){
 		.pid = capture->files.pid,
-		.name = snapshot->identity.command,
 		.anon_bytes = process_anon_bytes,
 		.ledger = snapshot_has(&snapshot->process_ledger_absent) ? &snapshot->process_ledger
 									 : NULL,
 	};
-	for (size_t i = 0; i < capture->others.count; i++)
-		processes[i + 1] = (struct cgroup_process){
-			.pid = capture->others.items[i].pid,
-			.name = capture->others.items[i].name,
-			.anon_bytes = capture->others.items[i].anon_bytes,
-		};
-	struct cgroup_ledger_input input = {
-		.version = cgroup_get_version(capture->cgroup),
-		.stat = &stat,
-		.processes = processes,
-		.process_count = capture->others.count + 1,
-	};
-	cgroup_ledger_build(&input, &snapshot->cgroup_ledger);
-	return true;
+	snprintf(members[0].name, sizeof members[0].name, "%s", snapshot->identity.command);
+	if (capture->others.count)
+		memcpy(members + 1, capture->others.items, capture->others.count * sizeof *members);
+	return cgroup_part_take(capture->cgroup, members, count, &snapshot->arena,
+				&snapshot->cgroup, &snapshot->cgroup_ledger, error);
 }
 
 static void account(struct taking *taking)

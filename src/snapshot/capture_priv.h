@@ -6,17 +6,12 @@
 #include "golang/runtime.h"
 #include "golang/spans.h"
 #include "snapshot/capture.h"
+#include "snapshot/cgroup_part.h"
 #include "snapshot/convert.h"
 #include "system/cgroup.h"
 #include "system/process.h"
 
 struct core_files; // the open files of a core, see capture_core.c
-
-struct other_process {
-	pid_t pid;
-	char name[PROCESS_NAME_MAX];
-	int64_t anon_bytes;
-};
 
 struct capture {
 	struct core_files *core;    // of a core: the rest is empty then
@@ -27,7 +22,7 @@ struct capture {
 	struct cgroup_place place;
 	struct cgroup *cgroup;
 	struct error cgroup_error; // why there is none
-	VEC(struct other_process) others;
+	cgroup_members others;
 	int64_t boot_unix_ns;
 	enum still_mode mode;
 	struct still *still; // NULL in live mode
