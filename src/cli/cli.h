@@ -74,6 +74,7 @@ bool cli_open_capture(const struct cli_arguments *arguments, const char *target,
 int cli_close_capture(const struct cli_arguments *arguments, struct capture *capture, int code);
 
 int cli_why(const struct cli_arguments *arguments);
+int cli_account(const struct cli_arguments *arguments);
 int cli_heap(const struct cli_arguments *arguments);
 int cli_runtime(const struct cli_arguments *arguments);
 int cli_profile(const struct cli_arguments *arguments);
@@ -82,5 +83,5 @@ int cli_watch(const struct cli_arguments *arguments);
 int cli_help(const struct cli_arguments *arguments);
 int cli_version(const struct cli_arguments *arguments);
 
-extern const struct cli_option profile_options[], why_options[], heap_options[], runtime_options[],
-	goroutines_options[], watch_options[], no_options[];
+extern const struct cli_option account_options[], profile_options[], why_options[], heap_options[],
+	runtime_options[], goroutines_options[], watch_options[], no_options[];

@@ -30,6 +30,14 @@ const struct cli_option heap_options[] = {
 	{0},
 };
 
+const struct cli_option account_options[] = {
+	{"cgroup", 'c', "PATH", "of this memory cgroup, with the processes in it"},
+	{"diff", 0, NULL, "compare two saved accounts or incidents: which line grew"},
+	TARGET_OPTIONS,
+	{"json", 0, NULL, "print JSON"},
+	{0},
+};
+
 const struct cli_option runtime_options[] = {
 	{"json", 0, NULL, "print JSON"},
 	{"classes", 0, NULL, "every size class, not only those with most free slots"},
@@ -78,6 +86,20 @@ const struct cli_command cli_commands[] = {
 		"  whyoom why 4711 --json | jq .verdict.sentence\n",
 		why_options,
 		cli_why,
+	},
+	{
+		"account",
+		"whyoom account PID [--mode MODE] | --cgroup PATH | --diff A B [--json]",
+		"where every byte is: ledgers that sum to the kernel's own figures",
+		"The process's ledger sums to its resident memory, the cgroup's to its charge; what is not\n"
+		"explained is a line of its own. Then one table of the same process as top, docker stats,\n"
+		"kubectl top, MemStats and pprof show it, and what lies between their numbers.\n",
+		"  whyoom account 4711\n"
+		"  whyoom account --cgroup /sys/fs/cgroup/memory/docker/ID\n"
+		"  whyoom account 4711 --json > A.json; sleep 600; whyoom account 4711 --json > B.json\n"
+		"  whyoom account --diff A.json B.json\n",
+		account_options,
+		cli_account,
 	},
 	{
 		"heap",

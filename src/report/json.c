@@ -100,30 +100,6 @@ json_t *report_quality_to_json(const struct snapshot_quality *quality)
 	return object;
 }
 
-json_t *report_ledger_to_json(const struct ledger *ledger)
-{
-	json_t *object = json_object(), *rows = json_array();
-	set_text(object, "total", ledger->total_key);
-	set_text(object, "label", ledger->total_label);
-	set_int(object, "total_bytes", ledger->total_bytes);
-	VEC_FOREACH (row, &ledger->rows) {
-		json_t *item = json_object();
-		set_text(item, "key", row->key);
-		set_text(item, "label", row->label);
-		set_int(item, "bytes", row->bytes);
-		set_int(item, "depth", row->depth);
-		json_object_set_new(item, "reclaimable",
-				    json_boolean(row->flags & LEDGER_RECLAIMABLE));
-		json_object_set_new(item, "estimated", json_boolean(row->flags & LEDGER_ESTIMATED));
-		json_object_set_new(item, "unexplained",
-				    json_boolean(row->flags & LEDGER_UNEXPLAINED));
-		set_text(item, "note", row->note);
-		json_array_append_new(rows, item);
-	}
-	json_object_set_new(object, "rows", rows);
-	return object;
-}
-
 static json_t *texts_to_json(const char *const *items, size_t count)
 {
 	json_t *array = json_array();

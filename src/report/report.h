@@ -28,7 +28,14 @@ struct report_style {
 void report_write_text(const struct report *report, struct report_style style, struct strbuf *out);
 json_t *report_to_json(const struct report *report);
 
+enum report_ledger_detail {
+	REPORT_LEDGER_SHORT, // fits a screen with other things: small rows below the first level go
+	REPORT_LEDGER_ALL,
+};
+
 // The parts that commands show alone.
+void report_write_ledger_rows(const struct ledger *ledger, enum report_ledger_detail detail,
+			      struct strbuf *out);
 void report_write_ledger(const struct ledger *ledger, struct report_style style,
 			 struct strbuf *out);
 void report_write_holders(const struct snapshot *snapshot, struct report_style style, int rows,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: a ledger, a heap profile, the facts of a kill. Out: their sections of the text form.
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -39,13 +41,46 @@ static void write_ledger_row(const struct ledger *ledger, const struct ledger_ro
 	strbuf_add(out, "\n");
 }
 
+static void write_beside(const struct ledger_row *row, struct strbuf *out)
+{
+	strbuf_addf(out, "  %11s  ", human_bytes(row->bytes).text);
+	strbuf_add_safe(out, row->label);
+	if (row->note[0]) {
+		strbuf_add(out, " (");
+		strbuf_add_safe(out, row->note);
+		strbuf_add(out, ")");
+	}
+	strbuf_add(out, "\n");
+}
+
+// A row goes with all that is below it.
+void report_write_ledger_rows(const struct ledger *ledger, enum report_ledger_detail detail,
+			      struct strbuf *out)
+{
+	int hidden_below = INT_MAX;
+	VEC_FOREACH (row, &ledger->rows) {
+		if (row->depth > hidden_below)
+			continue;
+		hidden_below = INT_MAX;
+		if (detail == REPORT_LEDGER_SHORT && row->depth >= 2 &&
+		    llabs(row->bytes) * 100 < ledger->total_bytes)
+			hidden_below = row->depth;
+		else
+			write_ledger_row(ledger, row, out);
+	}
+	if (detail == REPORT_LEDGER_SHORT || !ledger->beside.count)
+		return;
+	strbuf_add(out, "  beside the sum:\n");
+	VEC_FOREACH (row, &ledger->beside)
+		write_beside(row, out);
+}
+
 void report_write_ledger(const struct ledger *ledger, struct report_style style, struct strbuf *out)
 {
 	text_title(out, style, "MEMORY");
 	strbuf_addf(out, "%s %s; every line below is part of it\n",
 		    human_bytes(ledger->total_bytes).text, ledger->total_label);
-	VEC_FOREACH (row, &ledger->rows)
-		write_ledger_row(ledger, row, out);
+	report_write_ledger_rows(ledger, REPORT_LEDGER_SHORT, out);
 }
 
 // "/root/go/pkg/mod/a@v1/b.go" -> "a@v1/b.go"; the standard library's path likewise. The user's own

@@ -192,8 +192,9 @@ static void check_place(struct taking *taking)
 	elf_image_free(take_ptr(taking->image));
 }
 
-static bool take_process_ledger(struct taking *taking, int64_t *anon_bytes, struct error *error)
+static bool take_process_ledger(struct taking *taking, struct error *error)
 {
+	struct snapshot_process_memory *memory = &taking->snapshot->process_memory;
 	const struct process_files *files = &taking->capture->files;
 	struct maps maps = {0};
 	if (files->smaps < 0)
@@ -208,8 +209,11 @@ static bool take_process_ledger(struct taking *taking, int64_t *anon_bytes, stru
 				 "accounted for",
 				 files->pid);
 	}
-	VEC_FOREACH (mapping, &maps.list)
-		*anon_bytes += (int64_t)mapping->anonymous_bytes.value;
+	VEC_FOREACH (mapping, &maps.list) {
+		memory->rss_bytes += (int64_t)mapping->rss_bytes.value;
+		memory->pss_bytes += (int64_t)mapping->pss_bytes.value;
+		memory->anon_bytes += (int64_t)mapping->anonymous_bytes.value;
+	}
 	struct process_ledger_input input = {
 		.maps = &maps,
 		.pagemap_fd = files->pagemap,
@@ -222,7 +226,7 @@ static bool take_process_ledger(struct taking *taking, int64_t *anon_bytes, stru
 	return ok;
 }
 
-static bool take_cgroup(struct taking *taking, int64_t process_anon_bytes, struct error *error)
+static bool take_cgroup(struct taking *taking, struct error *error)
 {
 	struct capture *capture = taking->capture;
 	struct snapshot *snapshot = taking->snapshot;
@@ -234,7 +238,7 @@ static bool take_cgroup(struct taking *taking, int64_t process_anon_bytes, struc
 	_cleanup_free_ struct cgroup_member *members = alloc_array(count, sizeof *members);
 	members[0] = (struct cgroup_member){
 		.pid = capture->files.pid,
-		.anon_bytes = process_anon_bytes,
+		.anon_bytes = snapshot->process_memory.anon_bytes,
 		.ledger = snapshot_has(&snapshot->process_ledger_absent) ? &snapshot->process_ledger
 									 : NULL,
 	};
@@ -245,18 +249,18 @@ static bool take_cgroup(struct taking *taking, int64_t process_anon_bytes, struc
 				&snapshot->cgroup, &snapshot->cgroup_ledger, error);
 }
 
-static void account(struct taking *taking)
+void taking_account(struct taking *taking)
 {
 	struct snapshot *snapshot = taking->snapshot;
-	int64_t anon_bytes = 0;
+	taking->has_account = true;
 	if (!(taking->parts & CAPTURE_LEDGER)) {
 		error_set(&snapshot->process_ledger_absent, ERROR_NOT_FOUND, "not asked for");
 		snapshot->cgroup_absent = snapshot->cgroup_ledger_absent =
 			snapshot->process_ledger_absent;
 		return;
 	}
-	(void)!take_process_ledger(taking, &anon_bytes, &snapshot->process_ledger_absent);
-	if (!take_cgroup(taking, anon_bytes, &snapshot->cgroup_absent))
+	(void)!take_process_ledger(taking, &snapshot->process_ledger_absent);
+	if (!take_cgroup(taking, &snapshot->cgroup_absent))
 		snapshot->cgroup_ledger_absent = snapshot->cgroup_absent;
 }
 
@@ -267,7 +271,8 @@ static bool take_parts(struct taking *taking, struct error *error)
 		taking_no_go(taking, &taking->exe_error);
 	else if (!taking_go(taking, error))
 		return false;
-	account(taking);
+	if (!taking->has_account)
+		taking_account(taking);
 	return true;
 }
 

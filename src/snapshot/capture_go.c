@@ -259,6 +259,8 @@ bool taking_go(struct taking *taking, struct error *error)
 	if (!hold_still(taking, error))
 		return false;
 	read_parts(taking);
+	if (!taking->capture->core)
+		taking_account(taking);
 	let_go(taking);
 	build_parts(taking);
 	return true;

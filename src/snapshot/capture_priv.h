@@ -44,7 +44,7 @@ struct taking {
 	struct go_runtime runtime;
 	struct go_spans spans;
 	struct go_goroutines goroutines;
-	bool has_runtime, has_spans, has_buckets, has_goroutines;
+	bool has_runtime, has_spans, has_buckets, has_goroutines, has_account;
 	char exe_path[4096]; // without " (deleted)"
 };
 
@@ -61,6 +61,8 @@ bool taking_core(struct taking *taking, struct error *error) must_check;
 // What the Go runtime says (capture_go.c), once `exe_fd`, `image` and `target` are there. Fails
 // only where the target cannot be held still.
 bool taking_go(struct taking *taking, struct error *error) must_check;
+// The ledgers, while the target still stands still if it was asked to.
+void taking_account(struct taking *taking);
 // There is no Go runtime to be read, for that reason.
 void taking_no_go(struct taking *taking, const struct error *why);
 // Counts what was read and frees all but the snapshot; may be called with parts missing.

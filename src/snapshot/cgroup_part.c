@@ -69,6 +69,11 @@ static void fill(struct cgroup *cgroup, const struct cgroup_stat *stat, struct a
 		keep(arena, stat->effective_limit_path ? stat->effective_limit_path : "");
 	facts->anon_bytes = (int64_t)stat->anon_bytes.value;
 	facts->file_bytes = (int64_t)stat->file_bytes.value;
+	facts->shmem_bytes = (int64_t)stat->shmem_bytes.value;
+	facts->inactive_file_bytes = (int64_t)stat->inactive_file_bytes.value;
+	facts->kernel_bytes = (int64_t)stat->kernel_bytes.value;
+	if (facts->version == CGROUP_V2)
+		facts->sock_bytes = (int64_t)stat->sock_bytes.value;
 	facts->oom_kills =
 		stat->counts.oom_kill_count.known ? (int64_t)stat->counts.oom_kill_count.value : -1;
 }

@@ -58,9 +58,16 @@ struct snapshot_cgroup {
 	const char *path;
 	int64_t usage_bytes, limit_bytes; // limit -1: none
 	const char *limit_path;           // the cgroup whose limit bites: this one or an ancestor
-	int64_t anon_bytes, file_bytes;
-	int64_t oom_kills; // -1: not known
+	int64_t anon_bytes, file_bytes, shmem_bytes, inactive_file_bytes;
+	int64_t kernel_bytes, sock_bytes; // of the usage: v1 charges sockets apart
+	int64_t oom_kills;                // -1: not known
 	int processes;
+};
+
+// With the process's ledger, of the same smaps.
+struct snapshot_process_memory {
+	int64_t rss_bytes, pss_bytes;
+	int64_t anon_bytes; // written pages of private file mappings included
 };
 
 struct snapshot_go {
@@ -102,6 +109,7 @@ struct snapshot {
 	struct go_goroutines each_goroutine; // one by one, where that was asked for
 	struct profile_mapping executable;   // for a profile of them
 	struct error process_ledger_absent;
+	struct snapshot_process_memory process_memory;
 	struct ledger process_ledger; // sums to the process's resident memory
 	struct error cgroup_ledger_absent;
 	struct ledger cgroup_ledger; // sums to the cgroup's charge

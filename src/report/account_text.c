@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: an account, or the difference of two ledgers. Out: their text, the answer first.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "report/account.h"
+#include "report/text_priv.h"
+
+enum { LARGEST_SHOWN = 3, GROWN_SHOWN = 12, STEP_MIN_BYTES = 4096 };
+
+static double share_of(int64_t part, int64_t whole)
+{
+	return whole ? (double)part / (double)whole : 0;
+}
+
+static bool is_leaf(const struct ledger *ledger, size_t index)
+{
+	return index + 1 >= ledger->rows.count ||
+	       ledger->rows.items[index + 1].depth <= ledger->rows.items[index].depth;
+}
+
+// The largest leaf below `limit`, or NULL. Ledgers are small.
+static const struct ledger_row *next_largest(const struct ledger *ledger,
+					     const struct ledger_row *before)
+{
+	const struct ledger_row *largest = NULL;
+	for (size_t i = 0; i < ledger->rows.count; i++) {
+		const struct ledger_row *row = &ledger->rows.items[i];
+		bool comes_later = !before || row->bytes < before->bytes ||
+				   (row->bytes == before->bytes && row > before);
+		if (is_leaf(ledger, i) && comes_later && (!largest || row->bytes > largest->bytes))
+			largest = row;
+	}
+	return largest;
+}
+
+static void write_largest(const struct ledger *ledger, struct strbuf *out)
+{
+	const struct ledger_row *row = NULL;
+	strbuf_add(out, "  mostly      ");
+	for (int i = 0; i < LARGEST_SHOWN && (row = next_largest(ledger, row)); i++) {
+		if (i && row->bytes * 100 < ledger->total_bytes)
+			break;
+		strbuf_add(out, i ? "; " : "");
+		strbuf_add_safe(out, row->label);
+		strbuf_addf(out, " %s (%s)", human_bytes(row->bytes).text,
+			    human_percent(share_of(row->bytes, ledger->total_bytes)).text);
+	}
+	strbuf_add(out, "\n");
+}
+
+static void write_cache_note(const struct ledger *ledger, struct strbuf *out)
+{
+	int64_t cache = ledger_bytes(ledger, "cache");
+	if (cache * 10 < ledger->total_bytes)
+		return;
+	strbuf_addf(out,
+		    "  page cache  %s of files that were read or written: the kernel takes it back "
+		    "before it kills. Not a leak\n",
+		    human_bytes(cache).text);
+}
+
+static void write_limit(const struct snapshot_cgroup *cgroup, struct strbuf *out)
+{
+	strbuf_add(out, "  limit       ");
+	if (cgroup->limit_bytes < 0) {
+		strbuf_add(out, "none\n");
+		return;
+	}
+	strbuf_addf(out, "%s of ", human_bytes(cgroup->limit_bytes).text);
+	strbuf_add_safe(out, cgroup->limit_path);
+	strbuf_add(out, "\n");
+}
+
+static void write_cgroup(const struct account *account, struct report_style style,
+			 struct strbuf *out)
+{
+	text_title(out, style, "CGROUP");
+	if (!snapshot_has(&account->cgroup_absent)) {
+		strbuf_add(out, "not known: ");
+		strbuf_add_safe(out, account->cgroup_absent.message);
+		strbuf_add(out, "\n");
+		return;
+	}
+	const struct ledger *ledger = &account->cgroup_ledger;
+	strbuf_addf(out, "%s charged to ", human_bytes(ledger->total_bytes).text);
+	strbuf_add_safe(out, account->cgroup.path);
+	strbuf_addf(out, ", %d %s\n", account->cgroup.processes,
+		    account->cgroup.processes == 1 ? "process" : "processes");
+	write_largest(ledger, out);
+	write_limit(&account->cgroup, out);
+	write_cache_note(ledger, out);
+	report_write_ledger_rows(ledger, REPORT_LEDGER_ALL, out);
+}
+
+static void write_process(const struct snapshot *snapshot, struct report_style style,
+			  struct strbuf *out)
+{
+	const struct snapshot_identity *identity = &snapshot->identity;
+	text_title(out, style, "PROCESS");
+	strbuf_addf(out, "%d ", identity->pid);
+	strbuf_add_safe(out, identity->command);
+	if (identity->is_go) {
+		strbuf_add(out, ", ");
+		strbuf_add_safe(out, identity->go_version);
+	}
+	if (!snapshot_has(&snapshot->process_ledger_absent)) {
+		strbuf_add(out, ": no ledger: ");
+		strbuf_add_safe(out, snapshot->process_ledger_absent.message);
+		strbuf_add(out, "\n");
+		return;
+	}
+	strbuf_addf(out, ": %s resident\n", human_bytes(snapshot->process_ledger.total_bytes).text);
+	if (identity->is_go && !snapshot_has(&snapshot->go_absent)) {
+		strbuf_add(out, "  Go          not read: ");
+		strbuf_add_safe(out, snapshot->go_absent.message);
+		strbuf_add(out, "\n");
+	}
+	write_largest(&snapshot->process_ledger, out);
+	report_write_ledger_rows(&snapshot->process_ledger, REPORT_LEDGER_ALL, out);
+}
+
+static void write_steps(const struct views *views, size_t index, struct strbuf *out)
+{
+	for (enum view_part part = 0; index && part < VIEW_PART_COUNT; part++) {
+		int64_t step = view_step(views, index, part);
+		if (llabs(step) >= STEP_MIN_BYTES)
+			strbuf_addf(out, "    %c %9s    %s\n", step < 0 ? '-' : '+',
+				    human_bytes(llabs(step)).text, view_part_label(part));
+	}
+}
+
+static void write_views(const struct account *account, struct report_style style,
+			struct strbuf *out)
+{
+	const struct views *views = &account->views;
+	if (!views->count)
+		return;
+	text_title(out, style, "TOOLS");
+	strbuf_addf(out, "process %d as each of them shows it, and what lies between\n",
+		    account->processes.items[0]->identity.pid);
+	for (size_t i = 0; i < views->count; i++) {
+		const struct view *view = &views->items[i];
+		write_steps(views, i, out);
+		strbuf_addf(out, "  %11s  ", human_bytes(view->bytes).text);
+		text_bold(out, style, view->tools);
+		strbuf_addf(out, "  = %s\n", view->formula);
+	}
+}
+
+void report_write_account(const struct account *account, struct report_style style,
+			  struct strbuf *out)
+{
+	if (!account->of_process)
+		write_cgroup(account, style, out);
+	VEC_FOREACH (snapshot, &account->processes) {
+		write_process(*snapshot, style, out);
+		if (account->of_process)
+			break;
+	}
+	if (account->of_process)
+		write_cgroup(account, style, out);
+	write_views(account, style, out);
+	text_title(out, style, "EVIDENCE");
+	strbuf_addf(out, "%s; taken in %s, %s\n", human_time(account->taken_unix_ns).text,
+		    human_duration(account->duration_ns).text,
+		    account->processes.count ? account->processes.items[0]->quality.mode
+					     : "the kernel's figures alone");
+	if (account->unread_processes)
+		strbuf_addf(out, "  holes       %" PRIu64 " processes could not be read\n",
+			    account->unread_processes);
+}
+
+static void write_change(const struct ledger_diff *diff, const struct ledger_change *change,
+			 struct strbuf *out)
+{
+	int64_t delta = ledger_change_delta(change),
+		growth = diff->total_after - diff->total_before;
+	strbuf_addf(out, "  %c%10s %6s  %11s -> %11s  ", delta < 0 ? '-' : '+',
+		    human_bytes(llabs(delta)).text,
+		    growth > 0 && delta > 0 ? human_percent(share_of(delta, growth)).text : "",
+		    human_bytes(change->before).text, human_bytes(change->after).text);
+	strbuf_add_safe(out, change->label);
+	if (change->flags & LEDGER_ESTIMATED)
+		strbuf_add(out, " [estimated]");
+	strbuf_add(out, "\n");
+}
+
+void report_write_ledger_diff(const struct ledger_diff *diff, struct report_style style,
+			      struct strbuf *out)
+{
+	int64_t growth = diff->total_after - diff->total_before;
+	const struct ledger_change *first =
+		diff->by_growth.count ? &diff->rows.items[diff->by_growth.items[0]] : NULL;
+	text_title(out, style, strcmp(diff->total_key, "rss") == 0 ? "PROCESS" : "CGROUP");
+	strbuf_add_safe(out, diff->total_label);
+	strbuf_addf(out, ": %s -> %s, %c%s\n", human_bytes(diff->total_before).text,
+		    human_bytes(diff->total_after).text, growth < 0 ? '-' : '+',
+		    human_bytes(llabs(growth)).text);
+	if (!first) {
+		strbuf_add(out, "  nothing changed\n");
+		return;
+	}
+	if (growth > 0 && ledger_change_delta(first) > 0) {
+		strbuf_addf(out, "  %s of the growth is ",
+			    human_percent(share_of(ledger_change_delta(first), growth)).text);
+		strbuf_add_safe(out, first->label);
+		strbuf_add(out, "\n");
+	}
+	strbuf_addf(out, "  %11s %6s  %11s    %11s\n", "change", "share", "before", "after");
+	size_t count = diff->by_growth.count;
+	for (size_t i = 0; i < count; i++) // both ends: what grew most, and what shrank most
+		if (i < GROWN_SHOWN || i + GROWN_SHOWN / 2 >= count)
+			write_change(diff, &diff->rows.items[diff->by_growth.items[i]], out);
+}

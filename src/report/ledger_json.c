@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: a ledger. Out: its JSON form; and back, from a file that anybody may have written.
+#include <string.h>
+
+#include "report/ledger_json.h"
+#include "report/report.h"
+
+enum { ROWS_MAX = 100000, DEPTH_MAX = 8, TEXT_MAX = 4096 };
+
+static const struct {
+	const char *name;
+	unsigned int flag;
+} flags[] = {
+	{"reclaimable", LEDGER_RECLAIMABLE},
+	{"estimated", LEDGER_ESTIMATED},
+	{"unexplained", LEDGER_UNEXPLAINED},
+};
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+	json_object_set_new(object, key, report_text_to_json(text));
+}
+
+static json_t *row_to_json(const struct ledger_row *row)
+{
+	json_t *item = json_object();
+	set_text(item, "key", row->key);
+	set_text(item, "label", row->label);
+	json_object_set_new(item, "bytes", json_integer(row->bytes));
+	json_object_set_new(item, "depth", json_integer(row->depth));
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+		json_object_set_new(item, flags[i].name, json_boolean(row->flags & flags[i].flag));
+	set_text(item, "note", row->note);
+	return item;
+}
+
+json_t *report_ledger_to_json(const struct ledger *ledger)
+{
+	json_t *object = json_object(), *rows = json_array(), *beside = json_array();
+	set_text(object, "total", ledger->total_key);
+	set_text(object, "label", ledger->total_label);
+	json_object_set_new(object, "total_bytes", json_integer(ledger->total_bytes));
+	VEC_FOREACH (row, &ledger->rows)
+		json_array_append_new(rows, row_to_json(row));
+	VEC_FOREACH (row, &ledger->beside)
+		json_array_append_new(beside, row_to_json(row));
+	json_object_set_new(object, "rows", rows);
+	json_object_set_new(object, "beside", beside);
+	return object;
+}
+
+// "" for what is no text, or too long to be one of ours.
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text && strlen(text) < TEXT_MAX ? text : "";
+}
+
+static bool add_row(struct ledger *ledger, const json_t *item)
+{
+	const json_t *bytes = json_object_get(item, "bytes"),
+		     *depth = json_object_get(item, "depth");
+	unsigned int set = 0;
+	if (!json_is_integer(bytes) || !json_is_integer(depth) || json_integer_value(depth) < 0 ||
+	    json_integer_value(depth) > DEPTH_MAX || !text_of(item, "key")[0])
+		return false;
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+		if (json_is_true(json_object_get(item, flags[i].name)))
+			set |= flags[i].flag;
+	ledger_add(ledger, (int)json_integer_value(depth), text_of(item, "key"),
+		   text_of(item, "label"), json_integer_value(bytes), set, text_of(item, "note"));
+	return true;
+}
+
+bool ledger_from_json(const json_t *object, struct ledger *out, struct error *error)
+{
+	const json_t *rows = json_object_get(object, "rows");
+	const json_t *total = json_object_get(object, "total_bytes");
+	struct ledger ledger = {.total_bytes = json_integer_value(total)};
+	const char *broken = "rows";
+	const char *key = text_of(object, "total"), *label = text_of(object, "label");
+	bool ok = json_is_array(rows) && json_is_integer(total) && key[0] &&
+		  json_array_size(rows) <= ROWS_MAX;
+	for (size_t i = 0; ok && i < json_array_size(rows); i++)
+		ok = add_row(&ledger, json_array_get(rows, i));
+	ledger.total_key = arena_string(&ledger.arena, key, strlen(key));
+	ledger.total_label = arena_string(&ledger.arena, label, strlen(label));
+	if (ok && ledger_sums(&ledger, &broken)) {
+		*out = ledger;
+		return true;
+	}
+	error_set(error, ERROR_BAD_DATA,
+		  ok ? "the rows of this ledger do not sum up: %.64s" : "this is no ledger: %.64s",
+		  broken);
+	ledger_deinit(&ledger);
+	return false;
+}
