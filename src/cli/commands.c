@@ -65,6 +65,8 @@ const struct cli_option profile_options[] = {
 const struct cli_option watch_options[] = {
 	{"pid", 'p', "PID", "watch this process and the memory cgroup it is in"},
 	{"cgroup", 'c', "PATH", "watch this memory cgroup; its largest process is the target"},
+	{"all", 'a', NULL, "watch every Go program of this host that has a memory limit"},
+	{"name", 'n', "PATTERN", "watch those whose name matches, such as 'api-*'"},
 	{"out", 'o', "DIR", "where incidents go (default: the current directory)"},
 	{"hold", 0, NULL,
 	 "cgroup v1: hold the kernel's kill at the limit until the evidence is taken (writes "
@@ -156,13 +158,14 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"watch",
-		"whyoom watch --pid PID | --cgroup PATH [--hold] [--out DIR] [--json]",
+		"whyoom watch --pid PID | --cgroup PATH | --all | --name PATTERN [--hold] [--out DIR] [--json]",
 		"wait for the kill, with the evidence on disk before it",
 		"Samples the cgroup, captures as its limit comes near, recognises the kill, writes the\n"
 		"incident and prints its report. Without --hold nothing is written to the cgroup.\n"
 		"The last line of output is `incident: DIRECTORY`.\n",
 		"  whyoom watch --pid 4711 --out /var/lib/whyoom\n"
-		"  whyoom watch --cgroup /sys/fs/cgroup/memory/docker/ID --hold\n",
+		"  whyoom watch --cgroup /sys/fs/cgroup/memory/docker/ID --hold\n"
+		"  whyoom watch --all --out /var/lib/whyoom\n",
 		watch_options,
 		cli_watch,
 	},

@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "cli/cli.h"
+#include "watch/host.h"
 
 enum { SIGNAL_EXIT_BASE = 128 };
 
@@ -82,8 +83,42 @@ static bool parse(const struct cli_arguments *arguments, struct watch_options *o
 	return true;
 }
 
+static int watch_one(const struct watch_options *options)
+{
+	struct watch_result result;
+	struct error error = {0};
+	if (!watch_run(options, &result, &error)) {
+		fprintf(stderr, "whyoom: %s\n", error.message);
+		return EXIT_INTERNAL;
+	}
+	return result.calm ? EXIT_OK : tell_result(&result);
+}
+
+static int watch_many(const struct cli_arguments *arguments)
+{
+	const char *out = cli_value(arguments, "out");
+	struct host_options options = {
+		.pattern = cli_value(arguments, "name"),
+		.out = out ? out : ".",
+		.json = cli_flag(arguments, "json"),
+		.colour = cli_colour(),
+		.live_line = isatty(STDERR_FILENO),
+		.watch_one = watch_one,
+	};
+	struct error error = {0};
+	int signal = 0;
+	if (cli_value(arguments, "pid") || cli_value(arguments, "cgroup") ||
+	    cli_flag(arguments, "hold") || arguments->positional_count)
+		return cli_usage("watch: --all and --name PATTERN go with --out and --json only");
+	if (!host_run(&options, &signal, &error))
+		return cli_fail(arguments, &error);
+	return SIGNAL_EXIT_BASE + signal;
+}
+
 int cli_watch(const struct cli_arguments *arguments)
 {
+	if (cli_flag(arguments, "all") || cli_value(arguments, "name"))
+		return watch_many(arguments);
 	const char *out = cli_value(arguments, "out");
 	struct watch_options options = {
 		.out = out ? out : ".",

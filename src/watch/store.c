@@ -28,15 +28,17 @@ static void add_safe_name(char *name, size_t capacity, const char *command)
 	name[length] = '\0';
 }
 
-void store_begin(struct store *store, const char *out, const struct process_files *process)
+void store_begin(struct store *store, const char *out, const char *kind,
+		 const struct process_files *process)
 {
 	struct process_status status = {0};
 	time_t now = time(NULL);
 	struct tm parts;
-	char pid[16];
+	char pid[16], when[32];
 	*store = (struct store){0};
 	localtime_r(&now, &parts);
-	strftime(store->name, sizeof store->name, "incident-%Y%m%d-%H%M%S-", &parts);
+	strftime(when, sizeof when, "%Y%m%d-%H%M%S", &parts);
+	snprintf(store->name, sizeof store->name, "%s-%s-", kind, when);
 	if (process_status_read(process, &status, NULL))
 		add_safe_name(store->name, 128, status.name);
 	snprintf(pid, sizeof pid, "-%d", process->pid);

@@ -19,7 +19,9 @@ struct store {
 	bool made; // the partial directory
 };
 
-void store_begin(struct store *store, const char *out, const struct process_files *process);
+// `kind` begins the name: "incident".
+void store_begin(struct store *store, const char *out, const char *kind,
+		 const struct process_files *process);
 // The directory for the next capture; not made yet. Its parent is, or could not be: then making the
 // directory fails, and that says why nothing is stored.
 void store_next(struct store *store, char *directory, size_t capacity);

@@ -21,7 +21,7 @@
 #include "watch/target_choice.h"
 #include "watch/trigger.h"
 
-enum { LAST_CAPTURE_PATIENCE_MS = 1000, PRINT_PATIENCE_MS = 2000 };
+enum { LAST_CAPTURE_PATIENCE_MS = 1000, PRINT_PATIENCE_MS = 2000, CALM_PERCENT = 40 };
 
 struct watch {
 	const struct watch_options *options;
@@ -39,6 +39,7 @@ struct watch {
 	struct hold *hold;
 	enum hold_state hold_state; // as last told
 	int64_t held_ns;
+	int64_t busy_ns; // when it was last not far from its limit
 };
 
 // ---- beginning ----
@@ -98,6 +99,17 @@ static bool open_cgroup(struct watch *watch, struct error *error)
 	return true;
 }
 
+static void begin_baseline(struct watch *watch)
+{
+	const struct watch_options *options = watch->options;
+	struct capture_baseline *baseline = &watch->captures.baseline;
+	if (!options->baseline_directory)
+		return;
+	snprintf(baseline->directory, sizeof baseline->directory, "%s",
+		 options->baseline_directory);
+	baseline->usage_bytes = options->baseline_usage_bytes;
+}
+
 static bool begin(struct watch *watch, struct error *error)
 {
 	const struct watch_options *options = watch->options;
@@ -117,7 +129,8 @@ static bool begin(struct watch *watch, struct error *error)
 					    .json = options->json,
 					    .colour = options->colour,
 					    .progress = &watch->progress};
-	store_begin(&watch->captures.store, options->out, &watch->process);
+	store_begin(&watch->captures.store, options->out, "incident", &watch->process);
+	begin_baseline(watch);
 	if (!begin_hold(watch, error))
 		return false;
 	progress_say(&watch->progress, "watching process %d in %s, limit %s of %s%s", pid,
@@ -235,6 +248,19 @@ static void draw(struct watch *watch)
 	progress_draw(&watch->progress, &line);
 }
 
+// Whether nobody needs this watch any more.
+static bool is_calm(struct watch *watch)
+{
+	const struct sampler *sampler = &watch->sampler;
+	int64_t now_ns = clock_monotonic_ns();
+	if (!watch->busy_ns ||
+	    sampler_pinned_bytes(sampler) * 100 > sampler->limit_bytes * CALM_PERCENT)
+		watch->busy_ns = now_ns;
+	watch->result->calm =
+		watch->options->calm_ns && now_ns - watch->busy_ns > watch->options->calm_ns;
+	return watch->result->calm;
+}
+
 static bool loop(struct watch *watch, struct error *error)
 {
 	while (!watch->result->signal && !process_ended(&watch->process)) {
@@ -250,6 +276,8 @@ static bool loop(struct watch *watch, struct error *error)
 		ending_update(&watch->ending, watch->sampler.oom_kills);
 		check_hold(watch);
 		decide(watch);
+		if (is_calm(watch))
+			break;
 		draw(watch);
 		wait_for_event(watch);
 		captures_update(&watch->captures, &watch->sampler, 0);
@@ -290,7 +318,8 @@ static void deinit(struct watch *watch)
 	if (watch->hold && !hold_end(watch->hold, &error))
 		progress_say(&watch->progress, "%s", error.message);
 	// A watch that fails near the limit leaves on disk what it has.
-	bool saw_trouble = watch->captures.near_limit && watch->captures.ready;
+	bool saw_trouble =
+		watch->captures.near_limit && watch->captures.ready && !watch->result->calm;
 	captures_end(&watch->captures, !watch->result->evidence && !saw_trouble);
 	sampler_end(&watch->sampler);
 	if (watch->ending.cgroup)
@@ -313,7 +342,7 @@ bool watch_run(const struct watch_options *options, struct watch_result *result,
 	bool ok = begin(watch, error);
 	if (ok && watch->process.pid) {
 		ok = loop(watch, error);
-		if (ok)
+		if (ok && !watch->result->calm)
 			finish(watch);
 	}
 	deinit(watch);

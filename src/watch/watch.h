@@ -18,7 +18,11 @@ struct watch_options {
 	bool hold;
 	int64_t hold_limit_ns;
 	bool json, colour;
-	bool live_line; // redraw one line on standard error
+	// What to compare with, taken before; NULL: it takes its own.
+	const char *baseline_directory;
+	int64_t baseline_usage_bytes;
+	int64_t calm_ns; // ends when it was far from the limit for so long; 0: never
+	bool live_line;  // redraw one line on standard error
 };
 
 struct watch_result {
@@ -27,6 +31,7 @@ struct watch_result {
 	bool evidence;   // there is a capture to report on
 	bool printed;    // its report went to standard output
 	bool stored;     // and is on disk, in `incident`
+	bool calm;       // it ended for options.calm_ns
 	int signal;      // that ended the watch, or 0
 	char incident[4096];
 	struct error store_error; // why it is not stored

@@ -25,7 +25,7 @@ static void shop_begin(struct shop *shop, const char *process_name)
 	prctl(PR_GET_NAME, before);
 	prctl(PR_SET_NAME, process_name);
 	assert_ok(process_files_open("/proc", getpid(), &process, &error));
-	store_begin(&shop->store, shop->out, &process);
+	store_begin(&shop->store, shop->out, "incident", &process);
 	process_files_close(&process);
 	prctl(PR_SET_NAME, before);
 }

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: the Go programs of a host. Out: a watch in a child for each cgroup that needs one.
+#include "watch/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/units.h"
+#include "watch/host_group.h"
+#include "watch/progress.h"
+#include "watch/target_choice.h"
+
+enum { WATCHERS_MAX = 64, GROUPS_MAX = 16384 };
+
+static const int64_t SCAN_EVERY_NS = 1000000000, CALM_NS = 120000000000, LINE_EVERY_NS = 1000000000;
+
+struct host {
+	const struct host_options *options;
+	struct discovery *discovery;
+	VEC(struct host_group *) groups;
+	int signals;
+	sigset_t old_signals;
+	struct progress progress;
+	struct worker *baseline; // at most one is being taken
+	struct host_group *baseline_group;
+	int64_t scan_due_ns, line_due_ns;
+	int watchers, signal;
+	bool told_unlimited;
+};
+
+// ---- who is there ----
+
+static struct host_group *find_group(struct host *host, const char *path)
+{
+	VEC_FOREACH (group, &host->groups)
+		if (strcmp((*group)->path, path) == 0)
+			return *group;
+	return NULL;
+}
+
+static bool is_known(const struct host *host, pid_t pid)
+{
+	VEC_FOREACH (group, &host->groups)
+		if (host_group_has(*group, pid))
+			return true;
+	return false;
+}
+
+static struct host_group *make_group(struct host *host, const char *path)
+{
+	struct host_group *group;
+	if (host->groups.count == GROUPS_MAX || !host_group_open(path, &group, NULL))
+		return NULL;
+	vec_push(&host->groups, group);
+	if (!group->limited && !host->told_unlimited) {
+		host->told_unlimited = true;
+		progress_say(&host->progress,
+			     "programs without a memory limit are not watched, the first is in %s",
+			     path);
+	}
+	return group;
+}
+
+static void add_process(struct host *host, const struct discovered *process)
+{
+	char path[PATH_MAX];
+	if (is_known(host, process->pid) || !choose_cgroup(process->pid, NULL, path, NULL))
+		return;
+	int pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
+	struct host_group *group = find_group(host, path);
+	if (!group)
+		group = make_group(host, path);
+	if (!group || pidfd < 0) {
+		cleanup_close(&pidfd);
+		return;
+	}
+	host_group_add(group, process, pidfd);
+	if (group->limited)
+		progress_say(&host->progress, "found process %d (%s) in %s, limit %s", process->pid,
+			     process->name, path, human_bytes(group->sampler.limit_bytes).text);
+}
+
+static void scan(struct host *host, int64_t now_ns)
+{
+	discovered_list found = {0};
+	struct error error = {0};
+	host->scan_due_ns = now_ns + SCAN_EVERY_NS;
+	if (!discovery_scan(host->discovery, &found, &error))
+		progress_say(&host->progress, "%s", error.message);
+	VEC_FOREACH (process, &found)
+		add_process(host, process);
+	vec_deinit(&found);
+}
+
+static void drop_group(struct host *host, size_t index)
+{
+	struct host_group *group = host->groups.items[index];
+	if (host->baseline_group == group) {
+		worker_free(take_ptr(host->baseline));
+		host->baseline_group = NULL;
+	}
+	host_group_free(group);
+	host->groups.items[index] = host->groups.items[--host->groups.count];
+}
+
+// ---- a watch for one ----
+
+static _Noreturn void watch_in_child(const struct host *host, const struct host_group *group,
+				     pid_t pid)
+{
+	const struct host_options *options = host->options;
+	const struct host_baseline *baseline = &group->baseline;
+	struct watch_options watch = {
+		.pid = pid,
+		.cgroup_path = group->path,
+		.out = options->out,
+		.json = options->json,
+		.colour = options->colour,
+		.calm_ns = CALM_NS,
+		.baseline_directory = baseline->directory[0] ? baseline->directory : NULL,
+		.baseline_usage_bytes = baseline->usage_bytes,
+	};
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	sigprocmask(SIG_SETMASK, &host->old_signals, NULL);
+	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+	int code = options->watch_one(&watch);
+	fflush(NULL);
+	_exit(code);
+}
+
+static void begin_watch(struct host *host, struct host_group *group)
+{
+	pid_t pid = host_group_largest(group);
+	if (!pid || host->watchers == WATCHERS_MAX)
+		return;
+	fflush(NULL);
+	pid_t child = fork();
+	if (child == 0)
+		watch_in_child(host, group, pid);
+	if (child < 0) {
+		progress_say(&host->progress, "cannot start a watch of process %d: %s", pid,
+			     strerror(errno));
+		return;
+	}
+	group->watcher = child;
+	host->watchers++;
+}
+
+// The baseline went with its incident, if there was one.
+static void end_watch(struct host *host, struct host_group *group)
+{
+	group->watcher = 0;
+	group->last_ns = 0;
+	host->watchers--;
+	if (group->baseline.directory[0] && access(group->baseline.directory, F_OK) != 0) {
+		group->baseline = group->next_baseline;
+		group->next_baseline = (struct host_baseline){0};
+	}
+}
+
+static void reap(struct host *host)
+{
+	VEC_FOREACH (group, &host->groups)
+		if ((*group)->watcher && waitpid((*group)->watcher, NULL, WNOHANG) != 0)
+			end_watch(host, *group);
+}
+
+// ---- baselines ----
+
+static void begin_baseline(struct host *host, struct host_group *group, int64_t now_ns)
+{
+	char directory[4096];
+	pid_t pid = host_group_largest(group);
+	if (!pid ||
+	    !host_group_next_baseline(group, host->options->out, pid, directory, sizeof directory))
+		return;
+	struct worker_request request = {
+		.pid = pid, .cgroup_path = group->path, .directory = directory};
+	group->baseline_due_ns = now_ns + SCAN_EVERY_NS * 60; // should this one fail
+	if (!worker_start(&request, &host->baseline, NULL))
+		return;
+	host->baseline->usage_bytes = group->sampler.usage_bytes;
+	host->baseline_group = group;
+}
+
+static void update_baseline(struct host *host, int64_t now_ns)
+{
+	struct worker *worker = host->baseline;
+	struct host_group *group = host->baseline_group;
+	if (!worker)
+		return;
+	worker_update(worker, 0);
+	if (worker->state == WORKER_BUSY)
+		return;
+	if (worker->state == WORKER_READY && worker->stored && worker->whole)
+		host_group_keep_baseline(group, worker->directory, worker->usage_bytes, now_ns);
+	else
+		store_drop(&group->store, worker->directory);
+	worker_free(take_ptr(host->baseline));
+	host->baseline_group = NULL;
+}
+
+// ---- the loop ----
+
+static void drop_ended_members(struct host *host, struct host_group *group)
+{
+	for (size_t i = 0; i < group->members.count;) {
+		struct host_member *member = &group->members.items[i];
+		struct pollfd ended = {.fd = member->pidfd, .events = POLLIN};
+		if (poll(&ended, 1, 0) <= 0) {
+			i++;
+			continue;
+		}
+		if (group->limited && !group->watcher) // else the watch tells more
+			progress_say(&host->progress, "process %d (%s) has ended", member->pid,
+				     member->name);
+		cleanup_close(&member->pidfd);
+		*member = group->members.items[--group->members.count];
+	}
+}
+
+// False when there is nothing left to look at.
+static bool update_group(struct host *host, struct host_group *group, int64_t now_ns)
+{
+	bool wanted;
+	drop_ended_members(host, group);
+	if (group->watcher)
+		return true;
+	if (!group->members.count || !host_group_sample(group, now_ns, &wanted))
+		return false;
+	if (wanted)
+		begin_watch(host, group);
+	else if (group->limited && !host->baseline && now_ns >= group->baseline_due_ns)
+		begin_baseline(host, group, now_ns);
+	return true;
+}
+
+static int64_t update_groups(struct host *host, int64_t now_ns)
+{
+	int64_t due_ns = host->scan_due_ns;
+	for (size_t i = host->groups.count; i-- > 0;) {
+		struct host_group *group = host->groups.items[i];
+		if (now_ns >= group->due_ns && !update_group(host, group, now_ns)) {
+			drop_group(host, i);
+			continue;
+		}
+		if (!group->watcher && group->due_ns < due_ns)
+			due_ns = group->due_ns;
+		if (group->watcher)
+			group->due_ns = now_ns + SCAN_EVERY_NS;
+	}
+	return due_ns;
+}
+
+static void draw(struct host *host, int64_t now_ns)
+{
+	const struct host_group *nearest = NULL;
+	size_t processes = 0;
+	if (!host->progress.live_line || now_ns < host->line_due_ns)
+		return;
+	host->line_due_ns = now_ns + LINE_EVERY_NS;
+	VEC_FOREACH (group, &host->groups) {
+		processes += (*group)->members.count;
+		if ((*group)->limited && (*group)->members.count &&
+		    (!nearest || host_group_share(*group) > host_group_share(nearest)))
+			nearest = *group;
+	}
+	progress_clear(&host->progress);
+	fprintf(stderr, "%zu Go programs, %d watched closely", processes, host->watchers);
+	if (nearest)
+		fprintf(stderr, "; nearest to its limit: process %d, %s of %s",
+			nearest->members.items[0].pid,
+			human_percent(host_group_share(nearest)).text,
+			human_bytes(nearest->sampler.limit_bytes).text);
+	fflush(stderr);
+}
+
+static void await(struct host *host, int64_t due_ns)
+{
+	struct pollfd events[] = {
+		{.fd = host->signals, .events = POLLIN},
+		{.fd = host->baseline ? host->baseline->channel : -1, .events = POLLIN},
+	};
+	int64_t left_ns = due_ns - clock_monotonic_ns();
+	struct signalfd_siginfo info;
+	poll(events, sizeof events / sizeof *events,
+	     left_ns > 0 ? (int)(left_ns / 1000000) + 1 : 0);
+	while (read(host->signals, &info, sizeof info) == sizeof info)
+		if (info.ssi_signo != SIGCHLD)
+			host->signal = (int)info.ssi_signo;
+}
+
+static void loop(struct host *host)
+{
+	while (!host->signal) {
+		int64_t now_ns = clock_monotonic_ns();
+		reap(host);
+		update_baseline(host, now_ns);
+		if (now_ns >= host->scan_due_ns)
+			scan(host, now_ns);
+		int64_t due_ns = update_groups(host, now_ns);
+		draw(host, now_ns);
+		await(host, due_ns);
+	}
+}
+
+static bool open_signals(struct host *host, struct error *error)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+	sigset_t set;
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		sigaddset(&set, signals[i]);
+	if (sigprocmask(SIG_BLOCK, &set, &host->old_signals) != 0)
+		return error_set_os(error, errno, "cannot block signals");
+	host->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return host->signals >= 0 || error_set_os(error, errno, "cannot make a signalfd");
+}
+
+// The watches end as they do by a signal of their own: with a report, if there is something to say.
+static void end_watches(struct host *host)
+{
+	VEC_FOREACH (group, &host->groups)
+		if ((*group)->watcher)
+			kill((*group)->watcher, SIGTERM);
+	VEC_FOREACH (group, &host->groups)
+		while ((*group)->watcher && waitpid((*group)->watcher, NULL, 0) < 0 &&
+		       errno == EINTR)
+			;
+}
+
+bool host_run(const struct host_options *options, int *signal, struct error *error)
+{
+	struct host host = {
+		.options = options, .signals = -1, .progress = {.live_line = options->live_line}};
+	host.discovery = discovery_new("/proc", options->pattern);
+	bool ok = open_signals(&host, error);
+	if (ok) {
+		loop(&host);
+		progress_clear(&host.progress);
+		end_watches(&host);
+		*signal = host.signal;
+	}
+	while (host.groups.count)
+		drop_group(&host, host.groups.count - 1);
+	vec_deinit(&host.groups);
+	worker_free(host.baseline);
+	discovery_free(host.discovery);
+	if (host.signals >= 0) {
+		close(host.signals);
+		sigprocmask(SIG_SETMASK, &host.old_signals, NULL);
+	}
+	return ok;
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: a cgroup and the Go programs in it. Out: when it is to be looked at next, and how.
+#include "watch/host_group.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+enum { WANTED_PERCENT = 45 };
+
+static const int64_t SECOND_NS = 1000000000, PACE_MIN_NS = 20000000, PACE_MAX_NS = 1000000000;
+static const int64_t SOON_NS = 10000000000; // a limit that comes so soon is worth a watch
+static const int64_t GROWTH_MIN_BYTES = 4 << 20;
+static const int64_t BASELINE_FIRST_NS = 60000000000, BASELINE_MAX_NS = 86400000000000;
+static const double FASTEST_BYTES_PER_NS = 1.0737; // 1 GiB/s
+
+bool host_group_open(const char *path, struct host_group **out, struct error *error)
+{
+	struct error above = {0}, unlimited = {0};
+	struct host_group *group = alloc_zero(sizeof *group);
+	snprintf(group->path, sizeof group->path, "%s", path);
+	if (!cgroup_open(path, &group->cgroup, error)) {
+		free(group);
+		return false;
+	}
+	group->limited = sampler_begin(group->cgroup, &group->sampler, &above, &unlimited);
+	*out = group;
+	return true;
+}
+
+void host_group_free(struct host_group *group)
+{
+	if (!group)
+		return;
+	VEC_FOREACH (member, &group->members)
+		cleanup_close(&member->pidfd);
+	vec_deinit(&group->members);
+	if (group->has_store)
+		store_end(&group->store, true);
+	sampler_end(&group->sampler);
+	cgroup_close(group->cgroup);
+	free(group);
+}
+
+bool host_group_has(const struct host_group *group, pid_t pid)
+{
+	VEC_FOREACH (member, &group->members)
+		if (member->pid == pid)
+			return true;
+	return false;
+}
+
+void host_group_add(struct host_group *group, const struct discovered *process, int pidfd)
+{
+	struct host_member *member =
+		vec_push(&group->members, {.pid = process->pid, .pidfd = pidfd});
+	snprintf(member->name, sizeof member->name, "%s", process->name);
+}
+
+static int64_t anonymous_bytes(pid_t pid)
+{
+	char path[64], text[4096];
+	struct process_status status;
+	_cleanup_close_ int fd = -1;
+	snprintf(path, sizeof path, "/proc/%d/status", pid);
+	if (!file_open(AT_FDCWD, path, &fd, NULL) ||
+	    !file_read_into(fd, path, text, sizeof text, NULL) ||
+	    !process_status_parse(text, &status, NULL) || !status.rss_anon_bytes.known)
+		return -1;
+	return (int64_t)status.rss_anon_bytes.value;
+}
+
+pid_t host_group_largest(const struct host_group *group)
+{
+	pid_t largest = 0;
+	int64_t most = -1;
+	VEC_FOREACH (member, &group->members) {
+		int64_t bytes = anonymous_bytes(member->pid);
+		if (bytes <= most)
+			continue;
+		most = bytes;
+		largest = member->pid;
+	}
+	return largest;
+}
+
+double host_group_share(const struct host_group *group)
+{
+	return group->sampler.limit_bytes > 0 ? (double)sampler_pinned_bytes(&group->sampler) /
+							(double)group->sampler.limit_bytes
+					      : 0;
+}
+
+static int64_t next_pace_ns(int64_t room_bytes)
+{
+	double pace = (double)room_bytes / FASTEST_BYTES_PER_NS;
+	return pace < PACE_MIN_NS ? PACE_MIN_NS : pace > PACE_MAX_NS ? PACE_MAX_NS : (int64_t)pace;
+}
+
+// Whether the limit comes within seconds if it goes on like this.
+static bool grows_fast(const struct host_group *group, int64_t pinned_bytes, int64_t now_ns)
+{
+	int64_t grown = pinned_bytes - group->last_usage_bytes, elapsed = now_ns - group->last_ns;
+	if (!group->last_ns || grown < GROWTH_MIN_BYTES || elapsed <= 0)
+		return false;
+	double left = (double)(group->sampler.limit_bytes - pinned_bytes) * (double)elapsed /
+		      (double)grown;
+	return left < (double)SOON_NS;
+}
+
+bool host_group_sample(struct host_group *group, int64_t now_ns, bool *wanted)
+{
+	*wanted = false;
+	if (!group->limited) {
+		group->due_ns = now_ns + SECOND_NS;
+		return !cgroup_gone(group->cgroup);
+	}
+	if (!sampler_take(&group->sampler, NULL))
+		return false;
+	int64_t pinned = sampler_pinned_bytes(&group->sampler);
+	int64_t mark = group->sampler.limit_bytes / 100 * WANTED_PERCENT;
+	*wanted = pinned >= mark || grows_fast(group, pinned, now_ns);
+	group->last_usage_bytes = pinned;
+	group->last_ns = now_ns;
+	group->due_ns = now_ns + next_pace_ns(mark - pinned);
+	return true;
+}
+
+bool host_group_next_baseline(struct host_group *group, const char *out, pid_t pid, char *directory,
+			      size_t capacity)
+{
+	struct process_files process = PROCESS_FILES_NONE;
+	if (!group->has_store) {
+		if (!process_files_open("/proc", pid, &process, NULL))
+			return false;
+		store_begin(&group->store, out, "baseline", &process);
+		process_files_close(&process);
+		group->has_store = true;
+	}
+	store_next(&group->store, directory, capacity);
+	return true;
+}
+
+// The next one comes later and later: a minute, ten, an hour and a half, a day.
+void host_group_keep_baseline(struct host_group *group, const char *directory, int64_t usage_bytes,
+			      int64_t now_ns)
+{
+	int64_t apart = BASELINE_FIRST_NS;
+	for (int i = 0; i < group->baselines && apart < BASELINE_MAX_NS; i++)
+		apart *= 10;
+	group->baselines++;
+	group->baseline_due_ns = now_ns + (apart < BASELINE_MAX_NS ? apart : BASELINE_MAX_NS);
+	struct host_baseline taken = {.usage_bytes = usage_bytes, .taken_ns = now_ns};
+	snprintf(taken.directory, sizeof taken.directory, "%s", directory);
+	if (!group->baseline.directory[0]) {
+		group->baseline = taken;
+		return;
+	}
+	if (group->next_baseline.directory[0]) {
+		store_drop(&group->store, group->baseline.directory);
+		group->baseline = group->next_baseline;
+	}
+	group->next_baseline = taken;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// One cgroup with Go programs in it, as long as it is calm; used by host.c.
+#pragma once
+
+#include "base/vec.h"
+#include "watch/discovery.h"
+#include "watch/sampler.h"
+#include "watch/store.h"
+#include "watch/worker.h"
+
+struct host_member {
+	pid_t pid;
+	int pidfd;
+	char name[PROCESS_NAME_MAX];
+};
+
+struct host_baseline {
+	char directory[4096]; // "" when there is none
+	int64_t usage_bytes, taken_ns;
+};
+
+struct host_group {
+	char path[PATH_MAX];
+	struct cgroup *cgroup;
+	bool limited; // else nothing bites, and nothing is sampled
+	struct sampler sampler;
+	VEC(struct host_member) members;
+	pid_t watcher; // the child that watches it; 0: it is calm
+	int64_t due_ns;
+	int64_t last_usage_bytes, last_ns;
+	struct store store; // of the baselines
+	bool has_store;
+	struct host_baseline baseline, next_baseline; // the older one is compared with
+	int baselines;                                // taken so far
+	int64_t baseline_due_ns;
+};
+
+// ERROR_NOT_FOUND once the cgroup is gone.
+bool host_group_open(const char *path, struct host_group **group, struct error *error) must_check;
+void host_group_free(struct host_group *group);
+bool host_group_has(const struct host_group *group, pid_t pid);
+void host_group_add(struct host_group *group, const struct discovered *process, int pidfd);
+// The member with the most anonymous memory; 0 without members.
+pid_t host_group_largest(const struct host_group *group);
+// Samples it. *wanted: it needs a watch of its own. False when it is gone.
+bool host_group_sample(struct host_group *group, int64_t now_ns, bool *wanted);
+double host_group_share(const struct host_group *group); // of its limit, what cannot be reclaimed
+
+// The directory for its next baseline, of process `pid`.
+bool host_group_next_baseline(struct host_group *group, const char *out, pid_t pid, char *directory,
+			      size_t capacity);
+void host_group_keep_baseline(struct host_group *group, const char *directory, int64_t usage_bytes,
+			      int64_t now_ns);
