@@ -74,6 +74,16 @@ need_go_versions() {
 	done <tests/targets/versions
 }
 
+# need_containers "NAME...": unless there are runtimes already, of Debian or of others that exclude Debian's.
+need_containers() {
+	for tool in runc containerd ctr; do
+		command -v "$tool" >/dev/null || {
+			need_packages "$1"
+			return
+		}
+	done
+}
+
 # need_kernel: sets $kernel. It is taken out of Debian's package into the cache, not installed.
 need_kernel() {
 	kernels=${WHYOOM_CACHE:-$PWD/.cache}/kernel

@@ -52,6 +52,23 @@ json_t *report_error_to_json(const struct error *error)
 	return object;
 }
 
+static json_t *container_to_json(const struct container *container)
+{
+	if (!container->id[0])
+		return json_null();
+	json_t *object = json_object();
+	set_text(object, "id", container->id);
+	set_text(object, "name", container->name);
+	set_text(object, "image", container->image);
+	set_text(object, "runtime", container_runtime_name(container->runtime));
+	set_text(object, "namespace", container->namespace_name);
+	set_text(object, "pod_name", container->pod_name);
+	set_text(object, "pod_namespace", container->pod_namespace);
+	set_text(object, "pod_uid", container->pod_uid);
+	set_text(object, "missing", container->missing);
+	return object;
+}
+
 json_t *report_identity_to_json(const struct snapshot_identity *identity)
 {
 	json_t *object = json_object();
@@ -60,6 +77,7 @@ json_t *report_identity_to_json(const struct snapshot_identity *identity)
 	set_text(object, "executable", identity->executable);
 	set_text(object, "build_id", identity->build_id);
 	set_text(object, "container_id", identity->container_id);
+	json_object_set_new(object, "container", container_to_json(&identity->container));
 	set_text(object, "cgroup", identity->cgroup_path);
 	set_time(object, "started", identity->started_unix_ns);
 	set_int(object, "threads", identity->threads);

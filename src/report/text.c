@@ -66,6 +66,27 @@ static void write_revision(struct strbuf *out, const char *revision)
 	strbuf_add(out, ")");
 }
 
+// "0123456789ab checkout in pod shop/checkout-7f, image registry/shop:1.2 (containerd)"
+static void write_container(const struct container *container, struct strbuf *out)
+{
+	struct strbuf line = {0};
+	strbuf_add(&line, container->id);
+	if (container->name[0])
+		strbuf_addf(&line, " %s", container->name);
+	if (container->pod_name[0])
+		strbuf_addf(&line, " in pod %s/%s", container->pod_namespace, container->pod_name);
+	else if (container->pod_uid[0])
+		strbuf_addf(&line, " in pod %s", container->pod_uid);
+	if (container->image[0])
+		strbuf_addf(&line, ", image %s", container->image);
+	else if (container->missing[0])
+		strbuf_addf(&line, ", %s", container->missing);
+	if (container->runtime != CONTAINER_RUNTIME_UNKNOWN)
+		strbuf_addf(&line, " (%s)", container_runtime_name(container->runtime));
+	write_item(out, "container", container->id[0] ? line.text : "");
+	strbuf_deinit(&line);
+}
+
 static void write_identity(const struct report *report, struct report_style style,
 			   struct strbuf *out)
 {
@@ -91,7 +112,7 @@ static void write_identity(const struct report *report, struct report_style styl
 	write_item(out, "binary", identity->executable);
 	if (identity->started_unix_ns)
 		write_item(out, "started", human_time(identity->started_unix_ns).text);
-	write_item(out, "container", identity->container_id);
+	write_container(&identity->container, out);
 	write_item(out, "cgroup", identity->cgroup_path);
 }
 

@@ -22,8 +22,6 @@
 #include "system/frozen.h"
 #include "system/maps.h"
 
-enum { CGROUP_TEXT_MAX = 64 << 10 };
-
 void capture_close(struct capture *capture)
 {
 	if (!capture)
@@ -35,6 +33,7 @@ void capture_close(struct capture *capture)
 	free(capture->guest_path);
 	cgroup_close(capture->cgroup);
 	vec_deinit(&capture->others);
+	container_sources_close(capture->container);
 	free(capture);
 }
 
@@ -50,6 +49,17 @@ static void open_cgroup(struct capture *capture, const char *proc_root, const ch
 				    &capture->others);
 }
 
+// Where the environment names no good directories, the usual ones are looked at.
+static void open_container(struct capture *capture, const char *proc_root)
+{
+	struct container_roots roots;
+	if (!container_roots_init(&roots, getenv(CONTAINER_ROOTS_VARIABLE), NULL) &&
+	    !container_roots_init(&roots, NULL, NULL))
+		return;
+	roots.proc = proc_root;
+	capture->container = container_sources_open(&roots, capture->files.pid);
+}
+
 bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path, struct capture **out,
 		  struct error *error)
 {
@@ -62,6 +72,7 @@ bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path, str
 	}
 	capture->boot_unix_ns = process_boot_unix_ns();
 	open_cgroup(capture, proc_root, cgroup_path);
+	open_container(capture, proc_root);
 	*out = capture;
 	return true;
 }
@@ -111,8 +122,6 @@ static bool read_process_identity(struct taking *taking, struct error *error)
 	struct capture *capture = taking->capture;
 	struct process_stat stat;
 	struct process_status status;
-	struct container container;
-	char text[CGROUP_TEXT_MAX];
 	identity->pid = capture->files.pid;
 	if (!process_stat_read(&capture->files, &stat, error) ||
 	    !process_status_read(&capture->files, &status, error))
@@ -123,10 +132,8 @@ static bool read_process_identity(struct taking *taking, struct error *error)
 	if (capture->files.exe_path)
 		identity->executable = taking_keep(taking, capture->files.exe_path);
 	identity->cgroup_path = taking_keep(taking, capture->place.path);
-	if (capture->files.cgroup >= 0 &&
-	    file_read_into(capture->files.cgroup, "/proc/PID/cgroup", text, sizeof text, NULL) &&
-	    container_parse(text, &container))
-		identity->container_id = taking_keep(taking, container.id);
+	if (capture->container && container_sources_read(capture->container, &identity->container))
+		identity->container_id = taking_keep(taking, identity->container.id);
 	snprintf(taking->exe_path, sizeof taking->exe_path, "%s", identity->executable);
 	char *deleted = strstr(taking->exe_path, " (deleted)");
 	if (deleted)

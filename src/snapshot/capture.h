@@ -4,7 +4,7 @@
  * privileges and looks at nothing but the kernel's own numbers; capture_take works on the open
  * descriptors, after the privileges are gone, and looks at the foreign bytes. Between them stands
  * sandbox_enter(). Where a foreign name decides what is to be opened, a child without privileges
- * reads the name (scout.h).
+ * reads the name (system/scout.h).
  */
 #pragma once
 

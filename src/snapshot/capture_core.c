@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "snapshot/capture_priv.h"
-#include "snapshot/scout.h"
+#include "system/scout.h"
 #include "target/core.h"
 #include "target/memory_image.h"
 

@@ -23,6 +23,7 @@ struct capture {
 	struct cgroup *cgroup;
 	struct error cgroup_error; // why there is none
 	cgroup_members others;
+	struct container_sources *container; // NULL: in none
 	int64_t boot_unix_ns;
 	enum still_mode mode;
 	struct still *still; // NULL in live mode

@@ -19,6 +19,7 @@
 #include "goroutine/groups.h"
 #include "ledger/ledger.h"
 #include "profile/profile.h"
+#include "system/container.h"
 
 struct snapshot_identity {
 	int pid;
@@ -27,7 +28,9 @@ struct snapshot_identity {
 	const char *build_id;     // GNU build ID, "" when there is none
 	const char *container_id; // "" when it is in none that whyoom knows
 	const char *cgroup_path;  // of the memory controller; "" when there is none
-	int64_t started_unix_ns;  // 0: not known
+	// What is known of that container; its cgroup_path and main_pid are not filled.
+	struct container container;
+	int64_t started_unix_ns; // 0: not known
 	int threads;
 	bool is_go;
 	const char *go_version, *main_package, *module_path, *module_version, *vcs_revision;

@@ -40,6 +40,10 @@ struct cgroup_place {
 bool cgroup_find(const char *proc_root, const char *mountinfo_path, pid_t pid,
 		 struct cgroup_place *place, struct error *error) must_check;
 
+// The top of the hierarchy that carries the memory controller, as far as it is mounted here.
+bool cgroup_find_top(const char *proc_root, const char *mountinfo_path, struct cgroup_place *place,
+		     struct error *error) must_check;
+
 struct cgroup;
 
 bool cgroup_open(const char *path, struct cgroup **cgroup, struct error *error) must_check;

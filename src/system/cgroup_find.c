@@ -212,3 +212,26 @@ bool cgroup_find(const char *proc_root, const char *mountinfo_path, pid_t pid,
 	*place = *found;
 	return true;
 }
+
+bool cgroup_find_top(const char *proc_root, const char *mountinfo_path, struct cgroup_place *place,
+		     struct error *error)
+{
+	struct member v1 = {0}, v2 = {0};
+	struct mount mount = {0};
+	_cleanup_free_ char *data = NULL;
+	size_t size;
+	if (!read_members(proc_root, getpid(), &v1, &v2, error) ||
+	    !file_read_path(AT_FDCWD, mountinfo_path, MOUNTINFO_LIMIT_BYTES, &data, &size, error))
+		return false;
+	if (v1.found)
+		find_mount(data, size, "cgroup", "memory", "/", &mount);
+	place->version = mount.found ? CGROUP_V1 : CGROUP_V2;
+	if (!mount.found)
+		find_mount(data, size, "cgroup2", NULL, "/", &mount);
+	if (!mount.found)
+		return error_set(error, ERROR_NOT_FOUND,
+				 "no cgroup hierarchy with the memory controller is mounted here");
+	strcpy(place->path, mount.point);
+	strcpy(place->name, mount.root);
+	return true;
+}

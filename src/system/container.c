@@ -5,9 +5,21 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "system/container_priv.h"
 #include "system/text_priv.h"
 
 #define UUID_LENGTH 36
+
+const char *container_runtime_name(enum container_runtime runtime)
+{
+	static const char *const names[] = {
+		[CONTAINER_RUNTIME_UNKNOWN] = "unknown", [CONTAINER_DOCKER] = "docker",
+		[CONTAINER_CONTAINERD] = "containerd",   [CONTAINER_CRIO] = "cri-o",
+		[CONTAINER_PODMAN] = "podman",           [CONTAINER_RUNC] = "runc",
+	};
+	unsigned int index = runtime;
+	return index < sizeof names / sizeof names[0] ? names[index] : "unknown";
+}
 
 static bool is_hex(char c)
 {
@@ -28,21 +40,39 @@ static const char *find_id(const struct text *path)
 	return found;
 }
 
-static const char *runtime_of(const struct text *path)
+bool container_id_in(const char *name, char id[CONTAINER_ID_LENGTH + 1])
+{
+	struct text text = text_over(name);
+	const char *found = find_id(&text);
+	// The monitor of a container of podman and CRI-O has a cgroup with that id as well.
+	if (!found || strstr(name, "conmon"))
+		return false;
+	memcpy(id, found, CONTAINER_ID_LENGTH);
+	id[CONTAINER_ID_LENGTH] = '\0';
+	return true;
+}
+
+bool container_id_is_made_up(const char *id)
+{
+	size_t length = strspn(id, "0123456789abcdef");
+	return length == CONTAINER_ID_LENGTH && !id[length];
+}
+
+static enum container_runtime runtime_of(const struct text *path)
 {
 	static const struct {
-		const char *mark, *runtime;
+		const char *mark;
+		enum container_runtime runtime;
 	} rows[] = {
-		{"cri-containerd", "containerd"},
-		{"containerd", "containerd"},
-		{"crio", "cri-o"},
-		{"libpod", "podman"},
-		{"docker", "docker"},
+		{"containerd", CONTAINER_CONTAINERD},
+		{"crio", CONTAINER_CRIO},
+		{"libpod", CONTAINER_PODMAN},
+		{"docker", CONTAINER_DOCKER},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		if (text_find(path, rows[i].mark))
 			return rows[i].runtime;
-	return "unknown";
+	return CONTAINER_RUNTIME_UNKNOWN;
 }
 
 // How much of a UUID stands here: 8-4-4-4-12 hex digits. The systemd driver writes underscores.
@@ -77,12 +107,11 @@ bool container_parse(const char *cgroup_text, struct container *container)
 	struct text all = text_over(cgroup_text), line;
 	while (text_line(&all, &line)) {
 		const char *id = find_id(&line);
-		if (!id)
+		if (!id || text_find(&line, "conmon"))
 			continue;
-		struct container found = {.runtime = runtime_of(&line)};
-		memcpy(found.id, id, CONTAINER_ID_LENGTH);
-		find_pod(&line, &found);
-		*container = found;
+		*container = (struct container){.runtime = runtime_of(&line)};
+		memcpy(container->id, id, CONTAINER_ID_LENGTH);
+		find_pod(&line, container);
 		return true;
 	}
 	return false;

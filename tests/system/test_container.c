@@ -12,7 +12,7 @@ static void expect(const char *text, const char *runtime, const char *pod)
 	struct container container;
 	assert_true(container_parse(text, &container));
 	assert_string_equal(ID, container.id);
-	assert_string_equal(runtime, container.runtime);
+	assert_string_equal(runtime, container_runtime_name(container.runtime));
 	assert_string_equal(pod, container.pod_uid);
 }
 

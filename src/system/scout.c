@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: something to look at. Out: what a child without privileges says about it.
-#include "snapshot/scout.h"
+#include "system/scout.h"
 
 #include <errno.h>
 #include <fcntl.h>
