@@ -3,6 +3,7 @@
 #include "report/account.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -195,14 +196,21 @@ int cli_account(const struct cli_arguments *arguments)
 {
 	struct job job = {.arguments = arguments, .fds = {-1, -1}, .colour = cli_colour()};
 	const char *cgroup = cli_value(arguments, "cgroup");
+	const char *container = cli_value(arguments, "container");
+	char path[PATH_MAX];
+	struct error error = {0};
 	int count = arguments->positional_count;
 	if (cli_flag(arguments, "diff"))
-		return count == 2 && !cgroup
+		return count == 2 && !cgroup && !container
 			       ? account_diff(&job)
 			       : cli_usage("account --diff: give two saved accounts or incidents");
-	if (count + (cgroup != NULL) != 1)
-		return cli_usage("account: give one process id, or --cgroup PATH "
+	if (count + (cgroup != NULL) + (container != NULL) != 1)
+		return cli_usage("account: give one process id, --cgroup PATH or --container ID "
 				 "(see whyoom account --help)");
+	if (container && !cli_find_container(container, path, sizeof path, &error))
+		return cli_fail(arguments, &error);
+	if (container)
+		return account_cgroup(&job, path);
 	return cgroup ? account_cgroup(&job, cgroup)
 		      : account_process(&job, arguments->positional[0]);
 }

@@ -69,6 +69,9 @@ int cli_run_sandboxed(int (*work)(void *context), void *context,
 struct capture;
 bool cli_open_capture(const struct cli_arguments *arguments, const char *target,
 		      struct capture **capture, struct error *error) must_check;
+// The memory cgroup of a running container, by its id, name or the beginning of an id.
+bool cli_find_container(const char *wanted, char *cgroup_path, size_t capacity,
+			struct error *error) must_check;
 // Closes it. Where something of us is left in the target, says so and returns the code for it
 // instead of `code`, if that was EXIT_OK.
 int cli_close_capture(const struct cli_arguments *arguments, struct capture *capture, int code);

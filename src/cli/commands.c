@@ -32,6 +32,7 @@ const struct cli_option heap_options[] = {
 
 const struct cli_option account_options[] = {
 	{"cgroup", 'c', "PATH", "of this memory cgroup, with the processes in it"},
+	{"container", 0, "ID", "of this container: its id, a unique beginning of it, or its name"},
 	{"diff", 0, NULL, "compare two saved accounts or incidents: which line grew"},
 	TARGET_OPTIONS,
 	{"json", 0, NULL, "print JSON"},
@@ -65,6 +66,8 @@ const struct cli_option profile_options[] = {
 const struct cli_option watch_options[] = {
 	{"pid", 'p', "PID", "watch this process and the memory cgroup it is in"},
 	{"cgroup", 'c', "PATH", "watch this memory cgroup; its largest process is the target"},
+	{"container", 0, "ID",
+	 "watch this container: its id, a unique beginning of it, or its name"},
 	{"all", 'a', NULL, "watch every Go program of this host that has a memory limit"},
 	{"name", 'n', "PATTERN", "watch those whose name matches, such as 'api-*'"},
 	{"out", 'o', "DIR", "where incidents go (default: the current directory)"},
@@ -91,13 +94,13 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"account",
-		"whyoom account PID [--mode MODE] | --cgroup PATH | --diff A B [--json]",
+		"whyoom account PID [--mode MODE] | --cgroup PATH | --container ID | --diff A B [--json]",
 		"where every byte is: ledgers that sum to the kernel's own figures",
 		"The process's ledger sums to its resident memory, the cgroup's to its charge; what is not\n"
 		"explained is a line of its own. Then one table of the same process as top, docker stats,\n"
 		"kubectl top, MemStats and pprof show it, and what lies between their numbers.\n",
 		"  whyoom account 4711\n"
-		"  whyoom account --cgroup /sys/fs/cgroup/memory/docker/ID\n"
+		"  whyoom account --container checkout\n"
 		"  whyoom account 4711 --json > A.json; sleep 600; whyoom account 4711 --json > B.json\n"
 		"  whyoom account --diff A.json B.json\n",
 		account_options,
@@ -158,7 +161,7 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"watch",
-		"whyoom watch --pid PID | --cgroup PATH | --all | --name PATTERN [--hold] [--out DIR] [--json]",
+		"whyoom watch --pid PID | --cgroup PATH | --container ID | --all | --name PATTERN [--hold] [--out DIR] [--json]",
 		"wait for the kill, with the evidence on disk before it",
 		"Samples the cgroup, captures as its limit comes near, recognises the kill, writes the\n"
 		"incident and prints its report. Without --hold nothing is written to the cgroup.\n"

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: what a command is about, as typed: a process id or a core file, with --exe and --mode. Out:
 // an open capture of it.
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "snapshot/capture.h"
+#include "system/container.h"
 
 static bool is_number(const char *text)
 {
@@ -69,6 +72,17 @@ bool cli_open_capture(const struct cli_arguments *arguments, const char *target,
 	if (!is_number(target))
 		return open_core(target, exe, mode, capture, error);
 	return cli_parse_pid(target, &pid, error) && open_process(pid, exe, mode, capture, error);
+}
+
+bool cli_find_container(const char *wanted, char *cgroup_path, size_t capacity, struct error *error)
+{
+	static struct container_roots roots; // large, like the container
+	static struct container found;
+	if (!container_roots_init(&roots, getenv(CONTAINER_ROOTS_VARIABLE), error) ||
+	    !container_find(&roots, wanted, &found, error))
+		return false;
+	snprintf(cgroup_path, capacity, "%s", found.cgroup_path);
+	return true;
 }
 
 int cli_close_capture(const struct cli_arguments *arguments, struct capture *capture, int code)

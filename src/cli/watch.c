@@ -3,6 +3,7 @@
 #include "watch/watch.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,18 +61,25 @@ static int tell_result(const struct watch_result *result)
 	return code;
 }
 
-static bool parse(const struct cli_arguments *arguments, struct watch_options *options,
+// `path` has room for PATH_MAX and lives as long as the options.
+static bool parse(const struct cli_arguments *arguments, struct watch_options *options, char *path,
 		  struct error *error)
 {
+	const char *container = cli_value(arguments, "container");
 	const char *pid = cli_value(arguments, "pid"), *limit = cli_value(arguments, "hold-limit");
 	if (arguments->positional_count)
 		return error_set(error, ERROR_USAGE, "watch: unexpected argument %.64s",
 				 arguments->positional[0]);
 	options->cgroup_path = cli_value(arguments, "cgroup");
-	if (!pid == !options->cgroup_path)
-		return error_set(
-			error, ERROR_USAGE,
-			"watch: give either --pid PID or --cgroup PATH (see whyoom watch --help)");
+	if ((pid != NULL) + (options->cgroup_path != NULL) + (container != NULL) != 1)
+		return error_set(error, ERROR_USAGE,
+				 "watch: give one of --pid PID, --cgroup PATH, --container ID, "
+				 "--all or --name PATTERN (see whyoom watch --help)");
+	if (container) {
+		if (!cli_find_container(container, path, PATH_MAX, error))
+			return false;
+		options->cgroup_path = path;
+	}
 	if (pid && !cli_parse_pid(pid, &options->pid, error))
 		return false;
 	if (limit &&
@@ -108,7 +116,8 @@ static int watch_many(const struct cli_arguments *arguments)
 	struct error error = {0};
 	int signal = 0;
 	if (cli_value(arguments, "pid") || cli_value(arguments, "cgroup") ||
-	    cli_flag(arguments, "hold") || arguments->positional_count)
+	    cli_value(arguments, "container") || cli_flag(arguments, "hold") ||
+	    arguments->positional_count)
 		return cli_usage("watch: --all and --name PATTERN go with --out and --json only");
 	if (!host_run(&options, &signal, &error))
 		return cli_fail(arguments, &error);
@@ -128,9 +137,10 @@ int cli_watch(const struct cli_arguments *arguments)
 		.colour = cli_colour(),
 		.live_line = isatty(STDERR_FILENO),
 	};
+	char path[PATH_MAX];
 	struct watch_result result;
 	struct error error = {0};
-	if (!parse(arguments, &options, &error) || !watch_run(&options, &result, &error))
+	if (!parse(arguments, &options, path, &error) || !watch_run(&options, &result, &error))
 		return cli_fail(arguments, &error);
 	return tell_result(&result);
 }

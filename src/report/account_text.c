@@ -113,6 +113,7 @@ static void write_process(const struct snapshot *snapshot, struct report_style s
 		return;
 	}
 	strbuf_addf(out, ": %s resident\n", human_bytes(snapshot->process_ledger.total_bytes).text);
+	text_write_container(&identity->container, out);
 	if (identity->is_go && !snapshot_has(&snapshot->go_absent)) {
 		strbuf_add(out, "  Go          not read: ");
 		strbuf_add_safe(out, snapshot->go_absent.message);

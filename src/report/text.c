@@ -67,7 +67,7 @@ static void write_revision(struct strbuf *out, const char *revision)
 }
 
 // "0123456789ab checkout in pod shop/checkout-7f, image registry/shop:1.2 (containerd)"
-static void write_container(const struct container *container, struct strbuf *out)
+void text_write_container(const struct container *container, struct strbuf *out)
 {
 	struct strbuf line = {0};
 	strbuf_add(&line, container->id);
@@ -112,7 +112,7 @@ static void write_identity(const struct report *report, struct report_style styl
 	write_item(out, "binary", identity->executable);
 	if (identity->started_unix_ns)
 		write_item(out, "started", human_time(identity->started_unix_ns).text);
-	write_container(&identity->container, out);
+	text_write_container(&identity->container, out);
 	write_item(out, "cgroup", identity->cgroup_path);
 }
 

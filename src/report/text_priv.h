@@ -7,5 +7,7 @@
 // A section's title in bold, as "TITLE  rest of the line" without a line end.
 void text_title(struct strbuf *out, struct report_style style, const char *title);
 void text_bold(struct strbuf *out, struct report_style style, const char *text);
+// One line, where there is a container.
+void text_write_container(const struct container *container, struct strbuf *out);
 void text_write_kill(const struct report *report, struct report_style style, struct strbuf *out);
 void text_write_quality(const struct report *report, struct report_style style, struct strbuf *out);

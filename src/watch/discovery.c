@@ -17,7 +17,7 @@
 #include "base/map.h"
 #include "base/units.h"
 #include "golang/buildinfo.h"
-#include "snapshot/scout.h"
+#include "system/scout.h"
 
 enum {
 	FILES_AT_ONCE = 64, // executables that one child looks at

@@ -173,6 +173,20 @@ def test_find_by_the_name_in_a_label(containerd):
     assert int(found["main_pid"]) == containerd.targets[TWO].pid
 
 
+@pytest.mark.short
+@pytest.mark.parametrize("wanted", [TWO, "till", MADE_UP_ID[:20]], ids=["id", "name", "beginning"])
+def test_account_of_a_container(whyoom, containerd, wanted):
+    account = json.loads(whyoom("account", "--container", wanted, "--json",
+                                env=containerd.env).stdout)
+    target = containerd.targets[MADE_UP_ID if wanted in MADE_UP_ID else TWO]
+    assert account["cgroup"]["path"] == memory_cgroup(target.pid)
+    assert account["cgroup"]["limit_bytes"] == LIMIT
+    assert account["processes"][0]["identity"]["container"]["image"] == IMAGE
+    check_sums(account["cgroup"]["ledger"])
+    text = whyoom("account", "--container", wanted, env=containerd.env).stdout
+    assert IMAGE in text
+
+
 def test_find_what_is_not_one(containerd):
     code, _, error = find(containerd, ONE[:-3])
     assert code == 1
