@@ -223,6 +223,15 @@ bool cgroup_events_parse(enum cgroup_version version, const char *text,
 	return true;
 }
 
+bool cgroup_usage(struct cgroup *cgroup, int64_t *bytes)
+{
+	struct known_u64 usage;
+	if (!cgroup_read_number(cgroup, FILE_USAGE, &usage, NULL) || !usage.known)
+		return false;
+	*bytes = (int64_t)usage.value;
+	return true;
+}
+
 bool cgroup_sample(struct cgroup *cgroup, struct cgroup_sample *sample, struct error *error)
 {
 	char text[CGROUP_TEXT_MAX];

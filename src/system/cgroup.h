@@ -54,6 +54,9 @@ int cgroup_get_dir(const struct cgroup *cgroup); // borrowed descriptor of the d
 // True once the cgroup was removed. Reading it then fails with ENODEV or ENOENT.
 bool cgroup_gone(const struct cgroup *cgroup);
 
+// The cheapest there is. False once the cgroup was removed.
+bool cgroup_usage(struct cgroup *cgroup, int64_t *bytes);
+
 // Cheap: for polling many times a second.
 struct cgroup_sample {
 	struct known_u64 usage_bytes;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -24,13 +25,14 @@
 
 enum { WATCHERS_MAX = 64, GROUPS_MAX = 16384 };
 
-static const int64_t SCAN_EVERY_NS = 1000000000, CALM_NS = 120000000000, LINE_EVERY_NS = 1000000000;
+static const int64_t SCAN_EVERY_NS = 1000000000, CALM_NS = 120000000000, LINE_EVERY_NS = 1000000000,
+		     GRID_NS = 25000000;
 
 struct host {
 	const struct host_options *options;
 	struct discovery *discovery;
 	VEC(struct host_group *) groups;
-	int signals;
+	int signals, ends; // the latter: an epoll over the pidfds of all members
 	sigset_t old_signals;
 	struct progress progress;
 	struct worker *baseline; // at most one is being taken
@@ -87,6 +89,8 @@ static void add_process(struct host *host, const struct discovered *process)
 		return;
 	}
 	host_group_add(group, process, pidfd);
+	struct epoll_event event = {.events = EPOLLIN};
+	epoll_ctl(host->ends, EPOLL_CTL_ADD, pidfd, &event);
 	if (group->limited)
 		progress_say(&host->progress, "found process %d (%s) in %s, limit %s", process->pid,
 			     process->name, path, human_bytes(group->sampler.limit_bytes).text);
@@ -235,14 +239,13 @@ static void drop_ended_members(struct host *host, struct host_group *group)
 static bool update_group(struct host *host, struct host_group *group, int64_t now_ns)
 {
 	bool wanted;
-	drop_ended_members(host, group);
 	if (group->watcher)
 		return true;
 	if (!group->members.count || !host_group_sample(group, now_ns, &wanted))
 		return false;
 	if (wanted)
 		begin_watch(host, group);
-	else if (group->limited && !host->baseline && now_ns >= group->baseline_due_ns)
+	else if (!host->baseline && host_group_wants_baseline(group, now_ns))
 		begin_baseline(host, group, now_ns);
 	return true;
 }
@@ -250,9 +253,14 @@ static bool update_group(struct host *host, struct host_group *group, int64_t no
 static int64_t update_groups(struct host *host, int64_t now_ns)
 {
 	int64_t due_ns = host->scan_due_ns;
+	struct epoll_event ended;
+	bool someone_ended = epoll_wait(host->ends, &ended, 1, 0) > 0;
 	for (size_t i = host->groups.count; i-- > 0;) {
 		struct host_group *group = host->groups.items[i];
-		if (now_ns >= group->due_ns && !update_group(host, group, now_ns)) {
+		if (someone_ended)
+			drop_ended_members(host, group);
+		if ((someone_ended || now_ns >= group->due_ns) &&
+		    !update_group(host, group, now_ns)) {
 			drop_group(host, i);
 			continue;
 		}
@@ -292,7 +300,10 @@ static void await(struct host *host, int64_t due_ns)
 	struct pollfd events[] = {
 		{.fd = host->signals, .events = POLLIN},
 		{.fd = host->baseline ? host->baseline->channel : -1, .events = POLLIN},
+		{.fd = host->ends, .events = POLLIN},
 	};
+	// Several at once: what is due within a grid's width is done together.
+	due_ns = (due_ns + GRID_NS - 1) / GRID_NS * GRID_NS;
 	int64_t left_ns = due_ns - clock_monotonic_ns();
 	struct signalfd_siginfo info;
 	poll(events, sizeof events / sizeof *events,
@@ -326,7 +337,9 @@ static bool open_signals(struct host *host, struct error *error)
 	if (sigprocmask(SIG_BLOCK, &set, &host->old_signals) != 0)
 		return error_set_os(error, errno, "cannot block signals");
 	host->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return host->signals >= 0 || error_set_os(error, errno, "cannot make a signalfd");
+	host->ends = epoll_create1(EPOLL_CLOEXEC);
+	return (host->signals >= 0 && host->ends >= 0) ||
+	       error_set_os(error, errno, "cannot make a descriptor for events");
 }
 
 // The watches end as they do by a signal of their own: with a report, if there is something to say.
@@ -343,8 +356,10 @@ static void end_watches(struct host *host)
 
 bool host_run(const struct host_options *options, int *signal, struct error *error)
 {
-	struct host host = {
-		.options = options, .signals = -1, .progress = {.live_line = options->live_line}};
+	struct host host = {.options = options,
+			    .signals = -1,
+			    .ends = -1,
+			    .progress = {.live_line = options->live_line}};
 	host.discovery = discovery_new("/proc", options->pattern);
 	bool ok = open_signals(&host, error);
 	if (ok) {
@@ -358,6 +373,7 @@ bool host_run(const struct host_options *options, int *signal, struct error *err
 	vec_deinit(&host.groups);
 	worker_free(host.baseline);
 	discovery_free(host.discovery);
+	cleanup_close(&host.ends);
 	if (host.signals >= 0) {
 		close(host.signals);
 		sigprocmask(SIG_SETMASK, &host.old_signals, NULL);

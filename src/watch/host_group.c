@@ -11,9 +11,10 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 
-enum { WANTED_PERCENT = 45 };
+enum { WANTED_PERCENT = 45, CHANGE_PERCENT = 2 };
 
-static const int64_t SECOND_NS = 1000000000, PACE_MIN_NS = 20000000, PACE_MAX_NS = 1000000000;
+static const int64_t PACE_MIN_NS = 20000000, PACE_MAX_NS = 1000000000;
+static const int64_t TAKE_EVERY_NS = 10000000000;
 static const int64_t SOON_NS = 10000000000; // a limit that comes so soon is worth a watch
 static const int64_t GROWTH_MIN_BYTES = 4 << 20;
 static const int64_t BASELINE_FIRST_NS = 60000000000, BASELINE_MAX_NS = 86400000000000;
@@ -103,31 +104,38 @@ static int64_t next_pace_ns(int64_t room_bytes)
 }
 
 // Whether the limit comes within seconds if it goes on like this.
-static bool grows_fast(const struct host_group *group, int64_t pinned_bytes, int64_t now_ns)
+static bool grows_fast(const struct host_group *group, int64_t usage_bytes, int64_t now_ns)
 {
-	int64_t grown = pinned_bytes - group->last_usage_bytes, elapsed = now_ns - group->last_ns;
+	int64_t grown = usage_bytes - group->last_usage_bytes, elapsed = now_ns - group->last_ns;
 	if (!group->last_ns || grown < GROWTH_MIN_BYTES || elapsed <= 0)
 		return false;
-	double left = (double)(group->sampler.limit_bytes - pinned_bytes) * (double)elapsed /
+	double left = (double)(group->sampler.limit_bytes - usage_bytes) * (double)elapsed /
 		      (double)grown;
 	return left < (double)SOON_NS;
 }
 
+// A glance costs one read. Only where it shows something is the page cache told from the rest.
 bool host_group_sample(struct host_group *group, int64_t now_ns, bool *wanted)
 {
+	struct sampler *sampler = &group->sampler;
+	int64_t mark = sampler->limit_bytes / 100 * WANTED_PERCENT, usage;
 	*wanted = false;
-	if (!group->limited) {
-		group->due_ns = now_ns + SECOND_NS;
+	group->due_ns = now_ns + PACE_MAX_NS;
+	if (!group->limited)
 		return !cgroup_gone(group->cgroup);
-	}
-	if (!sampler_take(&group->sampler, NULL))
+	if (!sampler_glance(sampler, &usage))
 		return false;
-	int64_t pinned = sampler_pinned_bytes(&group->sampler);
-	int64_t mark = group->sampler.limit_bytes / 100 * WANTED_PERCENT;
-	*wanted = pinned >= mark || grows_fast(group, pinned, now_ns);
-	group->last_usage_bytes = pinned;
+	bool fast = grows_fast(group, usage, now_ns);
+	group->last_usage_bytes = usage;
 	group->last_ns = now_ns;
-	group->due_ns = now_ns + next_pace_ns(mark - pinned);
+	if (usage >= mark || fast || now_ns - group->taken_ns >= TAKE_EVERY_NS) {
+		if (!sampler_take(sampler, NULL))
+			return false;
+		group->taken_ns = now_ns;
+		usage = sampler_pinned_bytes(sampler);
+		*wanted = usage >= mark || (fast && usage * 2 > group->last_usage_bytes);
+	}
+	group->due_ns = now_ns + next_pace_ns(mark - usage);
 	return true;
 }
 
@@ -144,6 +152,19 @@ bool host_group_next_baseline(struct host_group *group, const char *out, pid_t p
 	}
 	store_next(&group->store, directory, capacity);
 	return true;
+}
+
+bool host_group_wants_baseline(struct host_group *group, int64_t now_ns)
+{
+	const struct host_baseline *last =
+		group->next_baseline.directory[0] ? &group->next_baseline : &group->baseline;
+	if (!group->limited || now_ns < group->baseline_due_ns)
+		return false;
+	int64_t change = llabs(group->last_usage_bytes - last->usage_bytes);
+	if (!last->directory[0] || change * 100 >= group->sampler.limit_bytes * CHANGE_PERCENT)
+		return true;
+	group->baseline_due_ns = now_ns + BASELINE_FIRST_NS;
+	return false;
 }
 
 // The next one comes later and later: a minute, ten, an hour and a half, a day.

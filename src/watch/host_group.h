@@ -25,10 +25,10 @@ struct host_group {
 	bool limited; // else nothing bites, and nothing is sampled
 	struct sampler sampler;
 	VEC(struct host_member) members;
-	pid_t watcher; // the child that watches it; 0: it is calm
-	int64_t due_ns;
-	int64_t last_usage_bytes, last_ns;
-	struct store store; // of the baselines
+	pid_t watcher;                     // the child that watches it; 0: it is calm
+	int64_t due_ns, taken_ns;          // the next sample; the last whole one
+	int64_t last_usage_bytes, last_ns; // the last glance
+	struct store store;                // of the baselines
 	bool has_store;
 	struct host_baseline baseline, next_baseline; // the older one is compared with
 	int baselines;                                // taken so far
@@ -44,8 +44,11 @@ void host_group_add(struct host_group *group, const struct discovered *process, 
 pid_t host_group_largest(const struct host_group *group);
 // Samples it. *wanted: it needs a watch of its own. False when it is gone.
 bool host_group_sample(struct host_group *group, int64_t now_ns, bool *wanted);
-double host_group_share(const struct host_group *group); // of its limit, what cannot be reclaimed
+// Of its limit, as of the last whole sample: what cannot be reclaimed.
+double host_group_share(const struct host_group *group);
 
+// Whether it is time, and enough has changed since the last one.
+bool host_group_wants_baseline(struct host_group *group, int64_t now_ns);
 // The directory for its next baseline, of process `pid`.
 bool host_group_next_baseline(struct host_group *group, const char *out, pid_t pid, char *directory,
 			      size_t capacity);

@@ -103,6 +103,11 @@ static bool take_details(struct sampler *sampler, struct error *error)
 	return true;
 }
 
+bool sampler_glance(struct sampler *sampler, int64_t *usage_bytes)
+{
+	return cgroup_usage(sampler->above ? sampler->above : sampler->cgroup, usage_bytes);
+}
+
 bool sampler_take(struct sampler *sampler, struct error *error)
 {
 	struct cgroup_sample own, counts;

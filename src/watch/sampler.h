@@ -26,6 +26,8 @@ struct sampler {
 bool sampler_begin(struct cgroup *cgroup, struct sampler *sampler, struct error *above_error,
 		   struct error *error) must_check;
 void sampler_end(struct sampler *sampler);
+// The usage alone, by one read: what cannot be reclaimed is no more than that.
+bool sampler_glance(struct sampler *sampler, int64_t *usage_bytes) must_check;
 bool sampler_take(struct sampler *sampler, struct error *error) must_check;
 // Puts the sample into the timeline even where it moved little.
 void sampler_mark(struct sampler *sampler);
