@@ -35,9 +35,14 @@ static void add_part(struct strbuf *note, const char *text)
 	strbuf_add(note, text);
 }
 
+static bool never_had_a_name(const struct cached_file *file)
+{
+	return file->shmem && file->mount[0] != '/';
+}
+
 static void describe_place(const struct cached_file *file, struct strbuf *note)
 {
-	if (file->deleted)
+	if (file->deleted && !never_had_a_name(file))
 		add_part(note, "deleted");
 	if (file->found == FILE_SYSV)
 		add_part(note, "nobody is attached");

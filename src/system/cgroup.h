@@ -6,8 +6,9 @@
  * this kernel or this version does not tell is not known, which is not zero.
  *
  * Two things differ between the versions. On v1 `sock_bytes` is charged apart, so it is no part
- * of the usage; and the parts of the kernel's memory (slab, stacks, page tables) are not told,
- * only their sum in `kernel_bytes`. `file_bytes` includes `shmem_bytes` on both.
+ * of the usage, and counted only where memory.kmem.tcp.limit_in_bytes was set; and the parts of the
+ * kernel's memory (slab, stacks, page tables) are not told, only their sum in `kernel_bytes`.
+ * `file_bytes` includes `shmem_bytes` on both.
  *
  * Follows Linux Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst.
  */

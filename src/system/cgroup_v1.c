@@ -106,11 +106,24 @@ static void read_slabinfo(struct cgroup *cgroup, struct cgroup_stat *stat)
 		(void)!cgroup_slabinfo_parse(text, stat, NULL);
 }
 
+// The kernel counts a cgroup's sockets only once they were given a limit, and says 0 otherwise.
+static bool read_sockets(struct cgroup *cgroup, struct cgroup_stat *stat, struct error *error)
+{
+	struct known_u64 bytes = {0};
+	struct cgroup_limit limit = {0};
+	if (!cgroup_read_number(cgroup, FILE_SOCK, &bytes, error) ||
+	    !cgroup_read_limit(cgroup, FILE_SOCK_LIMIT, &limit, error))
+		return false;
+	if (bytes.known && (bytes.value || (limit.known && !limit.unlimited)))
+		stat->sock_bytes = bytes;
+	return true;
+}
+
 static bool stat_more(struct cgroup *cgroup, struct cgroup_stat *stat, struct error *error)
 {
 	read_slabinfo(cgroup, stat);
 	return cgroup_read_number(cgroup, FILE_KERNEL, &stat->kernel_bytes, error) &&
-	       cgroup_read_number(cgroup, FILE_SOCK, &stat->sock_bytes, error) &&
+	       read_sockets(cgroup, stat, error) &&
 	       cgroup_read_number(cgroup, FILE_MEMSW_USAGE, &stat->memsw_usage_bytes, error) &&
 	       cgroup_read_limit(cgroup, FILE_MEMSW_LIMIT, &stat->memsw_limit, error) &&
 	       cgroup_read_limit(cgroup, FILE_SOFT_LIMIT, &stat->soft_limit, error);
@@ -128,6 +141,7 @@ const struct cgroup_kind cgroup_kind_v1 = {
 			[FILE_LIMIT_HITS] = "memory.failcnt",
 			[FILE_KERNEL] = "memory.kmem.usage_in_bytes",
 			[FILE_SOCK] = "memory.kmem.tcp.usage_in_bytes",
+			[FILE_SOCK_LIMIT] = "memory.kmem.tcp.limit_in_bytes",
 			[FILE_SOFT_LIMIT] = "memory.soft_limit_in_bytes",
 			[FILE_MEMSW_USAGE] = "memory.memsw.usage_in_bytes",
 			[FILE_MEMSW_LIMIT] = "memory.memsw.limit_in_bytes",

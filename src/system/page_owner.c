@@ -6,11 +6,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -51,6 +53,13 @@ static void add_groups(struct page_owner *owner, int dir, int depth)
 	}
 }
 
+static bool is_cgroup(int dir)
+{
+	struct statfs system;
+	return fstatfs(dir, &system) == 0 &&
+	       (system.f_type == CGROUP_SUPER_MAGIC || system.f_type == CGROUP2_SUPER_MAGIC);
+}
+
 static int by_number(const void *a, const void *b)
 {
 	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
@@ -87,6 +96,10 @@ void page_owner_open(struct page_owner *owner, int cgroup_dir, struct error *why
 	if (!shows_frames(pagemap)) {
 		error_set(why_not, ERROR_UNSUPPORTED,
 			  "the kernel does not show page frames without CAP_SYS_ADMIN");
+		return;
+	}
+	if (!is_cgroup(cgroup_dir)) {
+		error_set(why_not, ERROR_USAGE, "not a directory of the kernel's cgroups");
 		return;
 	}
 	add_groups(owner, cgroup_dir, 0);
@@ -294,6 +307,26 @@ static bool survey_window(struct survey *survey, size_t index)
 	return true;
 }
 
+// A window of a huge file is mostly empty: only what holds anything in it is mapped.
+static void tally_range(const struct survey *survey, uint64_t offset, uint64_t length,
+			struct tally *tally)
+{
+	struct cachestat stat;
+	struct window window;
+	uint64_t half = length / 2 / PAGE_OWNER_WINDOW_BYTES * PAGE_OWNER_WINDOW_BYTES;
+	if (half && ask_cachestat(survey->owner, survey->fd, offset, length, &stat)) {
+		if (!stat.cached || tally->looked_at > PAGE_OWNER_SAMPLE_PAGES)
+			return;
+		tally_range(survey, offset, half, tally);
+		tally_range(survey, offset + half, length - half, tally);
+		return;
+	}
+	if (!map_window(survey->fd, offset, length, &window))
+		return;
+	tally_window(survey->owner, &window, tally);
+	unmap_window(&window);
+}
+
 // Looks at every `step`-th of the windows that hold anything, so that the sample spreads evenly.
 static void survey_owners(const struct survey *survey, struct page_count *count)
 {
@@ -302,17 +335,12 @@ static void survey_owners(const struct survey *survey, struct page_count *count)
 	uint64_t step =
 		(survey->total_pages + PAGE_OWNER_SAMPLE_PAGES - 1) / PAGE_OWNER_SAMPLE_PAGES;
 	for (size_t i = 0; i < survey->window_count; i++) {
-		struct window window;
 		uint64_t pages = survey->cached_pages[i];
 		seen += pages;
 		if (!pages || seen <= due)
 			continue;
 		due += pages * step;
-		if (!map_window(survey->fd, i * survey->window_bytes, window_length(survey, i),
-				&window))
-			return;
-		tally_window(survey->owner, &window, &tally);
-		unmap_window(&window);
+		tally_range(survey, i * survey->window_bytes, window_length(survey, i), &tally);
 	}
 	if (!tally.looked_at)
 		return;

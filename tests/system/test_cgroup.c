@@ -332,6 +332,7 @@ static void a_real_v1_cgroup_is_accounted(void **state)
 	static struct cgroup_place place;
 	size_t size = 24 << 20;
 	lab_cgroup_make(&lab, "stat", 64 << 20);
+	lab_cgroup_write(&lab, "memory.soft_limit_in_bytes", "33554432");
 	struct cgroup *cgroup = open_lab(&lab);
 	pid_t child = lab_spawn(&lab, lab_allocate, &size);
 	assert_ok(cgroup_find("/proc", "/proc/self/mountinfo", child, &place, &error));
@@ -345,7 +346,12 @@ static void a_real_v1_cgroup_is_accounted(void **state)
 	assert_in_range(stat.anon_bytes.value, size, size + (4 << 20));
 	assert_in_range(stat.counts.usage_bytes.value, size, 64 << 20);
 	assert_true(stat.kernel_bytes.known && stat.kernel_bytes.value > 0);
-	assert_true(stat.sock_bytes.known && stat.peak_bytes.value >= size);
+	assert_true(stat.peak_bytes.value >= size);
+	assert_int_equal(32 << 20, stat.soft_limit.bytes);
+	assert_false(stat.sock_bytes.known); // not counted
+	lab_cgroup_write(&lab, "memory.kmem.tcp.limit_in_bytes", "1048576");
+	assert_ok(cgroup_stat(cgroup, &stat, &error));
+	assert_true(stat.sock_bytes.known);
 	assert_int_equal(64 << 20, stat.limit.bytes);
 	assert_int_equal(64 << 20, stat.effective_limit.bytes);
 	assert_string_equal(lab.path, stat.effective_limit_path);
