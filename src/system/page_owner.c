@@ -102,6 +102,11 @@ void page_owner_open(struct page_owner *owner, int cgroup_dir, struct error *why
 		error_set(why_not, ERROR_USAGE, "not a directory of the kernel's cgroups");
 		return;
 	}
+	owner->sink = memfd_create("whyoom", MFD_CLOEXEC);
+	if (owner->sink < 0) {
+		error_set_os(why_not, errno, "cannot make a file in memory");
+		return;
+	}
 	add_groups(owner, cgroup_dir, 0);
 	if (owner->groups.count)
 		qsort(owner->groups.items, owner->groups.count, sizeof *owner->groups.items,
@@ -114,6 +119,7 @@ void page_owner_close(struct page_owner *owner)
 {
 	cleanup_close(&owner->pagemap);
 	cleanup_close(&owner->kpagecgroup);
+	cleanup_close(&owner->sink);
 	vec_deinit(&owner->groups);
 	*owner = PAGE_OWNER_NONE;
 }
@@ -182,15 +188,14 @@ static uint64_t count_present(const struct window *window)
 // ---- whose it is ----
 
 // Makes pages present here; `wanted` is their index in the window. What cannot be is left out.
-static void touch(const struct window *window, const size_t *wanted, size_t count)
+static void touch(const struct page_owner *owner, const struct window *window, const size_t *wanted,
+		  size_t count)
 {
-	char unread[TOUCH_BATCH]; // a byte of each page
-	struct iovec there[TOUCH_BATCH];
+	struct iovec pages[TOUCH_BATCH]; // a byte of each
 	for (size_t i = 0; i < count; i++)
-		there[i] = (struct iovec){window->start + wanted[i] * pagemap_page_bytes(), 1};
+		pages[i] = (struct iovec){window->start + wanted[i] * pagemap_page_bytes(), 1};
 	for (size_t done = 0; done < count;) {
-		struct iovec here = {unread, count - done};
-		ssize_t got = process_vm_readv(getpid(), &here, 1, there + done, count - done, 0);
+		ssize_t got = pwritev(owner->sink, pages + done, (int)(count - done), 0);
 		done += got > 0 ? (size_t)got : 1; // the one that failed is passed over
 	}
 }
@@ -206,7 +211,8 @@ static bool read_entries(const struct page_owner *owner, const struct window *wi
 
 // Touches the pages in memory that `entries` does not show yet; with `step` > 1 the first of each
 // group of that many.
-static void touch_missing(const struct window *window, const uint64_t *entries, size_t step)
+static void touch_missing(const struct page_owner *owner, const struct window *window,
+			  const uint64_t *entries, size_t step)
 {
 	size_t wanted[TOUCH_BATCH], count = 0;
 	for (size_t group = 0; group < window->pages; group += step) {
@@ -217,7 +223,7 @@ static void touch_missing(const struct window *window, const uint64_t *entries, 
 			break;
 		}
 		if (count == TOUCH_BATCH || (count && group + step >= window->pages)) {
-			touch(window, wanted, count);
+			touch(owner, window, wanted, count);
 			count = 0;
 		}
 	}
@@ -250,10 +256,10 @@ static void tally_window(const struct page_owner *owner, const struct window *wi
 	_cleanup_free_ uint64_t *entries = alloc_try_array(window->pages, sizeof *entries);
 	if (!entries)
 		return;
-	touch_missing(window, entries, FAULT_AROUND_PAGES);
+	touch_missing(owner, window, entries, FAULT_AROUND_PAGES);
 	if (!read_entries(owner, window, entries))
 		return;
-	touch_missing(window, entries, 1);
+	touch_missing(owner, window, entries, 1);
 	if (!read_entries(owner, window, entries))
 		return;
 	for (size_t i = 0; i < window->pages;) {

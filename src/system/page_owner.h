@@ -5,10 +5,11 @@
  * A page of a file is charged to the cgroup that touched it first, whoever uses it now. The kernel
  * says of each page frame whose it is (/proc/kpagecgroup, for root). Frames are found by mapping
  * the file here and making only those of its pages present that mincore(2) says are in memory: a
- * page that goes in between is read again, one at a time; nothing else is. The mapping is marked
- * random, so that looking leaves no trace in the kernel's order of eviction. A file that is cut
- * short meanwhile is no SIGBUS: the pages are made present by the kernel (process_vm_readv), which
- * then says EFAULT. Not a byte of contents is looked at.
+ * page that goes in between is read again, one at a time; nothing else is. A page is made present
+ * by having the kernel copy a byte of it into a file of ours that nobody reads: when the file is
+ * cut short meanwhile, that says EFAULT where our own read would be SIGBUS. The mapping is marked
+ * random, and the kernel's own ways to pin pages (process_vm_readv, MADV_POPULATE_READ) are not
+ * used, so that looking leaves no trace in its order of eviction.
  *
  * Privileged: opens, maps and needs CAP_SYS_ADMIN for the frames. Counts stay right without it.
  */
@@ -31,11 +32,12 @@
 
 struct page_owner {
 	int pagemap, kpagecgroup; // -1 where the kernel does not let us look
+	int sink;
 	bool no_cachestat;
 	VEC(uint64_t) groups; // inode numbers of the cgroup and of those below it, sorted
 };
 
-#define PAGE_OWNER_NONE ((struct page_owner){.pagemap = -1, .kpagecgroup = -1})
+#define PAGE_OWNER_NONE ((struct page_owner){.pagemap = -1, .kpagecgroup = -1, .sink = -1})
 
 // Never fails: what cannot be opened leaves the charge unknown, and `why_not` says so.
 void page_owner_open(struct page_owner *owner, int cgroup_dir, struct error *why_not);

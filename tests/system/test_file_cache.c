@@ -63,8 +63,8 @@ static void write_file(const char *path, size_t mib)
 
 // What the child of the tests below has, all of it charged to its cgroup.
 struct holding {
-	char folder[64];
-	char ready[96];
+	char folder[96];
+	char ready[128];
 };
 
 static void hold_files(void *context)
@@ -205,6 +205,57 @@ static void what_others_touched_first_is_theirs(void **state)
 	lab_cgroup_remove(&lab);
 }
 
+static uint64_t inactive_bytes(const struct lab_cgroup *lab)
+{
+	return lab_cgroup_read(lab, "memory.stat", "total_inactive_file");
+}
+
+static void read_once(void *context)
+{
+	static char block[MIB];
+	const struct holding *holding = context;
+	int fd = open(holding->folder, O_RDONLY);
+	while (read(fd, block, sizeof block) > 0) {
+	}
+	close(open(holding->ready, O_WRONLY | O_CREAT, 0600));
+}
+
+static void looking_does_not_save_a_page_from_eviction(void **state)
+{
+	(void)state;
+	struct lab_cgroup lab;
+	struct lab_dir dir;
+	struct holding holding;
+	struct page_owner owner;
+	struct page_count count;
+	struct error why_not;
+	lab_need_root();
+	lab_dir_make(&dir);
+	snprintf(holding.folder, sizeof holding.folder, "%s/data", dir.path);
+	snprintf(holding.ready, sizeof holding.ready, "%s/ready", dir.path);
+	write_file(holding.folder, 8);
+	int fd = open(holding.folder, O_RDWR | O_CLOEXEC);
+	assert_int_equal(0, fsync(fd));
+	assert_int_equal(0, posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+	lab_cgroup_make(&lab, "lists", 0);
+	pid_t child = lab_spawn(&lab, read_once, &holding);
+	wait_for(holding.ready);
+	lab_kill(child);
+	uint64_t before = inactive_bytes(&lab);
+	int group = open(lab.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	page_owner_open(&owner, group, &why_not);
+	for (int i = 0; i < 3; i++)
+		assert_ok(page_owner_count(&owner, fd, 8 * MIB, &count, &error));
+	assert_true(before >= 6 * MIB);
+	assert_true(inactive_bytes(&lab) >= before - MIB);
+	assert_true(owner.kpagecgroup < 0 || count.charged_bytes.value >= 7 * MIB);
+	page_owner_close(&owner);
+	close(group);
+	close(fd);
+	lab_cgroup_remove(&lab);
+	lab_dir_remove(&dir);
+}
+
 static void a_large_file_is_sampled(void **state)
 {
 	(void)state;
@@ -295,6 +346,7 @@ int main(void)
 		cmocka_unit_test(rotated_logs_are_told_by_their_names),
 		cmocka_unit_test(files_of_a_process_are_found),
 		cmocka_unit_test(what_others_touched_first_is_theirs),
+		cmocka_unit_test(looking_does_not_save_a_page_from_eviction),
 		cmocka_unit_test(a_large_file_is_sampled),
 		cmocka_unit_test(what_is_missing_is_no_failure),
 		cmocka_unit_test(time_ends_it),
