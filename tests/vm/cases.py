@@ -252,7 +252,7 @@ def case_ledger_files(results):
     rows = account["cgroup"]["by_key"]
     slab = sum(rows.get(f"kernel.slab.{kind}", {"bytes": 0})["bytes"]
                for kind in ("reclaimable", "other"))
-    assert slab > 6000 * 600, f"{slab} bytes of slab for 6000 files"
+    assert slab > 10000 * 600, f"{slab} bytes of slab for 10000 files"
     assert slab > rows["kernel"]["bytes"] / 2
 
 
