@@ -99,12 +99,25 @@ static bool is_new(struct map *seen, uint64_t key)
 	return fresh;
 }
 
+static const char *mount_of_nameless(const char *path)
+{
+	if (strncmp(path, "/memfd:", 7) == 0)
+		return "memfd";
+	if (strncmp(path, "/SYSV", 5) == 0)
+		return "SysV";
+	return strcmp(path, "/dev/zero") == 0 ? "anonymous" : "tmpfs";
+}
+
 static void keep_file(struct file_collector *collector, struct cached_file *file,
 		      const struct page_count *count)
 {
 	struct file_cache *cache = collector->cache;
 	if (!count->cached_bytes)
 		return;
+	// What overlayfs shows of a tmpfs.
+	file->shmem |= count->shmem;
+	if (file->shmem && !file->mount)
+		file->mount = mount_of_nameless(file->path);
 	if (count->first_frame && !is_new(&collector->frames, hash_u64(count->first_frame)))
 		return;
 	if (cache->list.count == FILE_CACHE_FILES_MAX) {
@@ -123,15 +136,6 @@ static void keep_file(struct file_collector *collector, struct cached_file *file
 	vec_push(&cache->list, *file);
 }
 
-static const char *mount_of_nameless(const char *path)
-{
-	if (strncmp(path, "/memfd:", 7) == 0)
-		return "memfd";
-	if (strncmp(path, "/SYSV", 5) == 0)
-		return "SysV";
-	return strcmp(path, "/dev/zero") == 0 ? "anonymous" : "tmpfs";
-}
-
 void file_collector_look(struct file_collector *collector, int fd, struct cached_file file)
 {
 	struct stat status;
@@ -148,8 +152,6 @@ void file_collector_look(struct file_collector *collector, int fd, struct cached
 	file.shmem = system.f_type == TMPFS_MAGIC;
 	file.deleted |= status.st_nlink == 0;
 	file.size_bytes = (uint64_t)status.st_size;
-	if (file.shmem && !file.mount)
-		file.mount = mount_of_nameless(file.path);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	_cleanup_close_ int contents =
 		open(path, O_RDONLY | O_NONBLOCK | O_NOATIME | O_NOCTTY | O_CLOEXEC);

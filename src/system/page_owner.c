@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: an open file. Out: how many of its pages are in memory, and how many of them are charged to
 // the cgroup.
-#include "system/page_owner.h"
+#include "system/page_owner_priv.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -19,112 +17,21 @@
 #include "system/pagemap.h"
 
 #define CACHESTAT_NUMBER 451 // the same on all architectures; Linux 6.5
-#define GROUPS_LIMIT     65536
 #define TOUCH_BATCH      512
-#define FRAME_MASK       (((uint64_t)1 << 55) - 1)
 // Reading a page's neighbours along costs nothing: the kernel maps them with it.
 #define FAULT_AROUND_PAGES 16
 
-// ---- the cgroups ----
-
-static void cleanup_closedir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
-static void add_groups(struct page_owner *owner, int dir, int depth)
-{
-	struct stat status;
-	if (fstat(dir, &status) != 0 || depth > CGROUP_DEPTH_MAX ||
-	    owner->groups.count == GROUPS_LIMIT)
-		return;
-	vec_push(&owner->groups, (uint64_t)status.st_ino);
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(cleanup_closedir) DIR *entries = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
-	while (entries && (entry = readdir(entries))) {
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-			continue;
-		_cleanup_close_ int child =
-			openat(dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (child >= 0)
-			add_groups(owner, child, depth + 1);
-	}
-}
-
-static bool is_cgroup(int dir)
-{
-	struct statfs system;
-	return fstatfs(dir, &system) == 0 &&
-	       (system.f_type == CGROUP_SUPER_MAGIC || system.f_type == CGROUP2_SUPER_MAGIC);
-}
-
-static int by_number(const void *a, const void *b)
-{
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-	return (left > right) - (left < right);
-}
-
-static bool is_ours(const struct page_owner *owner, uint64_t group)
-{
-	return bsearch(&group, owner->groups.items, owner->groups.count, sizeof group, by_number);
-}
-
-// Without CAP_SYS_ADMIN the kernel opens pagemap, and writes 0 for every frame.
-static bool shows_frames(int pagemap)
-{
-	uint64_t entry = 0;
-	volatile char here = 1; // so that its page is there
-	uint64_t index = (uint64_t)(uintptr_t)&here / pagemap_page_bytes();
-	return pread(pagemap, &entry, sizeof entry, (off_t)(index * sizeof entry)) ==
-		       sizeof entry &&
-	       (entry & FRAME_MASK);
-}
-
-void page_owner_open(struct page_owner *owner, int cgroup_dir, struct error *why_not)
-{
-	*owner = PAGE_OWNER_NONE;
-	*why_not = (struct error){0};
-	_cleanup_close_ int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	_cleanup_close_ int groups = open("/proc/kpagecgroup", O_RDONLY | O_CLOEXEC);
-	if (pagemap < 0 || groups < 0) {
-		error_set_os(why_not, errno, "cannot open %s",
-			     pagemap < 0 ? "/proc/self/pagemap" : "/proc/kpagecgroup");
-		return;
-	}
-	if (!shows_frames(pagemap)) {
-		error_set(why_not, ERROR_UNSUPPORTED,
-			  "the kernel does not show page frames without CAP_SYS_ADMIN");
-		return;
-	}
-	if (!is_cgroup(cgroup_dir)) {
-		error_set(why_not, ERROR_USAGE, "not a directory of the kernel's cgroups");
-		return;
-	}
-	owner->sink = memfd_create("whyoom", MFD_CLOEXEC);
-	if (owner->sink < 0) {
-		error_set_os(why_not, errno, "cannot make a file in memory");
-		return;
-	}
-	add_groups(owner, cgroup_dir, 0);
-	if (owner->groups.count)
-		qsort(owner->groups.items, owner->groups.count, sizeof *owner->groups.items,
-		      by_number);
-	owner->pagemap = take_fd(&pagemap);
-	owner->kpagecgroup = take_fd(&groups);
-}
-
-void page_owner_close(struct page_owner *owner)
-{
-	cleanup_close(&owner->pagemap);
-	cleanup_close(&owner->kpagecgroup);
-	cleanup_close(&owner->sink);
-	vec_deinit(&owner->groups);
-	*owner = PAGE_OWNER_NONE;
-}
-
 // ---- what is in memory ----
+
+struct survey {
+	struct page_owner *owner;
+	int fd;
+	bool overlay;
+	uint64_t size_bytes, window_bytes;
+	size_t window_count;
+	uint32_t *cached_pages; // a window
+	uint64_t total_pages;
+};
 
 struct cachestat_range {
 	uint64_t offset, length; // 0: to the end
@@ -134,13 +41,21 @@ struct cachestat {
 	uint64_t cached, dirty, writeback, evicted, recently_evicted; // pages
 };
 
-static bool ask_cachestat(struct page_owner *owner, int fd, uint64_t offset, uint64_t length,
+// Of a file on overlayfs cachestat looks at the wrong one of the two files, and finds nothing.
+static bool is_overlay(int fd)
+{
+	struct statfs system;
+	return fstatfs(fd, &system) == 0 && system.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
+static bool ask_cachestat(const struct survey *survey, uint64_t offset, uint64_t length,
 			  struct cachestat *stat)
 {
+	struct page_owner *owner = survey->owner;
 	struct cachestat_range range = {offset, length};
-	if (owner->no_cachestat)
+	if (owner->no_cachestat || survey->overlay)
 		return false;
-	if (syscall(CACHESTAT_NUMBER, fd, &range, stat, 0) == 0)
+	if (syscall(CACHESTAT_NUMBER, survey->fd, &range, stat, 0) == 0)
 		return true;
 	owner->no_cachestat |= errno == ENOSYS || errno == EPERM;
 	return false;
@@ -246,7 +161,7 @@ static void tally_run(const struct page_owner *owner, uint64_t frame, size_t cou
 		tally->first_frame = frame;
 	for (size_t i = 0; i < (size_t)size / sizeof *groups; i++) {
 		tally->looked_at++;
-		tally->ours += is_ours(owner, groups[i]);
+		tally->ours += page_owner_is_ours(owner, groups[i]);
 	}
 }
 
@@ -263,7 +178,7 @@ static void tally_window(const struct page_owner *owner, const struct window *wi
 	if (!read_entries(owner, window, entries))
 		return;
 	for (size_t i = 0; i < window->pages;) {
-		uint64_t frame = entries[i] & FRAME_MASK;
+		uint64_t frame = entries[i] & PAGE_OWNER_FRAME_MASK;
 		size_t run = 1;
 		if (!(window->present[i] & 1) || !pagemap_present(entries[i]) || !frame) {
 			i++;
@@ -271,7 +186,7 @@ static void tally_window(const struct page_owner *owner, const struct window *wi
 		}
 		while (run < TOUCH_BATCH && i + run < window->pages &&
 		       pagemap_present(entries[i + run]) && (window->present[i + run] & 1) &&
-		       (entries[i + run] & FRAME_MASK) == frame + run)
+		       (entries[i + run] & PAGE_OWNER_FRAME_MASK) == frame + run)
 			run++;
 		tally_run(owner, frame, run, tally);
 		i += run;
@@ -279,15 +194,6 @@ static void tally_window(const struct page_owner *owner, const struct window *wi
 }
 
 // ---- both ----
-
-struct survey {
-	struct page_owner *owner;
-	int fd;
-	uint64_t size_bytes, window_bytes;
-	size_t window_count;
-	uint32_t *cached_pages; // a window
-	uint64_t total_pages;
-};
 
 static uint64_t window_length(const struct survey *survey, size_t index)
 {
@@ -301,7 +207,7 @@ static bool survey_window(struct survey *survey, size_t index)
 	uint64_t offset = index * survey->window_bytes, length = window_length(survey, index);
 	struct cachestat stat;
 	struct window window;
-	if (ask_cachestat(survey->owner, survey->fd, offset, length, &stat)) {
+	if (ask_cachestat(survey, offset, length, &stat)) {
 		survey->cached_pages[index] = (uint32_t)stat.cached;
 	} else {
 		if (!map_window(survey->fd, offset, length, &window))
@@ -320,7 +226,7 @@ static void tally_range(const struct survey *survey, uint64_t offset, uint64_t l
 	struct cachestat stat;
 	struct window window;
 	uint64_t half = length / 2 / PAGE_OWNER_WINDOW_BYTES * PAGE_OWNER_WINDOW_BYTES;
-	if (half && ask_cachestat(survey->owner, survey->fd, offset, length, &stat)) {
+	if (half && ask_cachestat(survey, offset, length, &stat)) {
 		if (!stat.cached || tally->looked_at > PAGE_OWNER_SAMPLE_PAGES)
 			return;
 		tally_range(survey, offset, half, tally);
@@ -331,6 +237,16 @@ static void tally_range(const struct survey *survey, uint64_t offset, uint64_t l
 		return;
 	tally_window(survey->owner, &window, tally);
 	unmap_window(&window);
+}
+
+static bool is_shmem(const struct page_owner *owner, uint64_t frame)
+{
+	enum { SWAP_BACKED = 14 }; // KPF_SWAPBACKED of linux/kernel-page-flags.h
+	uint64_t flags = 0;
+	return owner->kpageflags >= 0 &&
+	       pread(owner->kpageflags, &flags, sizeof flags, (off_t)(frame * sizeof flags)) ==
+		       sizeof flags &&
+	       (flags >> SWAP_BACKED & 1);
 }
 
 // Looks at every `step`-th of the windows that hold anything, so that the sample spreads evenly.
@@ -352,6 +268,7 @@ static void survey_owners(const struct survey *survey, struct page_count *count)
 		return;
 	count->sampled = tally.looked_at < survey->total_pages;
 	count->first_frame = tally.first_frame;
+	count->shmem = is_shmem(survey->owner, tally.first_frame);
 	// Pages that came or went since they were counted are shared out like the others.
 	double share = (double)tally.ours / (double)tally.looked_at;
 	count->charged_bytes =
@@ -363,7 +280,8 @@ static void survey_owners(const struct survey *survey, struct page_count *count)
 static void prepare(struct survey *survey, struct page_count *count)
 {
 	uint64_t step = PAGE_OWNER_WINDOW_BYTES;
-	if (survey->owner->no_cachestat && survey->size_bytes > PAGE_OWNER_MINCORE_LIMIT_BYTES) {
+	if ((survey->owner->no_cachestat || survey->overlay) &&
+	    survey->size_bytes > PAGE_OWNER_MINCORE_LIMIT_BYTES) {
 		survey->size_bytes = PAGE_OWNER_MINCORE_LIMIT_BYTES;
 		count->cut = true;
 	}
@@ -376,10 +294,11 @@ bool page_owner_count(struct page_owner *owner, int fd, uint64_t size_bytes, str
 		      struct error *error)
 {
 	struct page_count count = {0};
-	struct survey survey = {.owner = owner, .fd = fd, .size_bytes = size_bytes};
+	struct survey survey = {
+		.owner = owner, .fd = fd, .overlay = is_overlay(fd), .size_bytes = size_bytes};
 	struct cachestat stat;
 	uint64_t page = pagemap_page_bytes();
-	bool told = size_bytes && ask_cachestat(owner, fd, 0, 0, &stat);
+	bool told = size_bytes && ask_cachestat(&survey, 0, 0, &stat);
 	if (told) {
 		count.cached_bytes = stat.cached * page;
 		count.dirty_bytes = known(stat.dirty * page);

@@ -27,17 +27,19 @@
 #define PAGE_OWNER_SAMPLE_PAGES 16384
 #define PAGE_OWNER_WINDOW_BYTES ((uint64_t)2 << 20)
 #define PAGE_OWNER_WINDOWS_MAX  4096
-// Without cachestat(2), before Linux 6.5: of a larger file only the head is counted.
+// Without cachestat(2), before Linux 6.5 and on overlayfs: of a larger file only the head is
+// counted.
 #define PAGE_OWNER_MINCORE_LIMIT_BYTES ((uint64_t)16 << 30)
 
 struct page_owner {
 	int pagemap, kpagecgroup; // -1 where the kernel does not let us look
-	int sink;
+	int kpageflags, sink;
 	bool no_cachestat;
 	VEC(uint64_t) groups; // inode numbers of the cgroup and of those below it, sorted
 };
 
-#define PAGE_OWNER_NONE ((struct page_owner){.pagemap = -1, .kpagecgroup = -1, .sink = -1})
+#define PAGE_OWNER_NONE \
+	((struct page_owner){.pagemap = -1, .kpagecgroup = -1, .kpageflags = -1, .sink = -1})
 
 // Never fails: what cannot be opened leaves the charge unknown, and `why_not` says so.
 void page_owner_open(struct page_owner *owner, int cgroup_dir, struct error *why_not);
@@ -48,8 +50,9 @@ struct page_count {
 	struct known_u64 dirty_bytes, writeback_bytes; // by cachestat
 	struct known_u64 evicted_bytes;                // was in memory, and is remembered
 	struct known_u64 charged_bytes;                // of the cached ones: to the cgroup
-	bool sampled;                                  // the charge is the share of a sample
-	bool cut;                                      // only the head of the file was looked at
+	bool shmem;           // its pages are, whatever file system it is on
+	bool sampled;         // the charge is the share of a sample
+	bool cut;             // only the head of the file was looked at
 	uint64_t first_frame; // of the first page that was looked at; 0: none. Names the file's
 			      // memory
 };

@@ -4,12 +4,13 @@ with a tool of ours (tests/ledger/cgroup_ledger_dump.c)."""
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from harness import MIB, WHYOOM, wait_until
+from harness import MIB, WHYOOM, program, wait_until
 
 DUMP = WHYOOM.parents[2] / "tests/ledger/cgroup-ledger-dump"
 VERSION = "1.26.8"
@@ -144,6 +145,26 @@ def test_files_in_another_mount_namespace_are_named(cgroup, start, tmp_path):
     assert rows[str(inside)]["bytes"] == 16 * MIB
     assert rows[f"{inside}/hidden"]["bytes"] == 16 * MIB
     assert account.bytes("shmem", "shmem.unnamed") == 0
+
+
+def test_files_of_a_container_are_named(cgroup, start, tmp_path):
+    """On overlayfs, where cachestat(2) does not see them; the program lies there too."""
+    lower, upper, work, merged = (tmp_path / name for name in ("lower", "upper", "work", "merged"))
+    for folder in (lower, upper, work, merged):
+        folder.mkdir()
+    shutil.copy(program("charges", VERSION), lower / "charges")
+    layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    group = cgroup(LIMIT)
+    script = f'mount -t overlay overlay -o {layers} {merged} && shift && exec {merged}/charges'
+    target = start("charges", VERSION, cgroup=group,
+                   prefix=("unshare", "--mount", "--propagation", "private", "sh", "-c", script,
+                           "sh"))
+    target.say(f"logs {merged} 40")
+    rows = check(group).by_label("cache")
+    assert rows[f"{merged}/app.log.1"]["bytes"] == 24 * MIB
+    assert "rotated log" in rows[f"{merged}/app.log.1"]["note"]
+    assert rows[f"{merged}/app.log"]["bytes"] == 16 * MIB
+    assert not any(label.startswith(str(upper)) for label in rows)  # not twice
 
 
 def test_sockets_of_a_slow_reader_are_counted(charges):
