@@ -136,6 +136,13 @@ static void keep_file(struct file_collector *collector, struct cached_file *file
 	vec_push(&cache->list, *file);
 }
 
+// SysV segments carry their id where memfds on the same file system have a number of their own.
+static uint64_t key_of(const struct stat *status, const struct cached_file *file)
+{
+	uint64_t key = hash_mix(hash_u64(status->st_dev), status->st_ino);
+	return strncmp(file->path, "/SYSV", 5) == 0 ? hash_mix(key, 'S') : key;
+}
+
 void file_collector_look(struct file_collector *collector, int fd, struct cached_file file)
 {
 	struct stat status;
@@ -145,8 +152,8 @@ void file_collector_look(struct file_collector *collector, int fd, struct cached
 	if (file_collector_late(collector) || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
 	    status.st_size <= 0)
 		return;
-	if (!is_new(&collector->seen, hash_mix(hash_u64(status.st_dev), status.st_ino)) ||
-	    fstatfs(fd, &system) != 0 || is_foreign(system.f_type))
+	if (!is_new(&collector->seen, key_of(&status, &file)) || fstatfs(fd, &system) != 0 ||
+	    is_foreign(system.f_type))
 		return;
 	collector->cache->files_seen++;
 	file.shmem = system.f_type == TMPFS_MAGIC;

@@ -35,9 +35,10 @@
 #define FILE_CACHE_OPEN_FILES_MAX  8192 // a process
 #define FILE_CACHE_NAMESPACES_MAX  32   // of mounts
 #define FILE_CACHE_DIRECTORIES_MAX 64
-#define FILE_CACHE_ENTRIES_MAX     4096  // a directory
-#define FILE_CACHE_TMPFS_MAX       32768 // entries in all tmpfs
-#define FILE_CACHE_FILES_MAX       65536 // that have something in memory
+#define FILE_CACHE_ENTRIES_MAX     4096   // a directory; rotated logs beyond them too
+#define FILE_CACHE_NAMES_MAX       262144 // a directory; only their names
+#define FILE_CACHE_TMPFS_MAX       32768  // entries in all tmpfs
+#define FILE_CACHE_FILES_MAX       65536  // that have something in memory
 #define FILE_CACHE_BUDGET_NS       ((int64_t)1000000000)
 
 enum file_found {

@@ -226,9 +226,11 @@ static void look_at_mapping(const struct visit *visit, const struct mapping *map
 	const struct mount_entry *mount = NULL;
 	bool fresh;
 	uint64_t device = (uint64_t)mapping->device_major << 32 | mapping->device_minor;
-	if (!mapping->inode || mapping->name[0] != '/')
+	if (mapping->name[0] != '/')
 		return;
-	map_put(&visit->collector->mapped, hash_mix(hash_u64(device), mapping->inode), 0, &fresh);
+	uint64_t key = hash_mix(hash_u64(device), mapping->inode);
+	key = hash_mix(key, hash_bytes(mapping->name, strlen(mapping->name)));
+	map_put(&visit->collector->mapped, key, 0, &fresh);
 	if (!fresh)
 		return;
 	if (view_of(visit))

@@ -35,13 +35,12 @@ static bool is_rotated(const struct file_directory *directory, const char *name)
 }
 
 static void look_beside(struct file_collector *collector, const struct file_directory *directory,
-			int dir, const char *name)
+			int dir, const char *name, bool rotated)
 {
 	char path[PATH_MAX + 256];
 	_cleanup_close_ int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	bool rotated = is_rotated(directory, name);
 	join(path, directory->path, name);
 	file_collector_look(collector, fd,
 			    (struct cached_file){
@@ -63,12 +62,15 @@ static void look_into(struct file_collector *collector, const struct file_direct
 	while (entries && (entry = readdir(entries))) {
 		if (file_collector_late(collector))
 			return;
-		if (count++ == FILE_CACHE_ENTRIES_MAX) {
+		if (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)
+			continue;
+		bool rotated = is_rotated(directory, entry->d_name);
+		if (count == FILE_CACHE_ENTRIES_MAX)
 			file_collector_cut(collector, "a directory has more files than are seen");
+		if (count++ < FILE_CACHE_ENTRIES_MAX || rotated)
+			look_beside(collector, directory, dirfd(entries), entry->d_name, rotated);
+		if (count == FILE_CACHE_NAMES_MAX)
 			return;
-		}
-		if (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN)
-			look_beside(collector, directory, dirfd(entries), entry->d_name);
 	}
 }
 

@@ -171,6 +171,50 @@ static void files_of_a_process_are_found(void **state)
 	lab_dir_remove(&dir);
 }
 
+// The one of 3 MiB that was found that way; all zero when there is none.
+static struct cached_file find_segment(const struct file_cache *cache, enum file_found found)
+{
+	VEC_FOREACH (file, &cache->list)
+		if (file->found == found && file->size_bytes == 3 * MIB &&
+		    strcmp(file->mount, "SysV") == 0)
+			return *file;
+	return (struct cached_file){0};
+}
+
+static void attach_segment(void *context)
+{
+	int *id = context;
+	memset(shmat(*id, NULL, 0), 1, 2 * MIB);
+}
+
+static void sysv_segments_are_found(void **state)
+{
+	(void)state;
+	struct lab_cgroup lab;
+	lab_need_root();
+	lab_cgroup_make(&lab, "sysv", 0);
+	int id = shmget(IPC_PRIVATE, 3 * MIB, IPC_CREAT | 0600);
+	assert_true(id >= 0);
+	pid_t child = lab_spawn(&lab, attach_segment, &id);
+	for (int i = 0; i < 200 && lab_cgroup_read(&lab, "memory.stat", "total_shmem") < 2 * MIB;
+	     i++)
+		lab_sleep_ms(10);
+	struct file_cache cache = collect(&lab, "/proc", child, 0);
+	const struct cached_file segment = find_segment(&cache, FILE_MAPPED);
+	assert_int_equal(2 * MIB, segment.cached_bytes);
+	assert_true(!cache.charge_known || segment.charged_bytes.value == 2 * MIB);
+	file_cache_deinit(&cache);
+	lab_kill(child);
+	// Nobody is attached any more, and it is still there.
+	cache = collect(&lab, "/proc", getpid(), 0);
+	const struct cached_file left = find_segment(&cache, FILE_SYSV);
+	assert_int_equal(2 * MIB, left.cached_bytes);
+	assert_false(left.charged_bytes.known);
+	file_cache_deinit(&cache);
+	assert_int_equal(0, shmctl(id, IPC_RMID, NULL));
+	lab_cgroup_remove(&lab);
+}
+
 static void what_others_touched_first_is_theirs(void **state)
 {
 	(void)state;
@@ -345,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rotated_logs_are_told_by_their_names),
 		cmocka_unit_test(files_of_a_process_are_found),
+		cmocka_unit_test(sysv_segments_are_found),
 		cmocka_unit_test(what_others_touched_first_is_theirs),
 		cmocka_unit_test(looking_does_not_save_a_page_from_eviction),
 		cmocka_unit_test(a_large_file_is_sampled),
