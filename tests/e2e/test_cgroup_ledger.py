@@ -109,6 +109,22 @@ def test_logs_in_the_page_cache_are_no_leak(charges, tmp_path):
     assert abs(after.bytes("cgroup", "anon") - full.bytes("cgroup", "anon")) < 4 * MIB
 
 
+def test_page_cache_up_to_the_limit_leaves_the_headroom(cgroup, start, tmp_path):
+    """The graph is at 100%, and nothing will be killed."""
+    group = cgroup(64 * MIB)
+    target = start("charges", VERSION, cgroup=group)
+    target.say(f"logs {tmp_path} 100")
+    account = Account(group.path)
+    bites = account.headroom["bites"]
+    assert bites["usage_bytes"] > 56 * MIB
+    assert bites["headroom_bytes"] > 40 * MIB
+    assert account.total("cache") > 40 * MIB
+    named = sum(row["bytes"] for row in account.all["cache"]["rows"]
+                if row["label"].startswith(f"{tmp_path}/app"))
+    if account.files["charge_known"]:
+        assert abs(named - account.total("cache")) < 4 * MIB
+
+
 def test_files_on_a_tmpfs_are_named(charges, tmpfs):
     group, target = charges
     folder = tmpfs("size=100m")
@@ -172,7 +188,8 @@ def test_sockets_of_a_slow_reader_are_counted(charges):
     target.say("sockets 12")
     account = check(group)
     sock = account.all["cgroup"]["beside"]["sock"]
-    assert sock == int(group.read("memory.kmem.tcp.usage_in_bytes"))
+    # The kernel counts in batches, and sockets still settle.
+    assert abs(sock - int(group.read("memory.kmem.tcp.usage_in_bytes"))) < 2 * MIB
     assert sock > account.bytes("cgroup", "anon")
     assert "sock" not in account.rows("cgroup")  # v1 charges it apart
 
