@@ -118,7 +118,9 @@ static void keep_file(struct file_collector *collector, struct cached_file *file
 	file->shmem |= count->shmem;
 	if (file->shmem && !file->mount)
 		file->mount = mount_of_nameless(file->path);
-	if (count->first_frame && !is_new(&collector->frames, hash_u64(count->first_frame)))
+	// The size too: a frame may have gone to another file meanwhile.
+	uint64_t memory = hash_mix(hash_u64(count->first_frame), file->size_bytes);
+	if (count->first_frame && !is_new(&collector->frames, memory))
 		return;
 	if (cache->list.count == FILE_CACHE_FILES_MAX) {
 		file_collector_cut(collector, "there are more files than are kept");

@@ -30,7 +30,7 @@ struct file_collector {
 	struct page_owner owner;
 	struct map seen;   // files, by device and inode
 	struct map mapped; // the same as mappings name them: overlayfs has other numbers there
-	struct map frames; // by the first frame: a file that has two names after all
+	struct map frames; // by the first frame and the size: a file seen as two after all
 	VEC(struct file_view) views;
 	VEC(struct file_directory) directories;
 	int64_t deadline_ns;

@@ -52,6 +52,16 @@ static void look_beside(struct file_collector *collector, const struct file_dire
 			    });
 }
 
+// Open ones were looked at before. Where the entry's number is not the file's, it is found out
+// later.
+static bool was_seen(const struct file_collector *collector, int dir, const struct dirent *entry)
+{
+	struct stat status;
+	return fstat(dir, &status) == 0 &&
+	       map_find(&collector->seen,
+			hash_mix(hash_u64(status.st_dev), (uint64_t)entry->d_ino));
+}
+
 static void look_into(struct file_collector *collector, const struct file_directory *directory)
 {
 	const struct file_view *view = &collector->views.items[directory->view];
@@ -62,7 +72,8 @@ static void look_into(struct file_collector *collector, const struct file_direct
 	while (entries && (entry = readdir(entries))) {
 		if (file_collector_late(collector))
 			return;
-		if (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)
+		if ((entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN) ||
+		    was_seen(collector, dirfd(entries), entry))
 			continue;
 		bool rotated = is_rotated(directory, entry->d_name);
 		if (count == FILE_CACHE_ENTRIES_MAX)
