@@ -17,9 +17,14 @@ struct cgroup_ledger_input {
 	const struct cgroup_stat *stat;
 	const struct cgroup_process *processes; // the most important first: the last share a row
 	size_t process_count;
+	// Of all its processes together, for v1, which does not tell the parts of the kernel's
+	// memory: struct cgroup_members has them. Not known: the parts stay together.
+	struct known_u64 thread_count, page_table_bytes;
 };
 
 // Rows: "anon" (with "anon.process.PID" and, of a Go process, its rows; "anon.processes" for the
-// last of many), "cache" (page cache),
-// "shmem", "kernel", "swapcache"; "unexplained" is the rest.
+// last of many), "cache" (page cache; by file: file_ledger.h), "shmem", "kernel", "sock" (v2),
+// "hugetlb", "swapcache"; "unexplained" is the rest. The root of v2 has no total of its own: there
+// it is the sum of what is told.
+// Beside: what is known of limits, swap, the peak, sockets (v1), parts that cut across the rows.
 void cgroup_ledger_build(const struct cgroup_ledger_input *input, struct ledger *ledger);

@@ -2,6 +2,7 @@
 // In: the directory of a memory cgroup. Out: samples and the full account, whatever the version.
 #include "system/cgroup_priv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -43,32 +44,51 @@ static bool open_files(struct cgroup *cgroup, struct error *error)
 		if (!name)
 			continue;
 		cgroup->fds[i] = openat(cgroup->dir, name, O_RDONLY | O_CLOEXEC);
-		if (cgroup->fds[i] < 0 && errno != ENOENT)
+		if (cgroup->fds[i] < 0 && errno != ENOENT && i != FILE_SLABINFO)
 			return error_set_os(error, errno, "cannot open %s/%s", cgroup->path, name);
 	}
 	return true;
 }
 
-// The parent's limit file, or false where the hierarchy ends. Cuts `path` to the parent.
-static bool open_parent(const struct cgroup *cgroup, char *path, int *fd)
+static struct cgroup *new_cgroup(void)
 {
+	struct cgroup *cgroup = alloc_zero(sizeof *cgroup);
+	cgroup->dir = -1;
+	for (int i = 0; i < FILE_COUNT; i++)
+		cgroup->fds[i] = -1;
+	return cgroup;
+}
+
+// The parent, or NULL where the hierarchy ends: there is no limit file. Cuts `path` to the parent.
+static struct cgroup *open_parent(const struct cgroup_kind *kind, char *path)
+{
+	static const enum cgroup_file needed[] = {
+		FILE_LIMIT, FILE_USAGE,      FILE_STAT,        FILE_HIGH,
+		FILE_SWAP,  FILE_SWAP_LIMIT, FILE_MEMSW_USAGE, FILE_MEMSW_LIMIT};
 	char *slash = strrchr(path, '/');
 	if (!slash || slash == path)
-		return false;
+		return NULL;
 	*slash = '\0';
 	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
-		return false;
-	*fd = openat(dir, cgroup->kind->files[FILE_LIMIT], O_RDONLY | O_CLOEXEC);
-	return *fd >= 0;
+		return NULL;
+	_cleanup_(cleanup_cgroup) struct cgroup *parent = new_cgroup();
+	parent->kind = kind;
+	parent->path = alloc_string(path);
+	for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+		if (kind->files[needed[i]])
+			parent->fds[needed[i]] =
+				openat(dir, kind->files[needed[i]], O_RDONLY | O_CLOEXEC);
+	return parent->fds[FILE_LIMIT] < 0 ? NULL : take_ptr(parent);
 }
 
 static void open_ancestors(struct cgroup *cgroup)
 {
 	_cleanup_free_ char *path = alloc_string(cgroup->path);
-	int fd;
-	while (cgroup->ancestors.count < CGROUP_DEPTH_MAX && open_parent(cgroup, path, &fd))
-		vec_push(&cgroup->ancestors, {.path = alloc_string(path), .limit_fd = fd});
+	struct cgroup *parent;
+	while (cgroup->ancestors.count < CGROUP_DEPTH_MAX &&
+	       (parent = open_parent(cgroup->kind, path)))
+		vec_push(&cgroup->ancestors, parent);
 }
 
 static bool open_directory(const char *path, struct cgroup *cgroup, struct error *error)
@@ -90,10 +110,7 @@ static bool open_directory(const char *path, struct cgroup *cgroup, struct error
 
 bool cgroup_open(const char *path, struct cgroup **cgroup, struct error *error)
 {
-	_cleanup_(cleanup_cgroup) struct cgroup *opened = alloc_zero(sizeof *opened);
-	opened->dir = -1;
-	for (int i = 0; i < FILE_COUNT; i++)
-		opened->fds[i] = -1;
+	_cleanup_(cleanup_cgroup) struct cgroup *opened = new_cgroup();
 	if (!open_directory(path, opened, error) || !open_files(opened, error))
 		return false;
 	open_ancestors(opened);
@@ -108,10 +125,8 @@ void cgroup_close(struct cgroup *cgroup)
 	for (int i = 0; i < FILE_COUNT; i++)
 		if (cgroup->fds[i] >= 0)
 			close(cgroup->fds[i]);
-	VEC_FOREACH (ancestor, &cgroup->ancestors) {
-		close(ancestor->limit_fd);
-		free(ancestor->path);
-	}
+	VEC_FOREACH (ancestor, &cgroup->ancestors)
+		cgroup_close(*ancestor);
 	vec_deinit(&cgroup->ancestors);
 	if (cgroup->dir >= 0)
 		close(cgroup->dir);
@@ -259,14 +274,12 @@ static void lower_limit(struct cgroup_stat *stat, struct cgroup_limit limit, con
 static bool find_effective_limit(struct cgroup *cgroup, struct cgroup_stat *stat,
 				 struct error *error)
 {
-	char text[256];
 	lower_limit(stat, stat->limit, cgroup->path);
 	VEC_FOREACH (ancestor, &cgroup->ancestors) {
 		struct cgroup_limit limit = {0};
-		if (!file_read_into(ancestor->limit_fd, ancestor->path, text, sizeof text, error) ||
-		    !cgroup_limit_parse(text, &limit, error))
-			return error_wrap(error, "the limit of %s", ancestor->path);
-		lower_limit(stat, limit, ancestor->path);
+		if (!cgroup_read_limit(*ancestor, FILE_LIMIT, &limit, error))
+			return false;
+		lower_limit(stat, limit, (*ancestor)->path);
 	}
 	return true;
 }
@@ -290,4 +303,26 @@ bool cgroup_stat(struct cgroup *cgroup, struct cgroup_stat *stat, struct error *
 			    NULL);
 	*stat = taken;
 	return true;
+}
+
+size_t cgroup_count_levels(const struct cgroup *cgroup)
+{
+	return cgroup->ancestors.count + 1;
+}
+
+static struct cgroup *get_level(struct cgroup *cgroup, size_t level)
+{
+	assert(level <= cgroup->ancestors.count);
+	return level ? cgroup->ancestors.items[level - 1] : cgroup;
+}
+
+const char *cgroup_get_level_path(struct cgroup *cgroup, size_t level)
+{
+	return get_level(cgroup, level)->path;
+}
+
+bool cgroup_stat_level(struct cgroup *cgroup, size_t level, struct cgroup_stat *stat,
+		       struct error *error)
+{
+	return cgroup_stat(get_level(cgroup, level), stat, error);
 }

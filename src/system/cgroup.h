@@ -6,8 +6,9 @@
  * this kernel or this version does not tell is not known, which is not zero.
  *
  * Two things differ between the versions. On v1 `sock_bytes` is charged apart, so it is no part
- * of the usage; and the parts of the kernel's memory (slab, stacks, page tables) are not told,
- * only their sum in `kernel_bytes`. `file_bytes` includes `shmem_bytes` on both.
+ * of the usage, and counted only where memory.kmem.tcp.limit_in_bytes was set; and the parts of the
+ * kernel's memory (slab, stacks, page tables) are not told, only their sum in `kernel_bytes`.
+ * `file_bytes` includes `shmem_bytes` on both.
  *
  * Follows Linux Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst.
  */
@@ -78,6 +79,9 @@ struct cgroup_limit {
 struct cgroup_stat {
 	struct cgroup_sample counts;
 	struct cgroup_limit limit, high, swap_limit; // its own
+	struct cgroup_limit soft_limit;              // v1
+	struct cgroup_limit memsw_limit;             // v1: of memory and swap together
+	struct known_u64 memsw_usage_bytes;          // v1
 	// The smallest limit of this cgroup and those above it. The path is that of the cgroup that
 	// has it, borrowed until cgroup_close; NULL when it lies above what is mounted here.
 	struct cgroup_limit effective_limit;
@@ -88,18 +92,32 @@ struct cgroup_stat {
 	struct known_u64 local_oom_kill_count; // v2: without the cgroups below
 	struct known_u64 anon_bytes, file_bytes, shmem_bytes;
 	struct known_u64 file_mapped_bytes, file_dirty_bytes, file_writeback_bytes;
-	struct known_u64 anon_huge_bytes;
+	struct known_u64 anon_huge_bytes, file_huge_bytes, shmem_huge_bytes;
+	struct known_u64 swapcached_bytes; // in memory and in swap; mapped (then anon too) or not
 	struct known_u64 active_anon_bytes, inactive_anon_bytes;
 	struct known_u64 active_file_bytes, inactive_file_bytes, unevictable_bytes;
 	struct known_u64 kernel_bytes; // the sum: v1 kmem, v2 kernel
 	struct known_u64 kernel_stack_bytes, pagetables_bytes, percpu_bytes, vmalloc_bytes;
+	struct known_u64 secondary_pagetables_bytes; // of virtual machines
+	struct known_u64 zswap_bytes;                // compressed swap, part of the kernel's
+	// v1: only where memory.kmem.slabinfo still says it (before Linux 5.9), without the cgroups
+	// below.
 	struct known_u64 slab_reclaimable_bytes, slab_unreclaimable_bytes;
+	struct known_u64 slab_dentries_bytes, slab_inodes_bytes; // v1 likewise; of the reclaimable
+	struct known_u64 hugetlb_bytes; // v2, where huge pages are charged to the memory controller
 	struct known_u64 sock_bytes;
 	struct known_u64 page_faults, major_faults;
 	struct known_u64 hierarchical_limit; // v1, raw; used for effective_limit
 };
 
 bool cgroup_stat(struct cgroup *cgroup, struct cgroup_stat *stat, struct error *error) must_check;
+
+// The cgroup itself is level 0, its parent level 1, up to where limits end or the mount does. Their
+// statistics have the usage, memory.stat, memory.high, swap and the limit; nothing else is known.
+size_t cgroup_count_levels(const struct cgroup *cgroup);
+const char *cgroup_get_level_path(struct cgroup *cgroup, size_t level); // borrowed
+bool cgroup_stat_level(struct cgroup *cgroup, size_t level, struct cgroup_stat *stat,
+		       struct error *error) must_check;
 
 struct cgroup_pids {
 	VEC(pid_t) list; // 0 stands for a process of another pid namespace
@@ -122,5 +140,8 @@ bool cgroup_stat_parse(enum cgroup_version version, const char *text, struct cgr
 		       struct error *error) must_check;
 bool cgroup_events_parse(enum cgroup_version version, const char *text,
 			 struct cgroup_sample *sample, struct error *error) must_check;
+// memory.kmem.slabinfo: "" and a text without tables leave everything unknown.
+bool cgroup_slabinfo_parse(const char *text, struct cgroup_stat *stat,
+			   struct error *error) must_check;
 bool cgroup_limit_parse(const char *text, struct cgroup_limit *limit,
 			struct error *error) must_check;

@@ -19,6 +19,11 @@ enum cgroup_file {
 	FILE_HIGH,
 	FILE_SWAP,
 	FILE_SWAP_LIMIT,
+	FILE_SOCK_LIMIT,
+	FILE_SOFT_LIMIT,
+	FILE_MEMSW_USAGE,
+	FILE_MEMSW_LIMIT,
+	FILE_SLABINFO,
 	FILE_LOCAL_EVENTS,
 	FILE_OOM_GROUP,
 	FILE_COUNT,
@@ -38,17 +43,14 @@ struct cgroup_kind {
 
 extern const struct cgroup_kind cgroup_kind_v1, cgroup_kind_v2;
 
-struct cgroup_ancestor {
-	char *path;
-	int limit_fd;
-};
-
 struct cgroup {
 	const struct cgroup_kind *kind;
 	char *path;
 	int dir;
 	int fds[FILE_COUNT];
-	VEC(struct cgroup_ancestor) ancestors; // from the parent upwards
+	// From the parent upwards. They have no ancestors of their own, and of their files only
+	// those that say how far their limit is.
+	VEC(struct cgroup *) ancestors;
 };
 
 // Untouched where the file is not there.

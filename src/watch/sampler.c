@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "ledger/headroom.h"
 
 static const int64_t STAT_EVERY_NS = 1000000000, TIMELINE_EVERY_NS = 1000000000;
 enum { STAT_ALWAYS_PERCENT = 40, TIMELINE_STEP_PERCENT = 1 };
@@ -98,7 +99,7 @@ static bool take_details(struct sampler *sampler, struct error *error)
 	set_limit(sampler, &stat);
 	sampler->anon_bytes = known_bytes(stat.anon_bytes);
 	sampler->file_bytes = known_bytes(stat.file_bytes);
-	sampler->reclaimable_bytes = sampler->file_bytes - known_bytes(stat.shmem_bytes);
+	sampler->reclaimable_bytes = headroom_reclaimable_bytes(&stat);
 	sampler->last_stat_ns = now_ns;
 	return true;
 }

@@ -73,13 +73,14 @@ def start(request):
 
 @pytest.fixture
 def cgroup(request):
-    """cgroup(LIMIT_BYTES) -> a MemoryCgroup; None is no limit."""
+    """cgroup(LIMIT_BYTES, ABOVE) -> a MemoryCgroup, below that one; None is no limit."""
     reason = MemoryCgroup.why_not()
     if reason:
         pytest.skip(reason)
 
-    def make(limit_bytes):
-        group = MemoryCgroup(f"whyoom-test-{os.getpid()}-{next(_numbers)}", limit_bytes)
+    def make(limit_bytes, above=None):
+        name = f"whyoom-test-{os.getpid()}-{next(_numbers)}"
+        group = MemoryCgroup(above.path / name if above else name, limit_bytes)
         request.addfinalizer(group.close)
         return group
 

@@ -7,7 +7,17 @@
 #include "fuzz.h"
 #include "system/cgroup.h"
 #include "system/container.h"
+#include "system/mounts.h"
 #include "system/process.h"
+
+static bool parse_mounts(const char *text, struct error *error)
+{
+	struct mounts mounts;
+	if (!mounts_parse(text, strlen(text), &mounts, error))
+		return false;
+	mounts_deinit(&mounts);
+	return true;
+}
 
 static bool parse(char which, const char *text, struct error *error)
 {
@@ -29,6 +39,10 @@ static bool parse(char which, const char *text, struct error *error)
 		return process_status_parse(text, &status, error);
 	case 'p':
 		return process_stat_parse(text, &process, error);
+	case 'b':
+		return cgroup_slabinfo_parse(text, &stat, error);
+	case 'm':
+		return parse_mounts(text, error);
 	default:
 		return true;
 	}

@@ -73,6 +73,43 @@ static void cut_text_is_refused(void **state)
 	assert_error(ERROR_BAD_DATA, parse_limit("max1\n", &error));
 }
 
+static bool parse_slabinfo(const char *text, struct error *error)
+{
+	struct cgroup_stat stat = {0};
+	return cgroup_slabinfo_parse(text, &stat, error);
+}
+
+static void slabs_of_old_kernels_are_told_apart(void **state)
+{
+	(void)state;
+	// Linux 5.4, memory.kmem.slabinfo
+	static const char text[] =
+		"slabinfo - version: 2.1\n"
+		"# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : "
+		"tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> "
+		"<sharedavail>\n"
+		"ext4_inode_cache      30     60   1072   30    8 : tunables    0    0    0 : "
+		"slabdata      1      2      0\n"
+		"dentry                42     42    192   21    1 : tunables    0    0    0 : "
+		"slabdata      2      2      0\n"
+		"kmalloc-1k             4     32   1024   32    8 : tunables    0    0    0 : "
+		"slabdata      1      1      0\n";
+	struct cgroup_stat stat = {0}, none = {0};
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	assert_ok(cgroup_slabinfo_parse(text, &stat, &error));
+	assert_int_equal(16 * page, stat.slab_inodes_bytes.value);
+	assert_int_equal(2 * page, stat.slab_dentries_bytes.value);
+	assert_int_equal(18 * page, stat.slab_reclaimable_bytes.value);
+	assert_int_equal(8 * page, stat.slab_unreclaimable_bytes.value);
+	assert_ok(cgroup_slabinfo_parse("", &none, &error));
+	assert_false(none.slab_reclaimable_bytes.known);
+	lab_cut(text, parse_slabinfo);
+	assert_error(ERROR_BAD_DATA, parse_slabinfo("dentry 1 2\n", &error));
+	assert_error(
+		ERROR_BAD_DATA,
+		parse_slabinfo("dentry 1 1 1 1 9999999999999999999 : t 0 0 0 : s 1 9 0\n", &error));
+}
+
 static void limits_are_explicit(void **state)
 {
 	(void)state;
@@ -295,6 +332,7 @@ static void a_real_v1_cgroup_is_accounted(void **state)
 	static struct cgroup_place place;
 	size_t size = 24 << 20;
 	lab_cgroup_make(&lab, "stat", 64 << 20);
+	lab_cgroup_write(&lab, "memory.soft_limit_in_bytes", "33554432");
 	struct cgroup *cgroup = open_lab(&lab);
 	pid_t child = lab_spawn(&lab, lab_allocate, &size);
 	assert_ok(cgroup_find("/proc", "/proc/self/mountinfo", child, &place, &error));
@@ -308,7 +346,12 @@ static void a_real_v1_cgroup_is_accounted(void **state)
 	assert_in_range(stat.anon_bytes.value, size, size + (4 << 20));
 	assert_in_range(stat.counts.usage_bytes.value, size, 64 << 20);
 	assert_true(stat.kernel_bytes.known && stat.kernel_bytes.value > 0);
-	assert_true(stat.sock_bytes.known && stat.peak_bytes.value >= size);
+	assert_true(stat.peak_bytes.value >= size);
+	assert_int_equal(32 << 20, stat.soft_limit.bytes);
+	assert_false(stat.sock_bytes.known); // not counted
+	lab_cgroup_write(&lab, "memory.kmem.tcp.limit_in_bytes", "1048576");
+	assert_ok(cgroup_stat(cgroup, &stat, &error));
+	assert_true(stat.sock_bytes.known);
 	assert_int_equal(64 << 20, stat.limit.bytes);
 	assert_int_equal(64 << 20, stat.effective_limit.bytes);
 	assert_string_equal(lab.path, stat.effective_limit_path);
@@ -402,6 +445,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stat_is_parsed),
 		cmocka_unit_test(cut_text_is_refused),
+		cmocka_unit_test(slabs_of_old_kernels_are_told_apart),
 		cmocka_unit_test(limits_are_explicit),
 		cmocka_unit_test(a_v2_fixture_is_accounted),
 		cmocka_unit_test(missing_files_are_not_zero),

@@ -192,6 +192,80 @@ def case_user_watch(results):
     return last_capture(report)
 
 
-ALL = [case_leak, case_old_leak, case_parent_limit, case_sibling, case_without_controller,
+def read_account(results, name):
+    """What the ledger says of a cgroup; every part of it sums."""
+    check_exit(results, f"ledger-{name}", OK)
+    account = json.loads(results[f"ledger-{name}/out"])
+    equal("the version", account["version"], 2)
+    stat = dict(line.split() for line in text(results, f"ledger-{name}/stat").splitlines())
+    for part in ("cgroup", "cache", "shmem"):
+        equal(f"what does not sum in {part}", account[part]["broken"], None)
+        account[part]["by_key"] = {row["key"]: row for row in account[part]["rows"]}
+    equal("the files' memory", account["cache"]["total_bytes"] + account["shmem"]["total_bytes"],
+          int(stat["file"]))
+    equal("whose a page is, known", account["files"]["charge_known"], True)
+    equal("partial", account["files"]["partial_reason"], "")
+    left = account["cgroup"]["by_key"].get("unexplained", {"bytes": 0})["bytes"]
+    assert abs(left) <= 2 * MIB, f"{left} bytes are unexplained"
+    return account
+
+
+def check_largest(account, key):
+    rows = [row for row in account["cgroup"]["rows"] if row["depth"] == 0]
+    equal("the largest row", max(rows, key=lambda row: row["bytes"])["key"], key)
+
+
+def case_ledger_logs(results):
+    """Logs in the page cache are named. On a ramfs nothing of them can be reclaimed."""
+    account = read_account(results, "logs")
+    check_largest(account, "cache")
+    names = {row["label"]: row for row in account["cache"]["rows"]}
+    equal("the open log", names["/tmp/ram/app.log"]["bytes"], 12 * MIB)
+    for name in ("app.log.1", "app-2026-01-02T03-04-02.000.log"):
+        equal(name, names[f"/tmp/ram/{name}"]["bytes"], 24 * MIB)
+        contains(name, names[f"/tmp/ram/{name}"]["note"], "rotated log")
+    bites = account["headroom"]["bites"]
+    equal("the limit that bites", bites["path"], "/sys/fs/cgroup/ledger/logs")
+    assert bites["headroom_bytes"] < (128 - 60) * MIB, "what is locked counts as reclaimable"
+
+
+def case_ledger_tmpfs(results):
+    """A file on a tmpfs is named."""
+    account = read_account(results, "tmpfs")
+    check_largest(account, "shmem")
+    equal("the mount", account["shmem"]["by_key"]["shmem.mount.1"]["label"], "/tmp/shared")
+    row = account["shmem"]["by_key"]["shmem.mount.1.file.1"]
+    equal("the file", (row["label"], row["bytes"]), ("/tmp/shared/data", 24 * MIB))
+    equal("without a name", account["shmem"]["by_key"].get("shmem.unnamed"), None)
+
+
+def case_ledger_sockets(results):
+    """Buffers of sockets that nobody reads are part of the charge on v2."""
+    account = read_account(results, "sockets")
+    check_largest(account, "sock")
+
+
+def case_ledger_files(results):
+    """Many small files are slab memory, told apart on v2."""
+    account = read_account(results, "files")
+    check_largest(account, "kernel")
+    rows = account["cgroup"]["by_key"]
+    slab = sum(rows.get(f"kernel.slab.{kind}", {"bytes": 0})["bytes"]
+               for kind in ("reclaimable", "other"))
+    assert slab > 10000 * 600, f"{slab} bytes of slab for 10000 files"
+    assert slab > rows["kernel"]["bytes"] / 2
+
+
+def case_ledger_parent(results):
+    """The limit that bites is the parent's: the neighbour has filled it."""
+    account = read_account(results, "parent")
+    bites = account["headroom"]["bites"]
+    equal("the limit that bites", bites["path"], "/sys/fs/cgroup/ledger")
+    assert 0 < bites["headroom_bytes"] < 44 * MIB, bites
+    return f"{bites['headroom_bytes'] / MIB:.0f} MiB left of 224"
+
+
+ALL = [case_ledger_logs, case_ledger_tmpfs, case_ledger_sockets, case_ledger_files,
+       case_ledger_parent, case_leak, case_old_leak, case_parent_limit, case_sibling, case_without_controller,
        case_hold, case_download, case_group, case_bystander, case_user, case_foreign,
        case_user_watch]
