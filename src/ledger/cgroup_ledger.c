@@ -86,9 +86,10 @@ static void add_cache(struct ledger *ledger, const struct cgroup_stat *stat)
 	ledger_add(ledger, 0, "cache", "page cache of files", cache, LEDGER_RECLAIMABLE,
 		   "taken back before a kill");
 	if (cache) {
-		ledger_add(ledger, 1, "cache.active", "active", active, LEDGER_RECLAIMABLE, "");
-		ledger_add(ledger, 1, "cache.inactive", "inactive", inactive, LEDGER_RECLAIMABLE,
-			   "");
+		ledger_add(ledger, 1, "cache.active", "page cache, active", active,
+			   LEDGER_RECLAIMABLE, "");
+		ledger_add(ledger, 1, "cache.inactive", "page cache, inactive", inactive,
+			   LEDGER_RECLAIMABLE, "");
 		ledger_add(ledger, 1, "cache.rest", "on no list", cache - active - inactive, 0,
 			   "locked in memory, or on the way to a list");
 	}

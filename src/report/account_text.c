@@ -8,7 +8,7 @@
 #include "report/account.h"
 #include "report/text_priv.h"
 
-enum { LARGEST_SHOWN = 3, GROWN_SHOWN = 12, STEP_MIN_BYTES = 4096 };
+enum { LARGEST_SHOWN = 3, GROWN_SHOWN = 12, STEP_MIN_BYTES = 4096, FILES_MIN_BYTES = 1 << 20 };
 
 static double share_of(int64_t part, int64_t whole)
 {
@@ -62,16 +62,72 @@ static void write_cache_note(const struct ledger *ledger, struct strbuf *out)
 		    human_bytes(cache).text);
 }
 
-static void write_limit(const struct snapshot_cgroup *cgroup, struct strbuf *out)
+static void write_level(const struct headroom_level *level, struct strbuf *out)
 {
+	strbuf_addf(out, "%s of ", human_bytes(level->limit_bytes).text);
+	strbuf_add_safe(out, level->path[0] ? level->path : "a cgroup above what is mounted here");
+}
+
+// What can still be allocated before something bites.
+void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *out)
+{
+	const struct headroom *headroom = &cgroup->headroom;
+	const struct headroom_level *bites = &headroom->bites;
 	strbuf_add(out, "  limit       ");
-	if (cgroup->limit_bytes < 0) {
+	if (!headroom->limited) {
 		strbuf_add(out, "none\n");
 		return;
 	}
-	strbuf_addf(out, "%s of ", human_bytes(cgroup->limit_bytes).text);
-	strbuf_add_safe(out, cgroup->limit_path);
+	write_level(bites, out);
+	if (bites->usage_bytes.known)
+		strbuf_addf(out, ": %s to the kill, since %s cannot be reclaimed",
+			    human_bytes(bites->headroom_bytes).text,
+			    human_bytes(bites->unreclaimable_bytes).text);
 	strbuf_add(out, "\n");
+	if (headroom->throttled) {
+		strbuf_add(out, "  slowed at   memory.high, ");
+		write_level(&headroom->throttles, out);
+		strbuf_addf(out, ": %s to it\n",
+			    human_bytes(headroom->throttles.headroom_bytes).text);
+	}
+	if (headroom->partial) {
+		strbuf_add(out, "  not seen    ");
+		strbuf_add_safe(out, headroom->reason.message);
+		strbuf_add(out, "\n");
+	}
+}
+
+// A ledger of files, where it says something.
+static void write_files(const struct ledger *ledger, const char *title, const char *what,
+			struct report_style style, struct strbuf *out)
+{
+	if (ledger->total_bytes < FILES_MIN_BYTES)
+		return;
+	text_title(out, style, title);
+	strbuf_addf(out, "%s %s\n", human_bytes(ledger->total_bytes).text, what);
+	report_write_ledger_rows(ledger, REPORT_LEDGER_ALL, out);
+}
+
+static void write_all_files(const struct account *account, struct report_style style,
+			    struct strbuf *out)
+{
+	if (!account->has_files)
+		return;
+	write_files(&account->cache_ledger, "FILES",
+		    "of page cache, by file; the kernel takes it back before it kills", style, out);
+	write_files(&account->shmem_ledger, "SHARED",
+		    "of shared memory and tmpfs, by mount and file; it stays until it is removed",
+		    style, out);
+	if (account->files_partial[0]) {
+		strbuf_add(out, "  partial     ");
+		strbuf_add_safe(out, account->files_partial);
+		strbuf_add(out, "\n");
+	}
+	if (account->charge_absent[0]) {
+		strbuf_add(out, "  whose       not known, so files count whole: ");
+		strbuf_add_safe(out, account->charge_absent);
+		strbuf_add(out, "\n");
+	}
 }
 
 static void write_cgroup(const struct account *account, struct report_style style,
@@ -90,7 +146,7 @@ static void write_cgroup(const struct account *account, struct report_style styl
 	strbuf_addf(out, ", %d %s\n", account->cgroup.processes,
 		    account->cgroup.processes == 1 ? "process" : "processes");
 	write_largest(ledger, out);
-	write_limit(&account->cgroup, out);
+	text_write_headroom(&account->cgroup, out);
 	write_cache_note(ledger, out);
 	report_write_ledger_rows(ledger, REPORT_LEDGER_ALL, out);
 }
@@ -163,6 +219,7 @@ void report_write_account(const struct account *account, struct report_style sty
 	}
 	if (account->of_process)
 		write_cgroup(account, style, out);
+	write_all_files(account, style, out);
 	write_views(account, style, out);
 	text_title(out, style, "EVIDENCE");
 	strbuf_addf(out, "%s; taken in %s, %s\n", human_time(account->taken_unix_ns).text,

@@ -256,6 +256,7 @@ static json_t *cgroup_to_json(const struct snapshot_cgroup *cgroup)
 	set_int(object, "file_bytes", cgroup->file_bytes);
 	set_known(object, "oom_kills", cgroup->oom_kills);
 	set_int(object, "processes", cgroup->processes);
+	json_object_set_new(object, "headroom", report_headroom_to_json(&cgroup->headroom));
 	return object;
 }
 

@@ -49,6 +49,38 @@ json_t *report_ledger_to_json(const struct ledger *ledger)
 	return object;
 }
 
+static json_t *level_to_json(const struct headroom_level *level)
+{
+	json_t *object = json_object();
+	set_text(object, "path", level->path ? level->path : "");
+	json_object_set_new(object, "limit_bytes", json_integer(level->limit_bytes));
+	if (!level->usage_bytes.known)
+		return object;
+	json_object_set_new(object, "usage_bytes",
+			    json_integer((json_int_t)level->usage_bytes.value));
+	json_object_set_new(object, "reclaimable_bytes", json_integer(level->reclaimable_bytes));
+	json_object_set_new(object, "unreclaimable_bytes",
+			    json_integer(level->unreclaimable_bytes));
+	json_object_set_new(object, "headroom_bytes", json_integer(level->headroom_bytes));
+	return object;
+}
+
+json_t *report_headroom_to_json(const struct headroom *headroom)
+{
+	json_t *object = json_object();
+	if (headroom->limited)
+		json_object_set_new(object, "bites", level_to_json(&headroom->bites));
+	if (headroom->throttled)
+		json_object_set_new(object, "throttles", level_to_json(&headroom->throttles));
+	if (headroom->swap_left_bytes.known)
+		json_object_set_new(object, "swap_left_bytes",
+				    json_integer((json_int_t)headroom->swap_left_bytes.value));
+	json_object_set_new(object, "partial", json_boolean(headroom->partial));
+	if (headroom->partial)
+		set_text(object, "reason", headroom->reason.message);
+	return object;
+}
+
 // "" for what is no text, or too long to be one of ours.
 static const char *text_of(const json_t *object, const char *key)
 {

@@ -41,6 +41,7 @@ void report_write_ledger(const struct ledger *ledger, struct report_style style,
 void report_write_holders(const struct snapshot *snapshot, struct report_style style, int rows,
 			  int stacks, struct strbuf *out);
 json_t *report_ledger_to_json(const struct ledger *ledger);
+json_t *report_headroom_to_json(const struct headroom *headroom);
 json_t *report_quality_to_json(const struct snapshot_quality *quality);
 json_t *report_identity_to_json(const struct snapshot_identity *identity);
 // The heap alone: functions and, with `all`, every raw bucket with its symbolized stack.

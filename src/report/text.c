@@ -173,6 +173,10 @@ static void write_ledgers(const struct report *report, struct report_style style
 		snapshot_has(&snapshot->cgroup_ledger_absent) && snapshot->cgroup.limit_bytes >= 0;
 	if (limited) {
 		report_write_ledger(&snapshot->cgroup_ledger, style, out);
+		if (!report->kill) {
+			text_write_headroom(&snapshot->cgroup, out);
+			return;
+		}
 		strbuf_addf(out, "  limit       %s of ",
 			    human_bytes(snapshot->cgroup.limit_bytes).text);
 		strbuf_add_safe(out, snapshot->cgroup.limit_path);

@@ -9,5 +9,6 @@ void text_title(struct strbuf *out, struct report_style style, const char *title
 void text_bold(struct strbuf *out, struct report_style style, const char *text);
 // One line, where there is a container.
 void text_write_container(const struct container *container, struct strbuf *out);
+void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *out);
 void text_write_kill(const struct report *report, struct report_style style, struct strbuf *out);
 void text_write_quality(const struct report *report, struct report_style style, struct strbuf *out);

@@ -2,6 +2,7 @@
 // In: a cgroup and captures of its processes. Out: the ledgers of all of them.
 #include "snapshot/account.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ struct account_source {
 	struct capture *asked; // borrowed; NULL: a cgroup was asked for
 	struct cgroup *cgroup; // borrowed with `asked`, else owned; NULL: none
 	struct error cgroup_error;
-	cgroup_members members;         // without the process of `asked`
+	struct cgroup_survey survey;
 	VEC(struct capture *) captures; // owned; of the first members
 	uint64_t unread;
 };
@@ -30,7 +31,7 @@ void account_close(struct account_source *source)
 	VEC_FOREACH (capture, &source->captures)
 		capture_close(*capture);
 	vec_deinit(&source->captures);
-	vec_deinit(&source->members);
+	cgroup_survey_deinit(&source->survey);
 	if (!source->asked)
 		cgroup_close(source->cgroup);
 	free(source);
@@ -44,27 +45,37 @@ void account_free(struct account *account)
 		snapshot_free(*snapshot);
 	vec_deinit(&account->processes);
 	ledger_deinit(&account->cgroup_ledger);
+	ledger_deinit(&account->cache_ledger);
+	ledger_deinit(&account->shmem_ledger);
 	arena_deinit(&account->arena);
 	free(account);
 }
 
 // Captures of the members that are worth it; they are sorted.
-static void open_members(struct account_source *source, const char *proc_root, size_t limit)
+static void open_members(struct account_source *source, const char *proc_root, pid_t except)
 {
 	int64_t total = 0;
-	VEC_FOREACH (member, &source->members)
+	VEC_FOREACH (member, &source->survey.members.list)
 		total += member->anon_bytes;
-	VEC_FOREACH (member, &source->members) {
+	VEC_FOREACH (member, &source->survey.members.list) {
 		struct capture *capture;
-		if (source->captures.count == limit || !member->anon_bytes ||
-		    member->anon_bytes * 100 < total * WORTH_PERCENT)
+		if (source->captures.count + (except != 0) == ACCOUNT_PROCESSES_MAX ||
+		    !member->anon_bytes || member->anon_bytes * 100 < total * WORTH_PERCENT)
 			break;
+		if (member->pid == except)
+			continue;
 		if (capture_open(proc_root, member->pid, cgroup_get_path(source->cgroup), &capture,
 				 NULL))
 			vec_push(&source->captures, capture);
 		else
 			source->unread++;
 	}
+}
+
+static void survey(struct account_source *source, const char *proc_root, pid_t except)
+{
+	cgroup_survey_take(source->cgroup, proc_root, true, &source->survey);
+	open_members(source, proc_root, except);
 }
 
 bool account_open_process(struct capture *capture, const char *proc_root,
@@ -78,15 +89,8 @@ bool account_open_process(struct capture *capture, const char *proc_root,
 	source->asked = capture;
 	source->cgroup = capture->cgroup;
 	source->cgroup_error = capture->cgroup_error;
-	if (capture->others.count) {
-		source->members.items =
-			alloc_array(capture->others.count, sizeof *source->members.items);
-		memcpy(source->members.items, capture->others.items,
-		       capture->others.count * sizeof *source->members.items);
-		source->members.count = source->members.capacity = capture->others.count;
-	}
 	if (source->cgroup)
-		open_members(source, proc_root, ACCOUNT_PROCESSES_MAX - 1);
+		survey(source, proc_root, capture->files.pid);
 	*out = source;
 	return true;
 }
@@ -99,8 +103,7 @@ bool account_open_cgroup(const char *path, const char *proc_root, struct account
 		account_close(source);
 		return false;
 	}
-	cgroup_members_read(source->cgroup, proc_root, 0, &source->members);
-	open_members(source, proc_root, ACCOUNT_PROCESSES_MAX);
+	survey(source, proc_root, 0);
 	*out = source;
 	return true;
 }
@@ -116,44 +119,47 @@ static bool take_process(struct capture *capture, struct account *account, struc
 	return true;
 }
 
-static const struct snapshot *find_process(const struct account *account, pid_t pid)
+static void keep_files(const struct cgroup_survey *survey, struct cgroup_part *part,
+		       struct account *account)
 {
-	VEC_FOREACH (snapshot, &account->processes)
-		if ((*snapshot)->identity.pid == pid)
-			return *snapshot;
-	return NULL;
-}
-
-// What was read of the processes themselves comes before what the kernel said of them earlier.
-static void settle_member(const struct account *account, struct cgroup_member *member)
-{
-	const struct snapshot *snapshot = find_process(account, member->pid);
-	if (!snapshot || !snapshot_has(&snapshot->process_ledger_absent))
-		return;
-	member->anon_bytes = snapshot->process_memory.anon_bytes;
-	member->ledger = &snapshot->process_ledger;
+	account->has_files = survey->has_files;
+	account->cache_ledger = part->cache;
+	account->shmem_ledger = part->shmem;
+	if (survey->files.partial)
+		snprintf(account->files_partial, sizeof account->files_partial, "%s",
+			 survey->files.partial_reason);
+	if (survey->has_files && !survey->files.charge_known)
+		snprintf(account->charge_absent, sizeof account->charge_absent, "%.255s",
+			 survey->files.charge_absent.message);
 }
 
 static bool take_cgroup(struct account_source *source, struct account *account, struct error *error)
 {
+	struct cgroup_process_account accounts[ACCOUNT_PROCESSES_MAX];
+	struct cgroup_part_source part_source = {
+		.cgroup = source->cgroup,
+		.survey = &source->survey,
+		.accounts = accounts,
+		.arena = &account->arena,
+	};
+	struct cgroup_part part;
 	if (!source->cgroup) {
 		*error = source->cgroup_error;
 		return false;
 	}
-	size_t count = 0;
-	_cleanup_free_ struct cgroup_member *members =
-		alloc_array(source->members.count + 1, sizeof *members);
-	if (source->asked) {
-		const struct snapshot_identity *identity = &account->processes.items[0]->identity;
-		members[count] = (struct cgroup_member){.pid = identity->pid};
-		snprintf(members[count++].name, PROCESS_NAME_MAX, "%s", identity->command);
+	VEC_FOREACH (item, &account->processes) {
+		const struct snapshot *snapshot = *item;
+		if (snapshot_has(&snapshot->process_ledger_absent))
+			accounts[part_source.account_count++] = (struct cgroup_process_account){
+				snapshot->identity.pid, snapshot->process_memory.anon_bytes,
+				&snapshot->process_ledger};
 	}
-	VEC_FOREACH (member, &source->members)
-		members[count++] = *member;
-	for (size_t i = 0; i < count; i++)
-		settle_member(account, &members[i]);
-	return cgroup_part_take(source->cgroup, members, count, &account->arena, &account->cgroup,
-				&account->cgroup_ledger, error);
+	if (!cgroup_part_take(&part_source, &part, error))
+		return false;
+	account->cgroup = part.facts;
+	account->cgroup_ledger = part.ledger;
+	keep_files(&source->survey, &part, account);
+	return true;
 }
 
 static int64_t sampled_total(const struct snapshot *snapshot)

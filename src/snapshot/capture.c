@@ -32,7 +32,7 @@ void capture_close(struct capture *capture)
 	cleanup_close(&capture->guest);
 	free(capture->guest_path);
 	cgroup_close(capture->cgroup);
-	vec_deinit(&capture->others);
+	cgroup_survey_deinit(&capture->survey);
 	container_sources_close(capture->container);
 	free(capture);
 }
@@ -45,8 +45,7 @@ static void open_cgroup(struct capture *capture, const char *proc_root, const ch
 			      &capture->place, &capture->cgroup_error))
 		return;
 	if (cgroup_open(capture->place.path, &capture->cgroup, &capture->cgroup_error))
-		cgroup_members_read(capture->cgroup, proc_root, capture->files.pid,
-				    &capture->others);
+		cgroup_survey_take(capture->cgroup, proc_root, false, &capture->survey);
 }
 
 // Where the environment names no good directories, the usual ones are looked at.
@@ -237,23 +236,28 @@ static bool take_cgroup(struct taking *taking, struct error *error)
 {
 	struct capture *capture = taking->capture;
 	struct snapshot *snapshot = taking->snapshot;
-	size_t count = capture->others.count + 1;
+	struct cgroup_part part;
 	if (!capture->cgroup) {
 		*error = capture->cgroup_error;
 		return false;
 	}
-	_cleanup_free_ struct cgroup_member *members = alloc_array(count, sizeof *members);
-	members[0] = (struct cgroup_member){
-		.pid = capture->files.pid,
-		.anon_bytes = snapshot->process_memory.anon_bytes,
-		.ledger = snapshot_has(&snapshot->process_ledger_absent) ? &snapshot->process_ledger
-									 : NULL,
+	struct cgroup_process_account account = {
+		capture->files.pid,
+		snapshot->process_memory.anon_bytes,
+		&snapshot->process_ledger,
 	};
-	snprintf(members[0].name, sizeof members[0].name, "%s", snapshot->identity.command);
-	if (capture->others.count)
-		memcpy(members + 1, capture->others.items, capture->others.count * sizeof *members);
-	return cgroup_part_take(capture->cgroup, members, count, &snapshot->arena,
-				&snapshot->cgroup, &snapshot->cgroup_ledger, error);
+	struct cgroup_part_source source = {
+		.cgroup = capture->cgroup,
+		.survey = &capture->survey,
+		.accounts = &account,
+		.account_count = snapshot_has(&snapshot->process_ledger_absent),
+		.arena = &snapshot->arena,
+	};
+	if (!cgroup_part_take(&source, &part, error))
+		return false;
+	snapshot->cgroup = part.facts;
+	snapshot->cgroup_ledger = part.ledger;
+	return true;
 }
 
 void taking_account(struct taking *taking)

@@ -22,7 +22,7 @@ struct capture {
 	struct cgroup_place place;
 	struct cgroup *cgroup;
 	struct error cgroup_error; // why there is none
-	cgroup_members others;
+	struct cgroup_survey survey;
 	struct container_sources *container; // NULL: in none
 	int64_t boot_unix_ns;
 	enum still_mode mode;

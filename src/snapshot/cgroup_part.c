@@ -1,59 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-// In: an open cgroup and its processes. Out: its figures and the ledger that sums to its charge.
+// In: an open cgroup and what was found out about its processes. Out: its figures and the ledgers
+// that sum to its charge.
 #include "snapshot/cgroup_part.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "ledger/cgroup_ledger.h"
+#include "ledger/file_ledger.h"
 
-enum { MEMBERS_MAX = 4096, STATUS_TEXT_MAX = 4096 };
-
-static int by_anon(const void *a, const void *b)
+void cgroup_survey_take(struct cgroup *cgroup, const char *proc_root, bool with_files,
+			struct cgroup_survey *survey)
 {
-	const struct cgroup_member *left = a, *right = b;
-	return (left->anon_bytes < right->anon_bytes) - (left->anon_bytes > right->anon_bytes);
-}
-
-static bool read_member(const char *proc_root, pid_t pid, struct cgroup_member *member)
-{
-	char path[64], text[STATUS_TEXT_MAX];
-	struct process_status status;
-	_cleanup_close_ int fd = -1;
-	snprintf(path, sizeof path, "%s/%d/status", proc_root, pid);
-	if (!file_open(AT_FDCWD, path, &fd, NULL) ||
-	    !file_read_into(fd, path, text, sizeof text, NULL) ||
-	    !process_status_parse(text, &status, NULL))
-		return false;
-	*member = (struct cgroup_member){.pid = pid};
-	snprintf(member->name, sizeof member->name, "%s", status.name);
-	member->anon_bytes = status.rss_anon_bytes.known ? (int64_t)status.rss_anon_bytes.value : 0;
-	return true;
-}
-
-void cgroup_members_read(struct cgroup *cgroup, const char *proc_root, pid_t except,
-			 cgroup_members *members)
-{
-	struct cgroup_pids pids = {0};
-	struct cgroup_member member;
+	_cleanup_(cgroup_pids_deinit) struct cgroup_pids pids = {0};
+	*survey = (struct cgroup_survey){0};
 	if (!cgroup_read_pids(cgroup, &pids, NULL))
 		return;
-	for (size_t i = 0; i < pids.list.count && members->count < MEMBERS_MAX; i++)
-		if (pids.list.items[i] > 0 && pids.list.items[i] != except &&
-		    read_member(proc_root, pids.list.items[i], &member))
-			vec_push(members, member);
-	if (members->count)
-		qsort(members->items, members->count, sizeof *members->items, by_anon);
-	cgroup_pids_deinit(&pids);
+	cgroup_members_read(proc_root, &pids, &survey->members);
+	if (!with_files)
+		return;
+	struct file_cache_request request = {
+		.proc_root = proc_root, .cgroup_dir = cgroup_get_dir(cgroup), .pids = &pids};
+	file_cache_collect(&request, &survey->files);
+	survey->has_files = true;
+}
+
+void cgroup_survey_deinit(struct cgroup_survey *survey)
+{
+	cgroup_members_deinit(&survey->members);
+	if (survey->has_files)
+		file_cache_deinit(&survey->files);
 }
 
 static const char *keep(struct arena *arena, const char *text)
 {
-	const char *copy = arena_string(arena, text, strlen(text));
+	const char *copy = text ? arena_string(arena, text, strlen(text)) : NULL;
 	return copy ? copy : "";
 }
 
@@ -65,8 +47,7 @@ static void fill(struct cgroup *cgroup, const struct cgroup_stat *stat, struct a
 	facts->path = keep(arena, cgroup_get_path(cgroup));
 	facts->usage_bytes = (int64_t)stat->counts.usage_bytes.value;
 	facts->limit_bytes = limited ? (int64_t)stat->effective_limit.bytes : -1;
-	facts->limit_path =
-		keep(arena, stat->effective_limit_path ? stat->effective_limit_path : "");
+	facts->limit_path = keep(arena, stat->effective_limit_path);
 	facts->anon_bytes = (int64_t)stat->anon_bytes.value;
 	facts->file_bytes = (int64_t)stat->file_bytes.value;
 	facts->shmem_bytes = (int64_t)stat->shmem_bytes.value;
@@ -78,29 +59,76 @@ static void fill(struct cgroup *cgroup, const struct cgroup_stat *stat, struct a
 		stat->counts.oom_kill_count.known ? (int64_t)stat->counts.oom_kill_count.value : -1;
 }
 
-bool cgroup_part_take(struct cgroup *cgroup, const struct cgroup_member *members, size_t count,
-		      struct arena *arena, struct snapshot_cgroup *facts, struct ledger *ledger,
+static void fill_headroom(struct cgroup *cgroup, struct arena *arena, struct snapshot_cgroup *facts)
+{
+	struct headroom *headroom = &facts->headroom;
+	if (!headroom_read(cgroup, headroom, NULL)) {
+		*headroom = (struct headroom){0};
+		return;
+	}
+	headroom->bites.path = keep(arena, headroom->bites.path);
+	headroom->throttles.path = keep(arena, headroom->throttles.path);
+}
+
+static const struct cgroup_process_account *find_account(const struct cgroup_part_source *source,
+							 pid_t pid)
+{
+	for (size_t i = 0; i < source->account_count; i++)
+		if (source->accounts[i].pid == pid)
+			return &source->accounts[i];
+	return NULL;
+}
+
+static struct cgroup_process describe(const struct cgroup_part_source *source,
+				      const struct cgroup_member *member)
+{
+	const struct cgroup_process_account *account = find_account(source, member->pid);
+	return (struct cgroup_process){
+		.pid = member->pid,
+		.name = member->name,
+		.anon_bytes = account ? account->anon_bytes : member->anon_bytes,
+		.ledger = account ? account->ledger : NULL,
+	};
+}
+
+// The process that it is all about comes first, then the largest.
+static size_t describe_all(const struct cgroup_part_source *source, struct cgroup_process *out)
+{
+	size_t count = 0;
+	pid_t first = source->account_count ? source->accounts[0].pid : 0;
+	for (int rest = 0; rest < 2; rest++)
+		VEC_FOREACH (member, &source->survey->members.list)
+			if ((member->pid != first) == rest)
+				out[count++] = describe(source, member);
+	return count;
+}
+
+bool cgroup_part_take(const struct cgroup_part_source *source, struct cgroup_part *out,
 		      struct error *error)
 {
+	const struct cgroup_survey *survey = source->survey;
+	struct cgroup_part part = {0};
 	struct cgroup_stat stat;
-	if (!cgroup_stat(cgroup, &stat, error))
+	if (!cgroup_stat(source->cgroup, &stat, error))
 		return false;
-	fill(cgroup, &stat, arena, facts);
-	facts->processes = (int)count;
-	_cleanup_free_ struct cgroup_process *processes = alloc_array(count + 1, sizeof *processes);
-	for (size_t i = 0; i < count; i++)
-		processes[i] = (struct cgroup_process){
-			.pid = members[i].pid,
-			.name = members[i].name,
-			.anon_bytes = members[i].anon_bytes,
-			.ledger = members[i].ledger,
-		};
+	fill(source->cgroup, &stat, source->arena, &part.facts);
+	fill_headroom(source->cgroup, source->arena, &part.facts);
+	_cleanup_free_ struct cgroup_process *processes =
+		alloc_array(survey->members.list.count + 1, sizeof *processes);
 	struct cgroup_ledger_input input = {
-		.version = cgroup_get_version(cgroup),
+		.version = cgroup_get_version(source->cgroup),
 		.stat = &stat,
 		.processes = processes,
-		.process_count = count,
+		.process_count = describe_all(source, processes),
+		.thread_count = survey->members.threads,
+		.page_table_bytes = survey->members.page_table_bytes,
 	};
-	cgroup_ledger_build(&input, ledger);
+	part.facts.processes = (int)(input.process_count + survey->members.unseen);
+	cgroup_ledger_build(&input, &part.ledger);
+	if (survey->has_files) {
+		cache_ledger_build(&survey->files, &stat, &part.cache);
+		shmem_ledger_build(&survey->files, &stat, &part.shmem);
+	}
+	*out = part;
 	return true;
 }

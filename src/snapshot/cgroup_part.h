@@ -1,28 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The cgroup's part of a snapshot: its members, its figures, its ledger. Members are read with
- * privileges; the kernel's own numbers only. The part is taken from open descriptors.
+ * The cgroup's part of a snapshot: its figures, its ledgers, how far the kill is.
+ *
+ * cgroup_survey_take needs privileges: it opens what belongs to the processes of the cgroup, and
+ * looks at names and the kernel's own numbers. The part is then taken from open descriptors.
  */
 #pragma once
 
 #include "snapshot/snapshot.h"
 #include "system/cgroup.h"
-#include "system/process.h"
+#include "system/cgroup_members.h"
+#include "system/file_cache.h"
 
-struct cgroup_member {
-	pid_t pid;
-	char name[PROCESS_NAME_MAX]; // untrusted
-	int64_t anon_bytes;          // resident anonymous memory
-	const struct ledger *ledger; // its own account, or NULL
+struct cgroup_survey {
+	struct cgroup_members members;
+	bool has_files;
+	struct file_cache files;
 };
 
-typedef VEC(struct cgroup_member) cgroup_members;
+// `with_files`: also which files the page cache consists of, which takes up to a second.
+void cgroup_survey_take(struct cgroup *cgroup, const char *proc_root, bool with_files,
+			struct cgroup_survey *survey);
+void cgroup_survey_deinit(struct cgroup_survey *survey);
 
-// The processes of the cgroup, the one with most anonymous memory first; without `except` (0:
-// nobody), and bounded. Those that end meanwhile are left out.
-void cgroup_members_read(struct cgroup *cgroup, const char *proc_root, pid_t except,
-			 cgroup_members *members);
-// Texts of `facts` live as long as `arena`.
-bool cgroup_part_take(struct cgroup *cgroup, const struct cgroup_member *members, size_t count,
-		      struct arena *arena, struct snapshot_cgroup *facts, struct ledger *ledger,
+// What is known of one process better than the kernel's counters tell. Borrowed.
+struct cgroup_process_account {
+	pid_t pid;
+	int64_t anon_bytes;
+	const struct ledger *ledger;
+};
+
+struct cgroup_part {
+	struct snapshot_cgroup facts; // its texts live as long as `arena`
+	struct ledger ledger;
+	struct ledger cache, shmem; // by file, with a survey of files
+};
+
+struct cgroup_part_source {
+	struct cgroup *cgroup;
+	const struct cgroup_survey *survey;
+	const struct cgroup_process_account *accounts; // the first of them is shown first
+	size_t account_count;
+	struct arena *arena;
+};
+
+bool cgroup_part_take(const struct cgroup_part_source *source, struct cgroup_part *part,
 		      struct error *error) must_check;

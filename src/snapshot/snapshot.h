@@ -17,6 +17,7 @@
 #include "golang/settings.h"
 #include "golang/span_classes.h"
 #include "goroutine/groups.h"
+#include "ledger/headroom.h"
 #include "ledger/ledger.h"
 #include "profile/profile.h"
 #include "system/container.h"
@@ -63,6 +64,7 @@ struct snapshot_cgroup {
 	const char *limit_path;           // the cgroup whose limit bites: this one or an ancestor
 	int64_t anon_bytes, file_bytes, shmem_bytes, inactive_file_bytes;
 	int64_t kernel_bytes, sock_bytes; // of the usage: v1 charges sockets apart
+	struct headroom headroom;         // its paths live as long as this
 	int64_t oom_kills;                // -1: not known
 	int processes;
 };

@@ -4,11 +4,12 @@
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from harness import NEWEST_SERVICE, TARGET_ERROR, USAGE, wait_until
+from harness import NEWEST_SERVICE, TARGET_ERROR, USAGE, end, wait_until
 
 
 def account_of(whyoom, *arguments):
@@ -178,3 +179,38 @@ def test_a_process_that_is_not_go(whyoom):
     assert_sums(account["processes"][0]["ledger"])
     keys = {view["key"] for view in account["tools"]}
     assert "top_res" in keys and "heap_alloc" not in keys
+
+
+@pytest.mark.short
+def test_how_far_it_is_to_the_kill(whyoom, cgroup, start):
+    """By the limit above, which has less room; the page cache is no part of it."""
+    above = cgroup(200 << 20)
+    group = cgroup(150 << 20, above=above)
+    target = start("leak", NEWEST_SERVICE, "-warm", 60, "-await", cgroup=group)
+    eater = start("leak", NEWEST_SERVICE, "-warm", 80, "-await", cgroup=above)
+    account = account_of(whyoom, target.pid)
+    headroom = account["cgroup"]["headroom"]
+    assert headroom["bites"]["path"] == str(above.path)
+    assert headroom["bites"]["headroom_bytes"] == pytest.approx(
+        (200 << 20) - status_bytes(target.pid, "RssAnon") - status_bytes(eater.pid, "RssAnon"),
+        abs=12 << 20)
+    assert re.search(r"limit +200 MiB of .*: \d+(\.\d+)? MiB to the kill",
+                     whyoom("account", target.pid).stdout)
+
+
+def test_which_files_the_page_cache_is_of(whyoom, cgroup, start, tmp_path):
+    group = cgroup(400 << 20)
+    target = start("allocs", NEWEST_SERVICE, cgroup=group)
+    path = tmp_path / "service.log"
+    subprocess.run(group.command(["dd", "if=/dev/zero", f"of={path}", "bs=1M", "count=60"]),
+                   check=True, stderr=subprocess.DEVNULL)
+    reader = subprocess.Popen(group.command(["tail", "-f", str(path)]), stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: Path(f"/proc/{reader.pid}/comm").read_text() == "tail\n", 10, "tail")
+        account = account_of(whyoom, target.pid)
+    finally:
+        end(reader)
+    cache = account["cgroup"]["cache"]
+    assert_sums(cache)
+    row = max(cache["rows"], key=lambda row: row["bytes"])
+    assert row["label"] == str(path) and row["bytes"] == pytest.approx(60 << 20, rel=0.05)
