@@ -41,7 +41,8 @@ static bool broken(struct chunk_walk *walk, const char *why)
 	return false;
 }
 
-// A few pages after a jump over a large chunk, more where chunks are small.
+// A page after a jump over a large chunk, more where chunks are small, and nothing behind top: to
+// read what the program never touched would map the kernel's page of zeros there.
 static bool load_window(struct chunk_walk *walk, taddr_t at)
 {
 	struct malloc_reading *reading = walk->reading;
@@ -52,8 +53,11 @@ static bool load_window(struct chunk_walk *walk, taddr_t at)
 						    : wanted;
 	if (size < CHUNK_HEADER_BYTES)
 		size += WINDOW_MIN_BYTES;
-	if (size > walk->heap->end - at)
-		size = walk->heap->end - at;
+	taddr_t end = walk->top >= at && walk->top < walk->heap->end
+			      ? walk->top + CHUNK_HEADER_BYTES
+			      : walk->heap->end;
+	if (size > end - at)
+		size = end - at;
 	walk->window_bytes = 0;
 	if (size < CHUNK_HEADER_BYTES)
 		return broken(walk, "a chunk's header reaches out of its heap");

@@ -14,7 +14,7 @@ static uint64_t chunk_length(struct malloc_reading *reading, taddr_t at, taddr_t
 		return 0;
 	uint64_t before = word_at(bytes, 0) & ~(uint64_t)1, field = word_at(bytes, 8);
 	if ((field & CHUNK_FLAGS) != CHUNK_IS_MMAPPED || before >= PAGE_BYTES ||
-	    before % CHUNK_ALIGN || field > end - at)
+	    before % CHUNK_ALIGN)
 		return 0;
 	uint64_t bytes_here = field & ~CHUNK_FLAGS;
 	if (bytes_here % PAGE_BYTES == PAGE_BYTES - CHUNK_HEADER_BYTES)

@@ -77,7 +77,7 @@ struct malloc_reading {
 };
 
 enum {
-	CHUNK_WINDOW_BYTES = 256 << 10,
+	CHUNK_WINDOW_BYTES = 64 << 10,
 	CACHE_CANDIDATES_MAX = 4096,
 	TRIES_MAX = 65536,
 	LINK_READ_COST = 32

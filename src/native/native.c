@@ -18,6 +18,8 @@ bool native_memory_read(struct target *target, const struct maps *maps, struct n
 		return error_set(error, ERROR_NOT_FOUND, "the target has no writable memory");
 	memory.allocator = allocator_find(target, maps);
 	memory.has_malloc = glibc_malloc_read(target, maps, &memory.malloc, &memory.malloc_absent);
+	if (memory.has_malloc && memory.allocator.kind == ALLOCATOR_NONE) // a static program
+		memory.allocator = (struct allocator){ALLOCATOR_GLIBC, "glibc", true};
 	memory.has_stacks = thread_stacks_read(target, maps, &memory.stacks, &memory.stacks_absent);
 	*out = memory;
 	return true;

@@ -2,6 +2,11 @@
 /*
  * Memory of a process that is not Go's: what C allocators hold and the stacks of C threads. One
  * call for all of it; each part is optional and says why where it is absent.
+ *
+ * Reading memory that a program never touched maps the kernel's page of zeros there: no memory is
+ * taken, and no RSS counts it, but pagemap shows the page as present. Little of that happens here
+ * (nothing behind the last chunk of a heap is read), but whoever wants to split by residency reads
+ * pagemap first.
  */
 #pragma once
 

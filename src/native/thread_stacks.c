@@ -15,13 +15,14 @@ enum {
 	SELF_OFFSET = 16,        // tcbhead_t.self; .tcb is at 0
 	LIST_OFFSET = 704,       // struct pthread.list
 	TID_OFFSET = 720,        // struct pthread.tid
-	SMALL_BYTES = 256 << 10, // a mapping that is looked through as a whole
+	SMALL_BYTES = 64 << 10,  // a mapping that is looked through as a whole
 	TAIL_BYTES = 16 << 10,   // of larger ones
 	NEIGHBOURS = 4, // list heads that lie beside one that was found: used, user, cached
 	TOP_BYTES_MAX = 16 << 20, // thread-local data and the descriptor above the stack itself
 	THREAD_ID_MAX = 1 << 22,  // PID_MAX_LIMIT
 	TAILS_MAX = 8192,
 };
+#define ARENA_ALIGN     ((uint64_t)64 << 20) // of malloc
 #define STACK_BYTES_MAX ((uint64_t)1 << 40)
 
 struct stack_search {
@@ -101,6 +102,8 @@ static bool read_descriptor(struct stack_search *search, taddr_t address,
 	    !points_to_itself(bytes, address))
 		return false;
 	uint64_t thread_id = word_at(bytes, TID_OFFSET) & UINT32_MAX;
+	if (thread_id == UINT32_MAX) // pthread_join was there
+		thread_id = 0;
 	*descriptor = (struct descriptor){.address = address,
 					  .next = word_at(bytes, LIST_OFFSET),
 					  .previous = word_at(bytes, LIST_OFFSET + 8),
@@ -270,27 +273,40 @@ static void finish(struct thread_stacks *stacks)
 	stacks->list.count = kept;
 }
 
-// A program's first thread has its descriptor in a small mapping of the dynamic linker, or where
-// brk starts; it leads to the rest. Where it does not, the ends of larger mappings are stacks' as a
-// rule.
-static void search_all(struct stack_search *search)
+// A stack lies above its guard, as a rule. What starts at a multiple of an arena's size is one.
+static bool may_be_stack(const struct stack_search *search, const struct mapping *mapping)
 {
-	size_t tails = 0;
+	const struct mapping *below = mapping - 1;
+	return mapping > search->maps->list.items && below->end == mapping->start &&
+	       memcmp(below->perms, "---p", 4) == 0 && mapping->start % ARENA_ALIGN;
+}
+
+// A program's first thread has its descriptor in a small mapping of the dynamic linker, or where
+// brk starts; it leads to the rest.
+static void search_small(struct stack_search *search)
+{
 	VEC_FOREACH (mapping, &search->maps->list) {
-		if (!may_hold_descriptors(mapping))
-			continue;
-		bool small = mapping->end - mapping->start <= SMALL_BYTES;
-		if (small || strcmp(mapping->name, "[heap]") == 0)
+		uint64_t size = mapping->end - mapping->start;
+		bool is_brk = strcmp(mapping->name, "[heap]") == 0;
+		if (may_hold_descriptors(mapping) && (is_brk || size <= SMALL_BYTES))
 			look_through(search, mapping->start,
-				     small ? mapping->end : mapping->start + TAIL_BYTES);
+				     mapping->start +
+					     (is_brk && size > TAIL_BYTES ? TAIL_BYTES : size));
 	}
-	size_t found = search->out->list.count;
+}
+
+// Where it does not, the ends of larger mappings are stacks' as a rule.
+static void search_tails(struct stack_search *search)
+{
+	size_t tails = 0, found = search->out->list.count;
+	bool anywhere = search->seen.count == 0;
 	sort_stacks(search->out);
 	VEC_FOREACH (mapping, &search->maps->list) {
 		struct thread_stacks known = {.list = {search->out->list.items, found, found}};
 		if (!may_hold_descriptors(mapping) ||
 		    mapping->end - mapping->start <= SMALL_BYTES ||
-		    thread_stacks_find(&known, mapping->end - 1) || tails++ == TAILS_MAX)
+		    !(anywhere || may_be_stack(search, mapping)) ||
+		    thread_stacks_find(&known, mapping->start) || tails++ == TAILS_MAX)
 			continue;
 		look_through(search, mapping->end - TAIL_BYTES, mapping->end);
 	}
@@ -306,7 +322,8 @@ bool thread_stacks_read(struct target *target, const struct maps *maps, struct t
 				      .bytes_left = THREAD_STACKS_SCAN_BYTES};
 	if (!maps->list.count)
 		return error_set(error, ERROR_NOT_FOUND, "the target has no mappings");
-	search_all(&search);
+	search_small(&search);
+	search_tails(&search);
 	map_deinit(&search.seen);
 	finish(&stacks);
 	*out = stacks;

@@ -35,6 +35,22 @@ static void start_threads(size_t count, size_t mib)
 	pthread_barrier_wait(&ready);
 }
 
+static void *run_busy(void *unused)
+{
+	(void)unused;
+	for (;;)
+		scenario_churn(1 << 20);
+	return NULL;
+}
+
+static void start_busy(size_t count)
+{
+	pthread_t thread;
+	for (size_t i = 0; i < count; i++)
+		if (pthread_create(&thread, NULL, run_busy, NULL) != 0)
+			abort();
+}
+
 static void release(void)
 {
 	scenario_release();
@@ -60,6 +76,8 @@ static bool run(const char *name, const char *path, size_t a, size_t b)
 		scenario_mmapped(a, b << 10);
 	else if (strcmp(name, "threads") == 0)
 		start_threads(a, b);
+	else if (strcmp(name, "busy") == 0)
+		start_busy(a);
 	else if (strcmp(name, "release") == 0)
 		release();
 	else

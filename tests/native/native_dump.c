@@ -111,13 +111,13 @@ static void print_arena(const struct process *process, const struct glibc_malloc
 	       ",\"bins\":%" PRIu64 ",\"bins_count\":%" PRIu64 ",\"largest_free\":%" PRIu64
 	       ",\"free\":%" PRIu64 ",\"used\":%" PRIu64 ",\"unwalked\":%" PRIu64
 	       ",\"chunks\":%" PRIu64 ",\"resident\":%" PRIu64 ",\"free_resident\":%" PRIu64
-	       ",\"free_pages\":%" PRIu64 ",\"complete\":%s",
+	       ",\"free_pages\":%" PRIu64 ",\"by_bins\":%s,\"complete\":%s",
 	       arena == malloc->arenas.items ? "" : ",", arena->address,
 	       arena->is_main ? "true" : "false", arena->heap_count, arena->thread_count,
 	       arena->system_bytes, arena->max_system_bytes, arena->top_bytes, arena->bins_bytes,
 	       arena->bins_count, arena->largest_free_bytes, arena->free_bytes, arena->used_bytes,
 	       arena->unwalked_bytes, arena->chunk_count, heaps_resident, free_resident, free_pages,
-	       arena->complete ? "true" : "false");
+	       arena->by_bins ? "true" : "false", arena->complete ? "true" : "false");
 	print_known("fast", arena->fast_bytes);
 	print_known("fast_count", arena->fast_count);
 	print_known("tcache", arena->tcache_bytes);
@@ -157,10 +157,11 @@ static void print_stacks(const struct thread_stacks *stacks)
 	printf("]}");
 }
 
-static double now_ms(void)
+// Of this process: the machine may have other things to do.
+static double cpu_ms(void)
 {
 	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
 	return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
 }
 
@@ -172,10 +173,10 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	open_process(&process, argv[1]);
-	double start = now_ms();
+	double start = cpu_ms();
 	if (!native_memory_read(process.target, &process.maps, &memory, &error))
 		stop(&error);
-	printf("{\"ms\":%.2f,\"read_bytes\":%" PRIu64, now_ms() - start,
+	printf("{\"cpu_ms\":%.2f,\"read_bytes\":%" PRIu64, cpu_ms() - start,
 	       target_get_counters(process.target).bytes);
 	print_text("allocator", memory.allocator.name);
 	printf(",\"in_executable\":%s", memory.allocator.in_executable ? "true" : "false");
