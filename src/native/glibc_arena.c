@@ -176,7 +176,7 @@ static const struct heap_info *find_heap(const struct malloc_reading *reading, t
 		       : NULL;
 }
 
-static bool is_first_heap_of(const struct malloc_reading *reading, taddr_t arena)
+bool is_first_heap_of(const struct malloc_reading *reading, taddr_t arena)
 {
 	const struct heap_info *heap = find_heap(reading, arena);
 	return heap && heap->arena == arena;

@@ -80,7 +80,7 @@ static bool try_arena(struct malloc_reading *reading, const struct arena_shape *
 	if (!reading->tries_left)
 		return false;
 	reading->tries_left--;
-	if (address % 8 || !is_writable(reading, address) ||
+	if (address % 8 || !is_writable(reading, address) || is_first_heap_of(reading, address) ||
 	    !arena_read(reading->target, shape, address, &state, NULL) ||
 	    !arena_check(reading, shape, &state, NULL) ||
 	    !arenas_follow(reading, shape, &state, NULL, NULL, NULL))

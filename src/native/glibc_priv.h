@@ -105,6 +105,8 @@ bool arena_is_unused(const struct arena_shape *shape, const struct arena_state *
 bool heap_info_read(struct target *target, taddr_t start, struct heap_info *info) must_check;
 // Every heap_info in anonymous memory, by address.
 void heaps_collect(struct malloc_reading *reading);
+// Whether a thread's arena would lie at `arena`, at the start of a heap that says so.
+bool is_first_heap_of(const struct malloc_reading *reading, taddr_t arena);
 // Follows the list of arenas from `state`, which is the main one: each must lie in its first heap.
 // `visit` may be NULL.
 bool arenas_follow(struct malloc_reading *reading, const struct arena_shape *shape,
