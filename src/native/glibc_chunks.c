@@ -112,13 +112,19 @@ static void keep_cache_candidate(struct malloc_reading *reading, taddr_t chunk, 
 		vec_push(&reading->caches, {chunk, bytes});
 }
 
+static bool holds_top(const struct glibc_heap *heap, taddr_t top)
+{
+	return top >= heap->start && top < heap->end;
+}
+
 static bool check_chunk(struct chunk_walk *walk, uint64_t field)
 {
 	uint64_t bytes = field & ~CHUNK_FLAGS;
 	if (bytes % CHUNK_ALIGN)
 		return broken(walk, "a chunk's size is no multiple of 16");
-	if (bytes > walk->heap->end - walk->now.at)
-		return broken(walk, "a chunk reaches out of its heap");
+	taddr_t limit = holds_top(walk->heap, walk->top) ? walk->top : walk->heap->end;
+	if (walk->now.at > limit || bytes > limit - walk->now.at)
+		return broken(walk, "a chunk reaches out of its heap, or over its top");
 	if (field & CHUNK_IS_MMAPPED)
 		return broken(walk, "a mapped chunk inside a heap");
 	if (walk->arena->is_main && field & CHUNK_NON_MAIN)
@@ -257,11 +263,6 @@ static enum step walk_all(struct chunk_walk *walk, uint64_t bytes_left)
 		last = walk_on(walk, bytes_left);
 	}
 	return last;
-}
-
-static bool holds_top(const struct glibc_heap *heap, taddr_t top)
-{
-	return top >= heap->start && top < heap->end;
 }
 
 static void say_why(const struct chunk_walk *walk, enum step last)

@@ -78,7 +78,10 @@ static bool follow_bin(struct malloc_reading *reading, const struct glibc_arena 
 		    link.second != before)
 			return false;
 		uint64_t bytes = link.field & ~CHUNK_FLAGS;
-		if (bytes < CHUNK_MIN_BYTES || bytes % CHUNK_ALIGN || bytes > heap->end - chunk)
+		bool below_top = arena->top >= heap->start && arena->top < heap->end;
+		taddr_t end = below_top ? arena->top : heap->end;
+		if (bytes < CHUNK_MIN_BYTES || bytes % CHUNK_ALIGN || chunk >= end ||
+		    bytes > end - chunk)
 			return false;
 		sum->bytes += bytes;
 		sum->count++;
@@ -111,24 +114,48 @@ static int by_start(const void *a, const void *b)
 	return (left->start > right->start) - (left->start < right->start);
 }
 
+// Sorts the ranges from number `first` on; false where two overlap, for then the lists are no lists
+// of free chunks.
+static bool order_ranges(struct glibc_malloc *out, size_t first)
+{
+	struct glibc_range *ranges = out->free_ranges.items;
+	if (out->free_ranges.count == first)
+		return true;
+	qsort(ranges + first, out->free_ranges.count - first, sizeof *ranges, by_start);
+	for (size_t i = first + 1; i < out->free_ranges.count; i++)
+		if (ranges[i].start < ranges[i - 1].end)
+			return false;
+	return true;
+}
+
+// The ranges from number `first` on take the place of those from number `to` on.
+static void replace_ranges(struct glibc_malloc *out, size_t to, size_t first)
+{
+	size_t count = out->free_ranges.count - first;
+	if (count)
+		memmove(out->free_ranges.items + to, out->free_ranges.items + first,
+			count * sizeof *out->free_ranges.items);
+	out->free_ranges.count = to + count;
+}
+
 bool bins_read(struct malloc_reading *reading, struct glibc_arena *arena)
 {
 	struct glibc_malloc *out = reading->out;
-	size_t before = arena->first_free;
+	size_t walked = out->free_ranges.count;
 	for (int attempt = 0; attempt < ATTEMPTS_MAX && reading->listed_left; attempt++) {
 		struct bin_sum sum = {0};
 		links_forget(reading);
-		out->free_ranges.count = before;
-		bool ok = follow_bins(reading, arena, &sum) && sum.bytes <= arena->system_bytes;
-		if (!ok)
+		out->free_ranges.count = walked;
+		if (arena->top_bytes > arena->system_bytes || !follow_bins(reading, arena, &sum) ||
+		    sum.bytes > arena->system_bytes - arena->top_bytes ||
+		    !order_ranges(out, walked))
 			continue;
+		replace_ranges(out, arena->first_free, walked);
 		arena->bins_bytes = sum.bytes;
 		arena->bins_count = sum.count;
 		arena->largest_free_bytes = sum.largest_bytes;
-		if (out->free_ranges.count > before)
-			qsort(out->free_ranges.items + before, out->free_ranges.count - before,
-			      sizeof *out->free_ranges.items, by_start);
 		return true;
 	}
+	out->free_ranges.count = walked;
 	return false;
 }

@@ -133,9 +133,10 @@ static const struct heap_info *first_heap_of(const struct malloc_reading *readin
 static void add_thread_heaps(struct malloc_reading *reading)
 {
 	struct glibc_malloc *out = reading->out;
+	if (!reading->heaps.count)
+		return;
 	const struct heap_info *end = reading->heaps.items + reading->heaps.count;
-	if (reading->heaps.count)
-		qsort(reading->heaps.items, reading->heaps.count, sizeof *end, by_arena);
+	qsort(reading->heaps.items, reading->heaps.count, sizeof *end, by_arena);
 	for (size_t i = 1; i < out->arenas.count; i++) {
 		struct glibc_arena *arena = &out->arenas.items[i];
 		arena->first_heap = out->heaps.count;

@@ -11,10 +11,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, CHUNK = 256 << 10 };
+enum { PAGE = 4096, CHUNK = 256 << 10, STACK_BYTES = 256 << 10 };
 
 struct program {
 	pid_t pid;
@@ -50,6 +51,7 @@ static struct program start_program(void)
 		dup2(to[0], STDIN_FILENO);
 		dup2(from[1], STDOUT_FILENO);
 		personality(ADDR_NO_RANDOMIZE);
+		setrlimit(RLIMIT_STACK, &(struct rlimit){STACK_BYTES, STACK_BYTES});
 		execve(path, arguments, environment);
 		_exit(127);
 	}

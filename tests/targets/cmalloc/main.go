@@ -5,6 +5,7 @@
 package main
 
 /*
+#cgo CFLAGS: -fno-builtin
 #include <stdlib.h>
 #include "scenario.h"
 */
