@@ -141,12 +141,11 @@ static bool check_par(const struct malloc_reading *reading, const uint8_t *bytes
 	taddr_t base = word_at(bytes, par_rows[row].sbrk_base);
 	uint64_t bins = word_at(bytes, par_rows[row].sbrk_base + 8);
 	bool has_cache_fields = row != 2;
-	return max_allowed && max_allowed <= INT32_MAX && count <= max_count &&
-	       max_count <= max_allowed && fixed <= 1 && mmapped <= max_mmapped &&
-	       mmapped % PAGE_BYTES == 0 && max_mmapped % PAGE_BYTES == 0 &&
-	       mmapped / PAGE_BYTES >= count && (count > 0) == (mmapped > 0) &&
-	       (!has_cache_fields || (bins >= 1 && bins <= 128)) && base >= reading->brk_start &&
-	       base < reading->brk_end;
+	return max_allowed <= INT32_MAX && count <= max_count && max_count <= max_allowed &&
+	       fixed <= 1 && mmapped <= max_mmapped && mmapped % PAGE_BYTES == 0 &&
+	       max_mmapped % PAGE_BYTES == 0 && mmapped / PAGE_BYTES >= count &&
+	       (count > 0) == (mmapped > 0) && (!has_cache_fields || (bins >= 1 && bins <= 128)) &&
+	       base >= reading->brk_start && base < reading->brk_end;
 }
 
 static bool visit_par(struct malloc_reading *reading, taddr_t at, const uint8_t *bytes, size_t left)

@@ -190,10 +190,10 @@ static bool read_all(struct malloc_reading *reading, struct error *error)
 	reading->out->shape = reading->shape->since;
 	VEC_FOREACH (arena, &reading->out->arenas)
 		arena_walk(reading, arena);
-	target_forget(reading->target);
+	links_forget(reading);
+	thread_caches_read(reading); // first: they are short, fast bins may use the budget up
 	VEC_FOREACH (arena, &reading->out->arenas)
 		fast_bins_read(reading, arena);
-	thread_caches_read(reading);
 	VEC_FOREACH (arena, &reading->out->arenas)
 		sum_arena(arena);
 	mmapped_collect(reading);

@@ -23,6 +23,9 @@
  * false` with the reason after that. The same where a limit below is reached, and where most of a
  * heap is swapped out, which reading would bring back in.
  *
+ * Not read: arenas under the tunable glibc.malloc.hugetlb=2, which lie elsewhere (ERROR_NOT_FOUND);
+ * what stands behind a foreign sbrk is known by its bins alone.
+ *
  * Follows glibc malloc/malloc.c (malloc_chunk, malloc_state, malloc_par, tcache_perthread_struct)
  * and malloc/arena.c (heap_info), 2.23 to 2.43, amd64. Three shapes of malloc_state: without
  * have_fastchunks (to 2.26), with it (2.27 to 2.42), without fast bins (from 2.43).
@@ -76,8 +79,9 @@ struct glibc_arena {
 	uint64_t top_bytes;  // the free end of its newest heap
 	uint64_t bins_bytes; // free chunks in between (unsorted, small and large bins)
 	uint64_t bins_count;
-	uint64_t largest_free_bytes;                 // of those and top
-	struct known_u64 fast_bytes, fast_count;     // free, though their chunks look in use
+	uint64_t largest_free_bytes; // of those and top
+	// Free, though their chunks look in use; where not known they count as used.
+	struct known_u64 fast_bytes, fast_count;
 	struct known_u64 tcache_bytes, tcache_count; // part of used_bytes, see above
 	uint64_t free_bytes;                         // top, bins and fast bins
 	uint64_t used_bytes;     // what is not free: chunks, the arena's own structures

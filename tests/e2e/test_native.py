@@ -116,7 +116,6 @@ def test_holes_are_free(target):
     assert 0.6 * main["free"] < main["free_resident"] <= main["free_pages"] <= main["free"]
 
 
-@pytest.mark.short
 def test_arenas_of_threads(target):
     target.say("threads 12 24")
     seen, info, xml = target.read()
@@ -146,7 +145,6 @@ def test_fast_bins(target):
     assert main["tcache_count"] >= 7
 
 
-@pytest.mark.short
 def test_chunks_with_a_mapping_of_their_own(target):
     target.say("mmapped 30 700")
     target.say("threads 2 1")
@@ -166,6 +164,15 @@ def test_large_heap_is_read_by_its_bins(c_program):
     assert main["bins"] > 25 * MIB
     assert main["free_resident"] > 0.6 * main["free"]
     assert seen["read_bytes"] < 100 * MIB
+
+
+def test_heap_with_a_hole_of_somebody_else(c_program):
+    c_program.say("holes 4")
+    c_program.say("sbrk 12345")
+    c_program.say("holes 4")
+    seen, info, xml = c_program.read()
+    assert_same(seen, info, xml)
+    assert seen["malloc"]["arenas"][0]["by_bins"]
 
 
 def threads_of(pid):
@@ -194,7 +201,6 @@ def test_stacks_of_threads(target):
     assert stacks["cached_bytes"] == stacks["cached"] * (stacks["list"][0][1] - stacks["list"][0][0])
 
 
-@pytest.mark.short
 def test_heap_that_changes_all_the_time(c_program):
     c_program.say("busy 3")
     complete = 0

@@ -3,6 +3,7 @@
 // stdin, "ok" on stdout. Linked dynamically and statically.
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,8 @@ static bool run(const char *name, const char *path, size_t a, size_t b)
 		scenario_mmapped(a, b << 10);
 	else if (strcmp(name, "threads") == 0)
 		start_threads(a, b);
+	else if (strcmp(name, "sbrk") == 0)
+		sbrk((intptr_t)a);
 	else if (strcmp(name, "busy") == 0)
 		start_busy(a);
 	else if (strcmp(name, "release") == 0)
