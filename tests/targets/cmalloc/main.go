@@ -5,7 +5,6 @@
 package main
 
 /*
-#cgo CFLAGS: -fno-builtin
 #include <stdlib.h>
 #include "scenario.h"
 */

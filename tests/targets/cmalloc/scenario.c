@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 static void *keep; // the newest block; each starts with the address of the one before
+static _Thread_local void *volatile pin; // so that no compiler leaves it out
 static FILE *info;
 static char info_buffer[65536];
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -88,13 +89,12 @@ void scenario_churn(size_t bytes)
 		last = block;
 		used += size;
 	}
-	void *pin = malloc(64);
+	pin = malloc(64);
 	while (last) {
 		void **next = *last;
 		free(last);
 		last = next;
 	}
-	(void)pin;
 }
 
 void scenario_wait(void)
