@@ -10,6 +10,8 @@
 
 enum { GO_PAGE_BYTES = 8192, GO_ARENA_BYTES = 64 << 20 };
 
+enum { GO_STRUCT_RANGES_MAX = 65536 };
+
 enum go_span_state { GO_SPAN_FREE = 0, GO_SPAN_IN_USE = 1, GO_SPAN_STACK = 2 };
 
 struct go_span {
@@ -22,6 +24,16 @@ struct go_span {
 	bool unswept;
 	uint8_t span_class; // size class << 1 | 1 where objects have no pointers
 	uint32_t slots;     // objects that fit; of stacks 0
+	// Of object_count, those that the last collection marked, or that began while it marked
+	// (go_span_marks_read). The others are garbage where the span is not swept yet, and
+	// allocated since where it is.
+	uint32_t marked_count;
+	taddr_t mark_bits;  // of the last collection, a bit a slot; 0: none
+	bool marks_in_span; // the marks are at the end of the span's first page: Green Tea
+};
+
+struct go_span_structs {
+	taddr_t start, end;
 };
 
 struct go_spans {
@@ -31,6 +43,12 @@ struct go_spans {
 	uint64_t heap_inuse;  // bytes of spans in use
 	uint64_t stack_bytes; // bytes of spans that hold goroutine stacks and the runtime's own
 	uint64_t failed;      // spans that could not be read or made no sense
+	// Where the structures (mspan) themselves are, free ones included: sorted, close ones as
+	// one, GO_STRUCT_RANGES_MAX at most.
+	VEC(struct go_span_structs) structs;
+	taddr_t table; // mheap.allspans
+	uint64_t table_bytes;
+	uint32_t sweepgen;
 };
 
 bool go_spans_read(const struct go_runtime *runtime, struct go_spans *spans,
