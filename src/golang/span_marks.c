@@ -9,6 +9,7 @@
 enum { BATCH_SPANS = 1 << 20, MARKS_BYTES_MAX = 8192 };
 
 struct counting {
+	struct go_spans *all;
 	struct go_span *spans; // those of this batch
 	struct go_span_marks *marks;
 };
@@ -23,10 +24,26 @@ static uint32_t count_bits(const uint8_t *bytes, uint32_t bits)
 	return count;
 }
 
+// The ranges come sorted by address.
+static void add_bitmap(struct go_spans *spans, const struct go_span *span,
+		       const struct target_range *range)
+{
+	taddr_t end = range->start + range->size;
+	struct go_extent *last =
+		spans->bitmaps.count ? &spans->bitmaps.items[spans->bitmaps.count - 1] : NULL;
+	if (span->marks_in_span)
+		return;
+	if (last && range->start >= last->start && range->start <= last->end + GO_EXTENT_GAP_BYTES)
+		last->end = end > last->end ? end : last->end;
+	else if (spans->bitmaps.count < GO_EXTENTS_MAX)
+		vec_push(&spans->bitmaps, (struct go_extent){range->start, end});
+}
+
 static void visit_marks(void *context, const struct target_range *range, const uint8_t *bytes)
 {
 	struct counting *counting = context;
 	struct go_span *span = &counting->spans[range->index];
+	add_bitmap(counting->all, span, range);
 	uint32_t objects = (uint32_t)span->object_count; // at most `slots`
 	if (!bytes) {
 		counting->marks->failed++;
@@ -49,9 +66,10 @@ static bool find_bits(const struct go_layout *layout, const struct go_span *span
 	return *start && *size && *size <= MARKS_BYTES_MAX;
 }
 
-static bool count_batch(const struct go_runtime *runtime, struct go_span *spans, size_t count,
-			struct go_span_marks *marks)
+static bool count_batch(const struct go_runtime *runtime, struct go_spans *all, size_t first,
+			size_t count, struct go_span_marks *marks)
 {
+	struct go_span *spans = all->spans.items + first;
 	_cleanup_free_ struct sort_key *keys = alloc_try_array(count, sizeof *keys);
 	_cleanup_free_ struct target_range *ranges = alloc_try_array(count, sizeof *ranges);
 	size_t used = 0;
@@ -75,7 +93,7 @@ static bool count_batch(const struct go_runtime *runtime, struct go_span *spans,
 		(void)!find_bits(&runtime->layout, &spans[index], &start, &size);
 		ranges[i] = (struct target_range){.start = start, .size = size, .index = index};
 	}
-	struct counting counting = {.spans = spans, .marks = marks};
+	struct counting counting = {.all = all, .spans = spans, .marks = marks};
 	target_read_ranges(runtime->target, ranges, used, visit_marks, &counting);
 	return true;
 }
@@ -97,10 +115,11 @@ bool go_span_marks_read(const struct go_runtime *runtime, struct go_spans *spans
 	struct go_span_marks marks = {0};
 	size_t count = spans->spans.count;
 	uint32_t sweepgen;
+	spans->bitmaps.count = 0;
 	if (!layout_require(&runtime->layout, needed, sizeof needed / sizeof *needed, error))
 		return false;
 	for (size_t i = 0; i < count; i += BATCH_SPANS)
-		if (!count_batch(runtime, spans->spans.items + i,
+		if (!count_batch(runtime, spans, i,
 				 count - i < BATCH_SPANS ? count - i : BATCH_SPANS, &marks))
 			return error_set(error, ERROR_LIMIT, "no memory for the marks of %zu spans",
 					 count);

@@ -12,8 +12,7 @@
 
 enum {
 	BATCH_SPANS = 1 << 20,
-	STRUCT_GAP_BYTES = 4 << 10, // between two structures of one range
-	INLINE_MARKS_MIN = 16,      // bytes of an object
+	INLINE_MARKS_MIN = 16, // bytes of an object
 	INLINE_MARKS_MAX = 512,
 	SPANS_MAX = 32 << 20,
 	SPAN_PAGES_MAX = 1 << 30,
@@ -25,6 +24,7 @@ void go_spans_deinit(struct go_spans *spans)
 {
 	vec_deinit(&spans->spans);
 	vec_deinit(&spans->structs);
+	vec_deinit(&spans->bitmaps);
 }
 
 struct reading {
@@ -134,12 +134,12 @@ static void add_span(struct go_spans *out, const struct go_span *span)
 
 static void add_struct(struct go_spans *out, taddr_t start, uint32_t size)
 {
-	struct go_span_structs *last =
+	struct go_extent *last =
 		out->structs.count ? &out->structs.items[out->structs.count - 1] : NULL;
-	if (last && start >= last->start && start <= last->end + STRUCT_GAP_BYTES)
+	if (last && start >= last->start && start <= last->end + GO_EXTENT_GAP_BYTES)
 		last->end = start + size > last->end ? start + size : last->end;
-	else if (out->structs.count < GO_STRUCT_RANGES_MAX)
-		vec_push(&out->structs, (struct go_span_structs){start, start + size});
+	else if (out->structs.count < GO_EXTENTS_MAX)
+		vec_push(&out->structs, (struct go_extent){start, start + size});
 }
 
 static void visit_span(void *context, const struct target_range *range, const uint8_t *bytes)

@@ -10,7 +10,8 @@
 
 enum { GO_PAGE_BYTES = 8192, GO_ARENA_BYTES = 64 << 20 };
 
-enum { GO_STRUCT_RANGES_MAX = 65536 };
+// Pieces that lie so close together count as one extent.
+enum { GO_EXTENTS_MAX = 65536, GO_EXTENT_GAP_BYTES = 4 << 10 };
 
 enum go_span_state { GO_SPAN_FREE = 0, GO_SPAN_IN_USE = 1, GO_SPAN_STACK = 2 };
 
@@ -32,7 +33,7 @@ struct go_span {
 	bool marks_in_span; // the marks are at the end of the span's first page: Green Tea
 };
 
-struct go_span_structs {
+struct go_extent {
 	taddr_t start, end;
 };
 
@@ -44,9 +45,10 @@ struct go_spans {
 	uint64_t stack_bytes; // bytes of spans that hold goroutine stacks and the runtime's own
 	uint64_t failed;      // spans that could not be read or made no sense
 	// Where the structures (mspan) themselves are, free ones included: sorted, close ones as
-	// one, GO_STRUCT_RANGES_MAX at most.
-	VEC(struct go_span_structs) structs;
-	taddr_t table; // mheap.allspans
+	// one, GO_EXTENTS_MAX at most.
+	VEC(struct go_extent) structs;
+	VEC(struct go_extent) bitmaps; // and the bits of them; by go_span_marks_read
+	taddr_t table;                 // mheap.allspans
 	uint64_t table_bytes;
 	uint32_t sweepgen;
 };
