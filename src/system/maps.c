@@ -22,6 +22,8 @@ static const struct text_row detail_rows[] = {
 	{"Anonymous", offsetof(struct mapping, anonymous_bytes)},
 	{"LazyFree", offsetof(struct mapping, lazy_free_bytes)},
 	{"AnonHugePages", offsetof(struct mapping, anon_huge_bytes)},
+	{"Shared_Hugetlb", offsetof(struct mapping, shared_hugetlb_bytes)},
+	{"Private_Hugetlb", offsetof(struct mapping, private_hugetlb_bytes)},
 	{"Swap", offsetof(struct mapping, swap_bytes)},
 	{"Locked", offsetof(struct mapping, locked_bytes)},
 };

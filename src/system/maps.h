@@ -34,6 +34,7 @@ struct mapping {
 	struct known_u64 shared_clean_bytes, shared_dirty_bytes;
 	struct known_u64 private_clean_bytes, private_dirty_bytes;
 	struct known_u64 swap_bytes, lazy_free_bytes, anon_huge_bytes, locked_bytes;
+	struct known_u64 shared_hugetlb_bytes, private_hugetlb_bytes; // no part of the Rss
 };
 
 struct maps {

@@ -5,9 +5,27 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define BATCH_ENTRIES 8192
+
+enum { SCAN_REGIONS = 1024, CATEGORY_PRESENT = 1 << 3, CATEGORY_ZERO_PAGE = 1 << 5 };
+
+// Linux include/uapi/linux/fs.h: struct page_region, struct pm_scan_arg.
+struct scan_region {
+	uint64_t start, end, categories;
+};
+
+struct scan_arguments {
+	uint64_t size, flags, start, end, walk_end, regions, region_count, page_limit;
+	uint64_t inverted, mask, any_of, returned;
+};
+
+unsigned long pagemap_scan_request(void)
+{
+	return _IOWR('f', 16, struct scan_arguments);
+}
 
 uint64_t pagemap_page_bytes(void)
 {
@@ -115,4 +133,69 @@ bool pagemap_fill_present(int fd, uint64_t start, uint64_t end, uint8_t *bytes, 
 	memset(bytes, 0, (size_t)((pages + 7) / 8));
 	struct bitmap bitmap = {.bytes = bytes};
 	return pagemap_walk(fd, start, end, mark_batch, &bitmap, error);
+}
+
+static void set_bits(uint8_t *bytes, uint64_t first, uint64_t end)
+{
+	for (; first < end && first % 8; first++)
+		bytes[first / 8] |= (uint8_t)(1U << first % 8);
+	if (end - first >= 8)
+		memset(bytes + first / 8, 0xff, (size_t)((end - first) / 8));
+	for (first += (end - first) / 8 * 8; first < end; first++)
+		bytes[first / 8] |= (uint8_t)(1U << first % 8);
+}
+
+uint64_t pagemap_count_bits(const uint8_t *bitmap, uint64_t first, uint64_t count)
+{
+	uint64_t set = 0, page = first, end = first + count;
+	for (; page < end && page % 8; page++)
+		set += bitmap[page / 8] >> (page % 8) & 1;
+	for (; page + 8 <= end; page += 8)
+		set += (uint64_t)__builtin_popcount(bitmap[page / 8]);
+	for (; page < end; page++)
+		set += bitmap[page / 8] >> (page % 8) & 1;
+	return set;
+}
+
+// False where the kernel cannot; the bitmap is not defined then.
+static bool scan(int fd, uint64_t start, uint64_t end, uint8_t *bytes)
+{
+	struct scan_region regions[SCAN_REGIONS];
+	uint64_t page = pagemap_page_bytes();
+	for (uint64_t at = start; at < end;) {
+		struct scan_arguments arguments = {
+			.size = sizeof arguments,
+			.start = at,
+			.end = end,
+			.regions = (uintptr_t)regions,
+			.region_count = SCAN_REGIONS,
+			.mask = CATEGORY_PRESENT | CATEGORY_ZERO_PAGE,
+			.inverted = CATEGORY_ZERO_PAGE,
+			.returned = CATEGORY_PRESENT,
+		};
+		int found;
+		do
+			found = ioctl(fd, pagemap_scan_request(), &arguments);
+		while (found < 0 && errno == EINTR);
+		if (found < 0 || found > SCAN_REGIONS || arguments.walk_end <= at)
+			return false;
+		for (int i = 0; i < found; i++)
+			if (regions[i].start >= at && regions[i].start < regions[i].end &&
+			    regions[i].end <= end)
+				set_bits(bytes, (regions[i].start - start) / page,
+					 (regions[i].end - start) / page);
+		at = arguments.walk_end;
+	}
+	return true;
+}
+
+bool pagemap_fill_resident(int fd, uint64_t start, uint64_t end, uint8_t *bitmap, bool *zeros_told,
+			   struct error *error)
+{
+	if (!check_range(start, end, error))
+		return false;
+	uint64_t pages = (end - start) / pagemap_page_bytes();
+	memset(bitmap, 0, (size_t)((pages + 7) / 8));
+	*zeros_told = scan(fd, start, end, bitmap);
+	return *zeros_told || pagemap_fill_present(fd, start, end, bitmap, error);
 }

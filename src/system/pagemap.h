@@ -40,6 +40,8 @@ static inline bool pagemap_shared(uint64_t entry)
 	return entry >> 61 & 1;
 }
 
+// ioctl: which pages are what, by range (Linux 6.7 and later).
+unsigned long pagemap_scan_request(void);
 uint64_t pagemap_page_bytes(void);
 // `start` and `end` are multiples of the page size. ERROR_NOT_FOUND once the process has ended.
 bool pagemap_walk(int fd, uint64_t start, uint64_t end, pagemap_visit *visit, void *context,
@@ -50,3 +52,13 @@ bool pagemap_count(int fd, uint64_t start, uint64_t end, struct pagemap_counts *
 // has room for (pages + 7) / 8 bytes; on failure its contents are not defined.
 bool pagemap_fill_present(int fd, uint64_t start, uint64_t end, uint8_t *bitmap,
 			  struct error *error) must_check;
+
+/*
+ * The same for the pages that count as resident memory. A page that was read and never written is
+ * present, but it is the kernel's page of zeros and nobody's memory: only PAGEMAP_SCAN tells it
+ * from others. Where the kernel lacks that, `*zeros_told` is false and it counts.
+ */
+bool pagemap_fill_resident(int fd, uint64_t start, uint64_t end, uint8_t *bitmap, bool *zeros_told,
+			   struct error *error) must_check;
+// How many bits are set of `count` from `first` on.
+uint64_t pagemap_count_bits(const uint8_t *bitmap, uint64_t first, uint64_t count);

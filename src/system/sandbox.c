@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "system/pagemap.h"
 
 #define NOBODY 65534
 
@@ -124,9 +125,11 @@ static bool allow_limited(scmp_filter_ctx context, struct error *error)
 	const uint64_t prctl_options[] = {PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_GET_DUMPABLE,
 					  PR_CAPBSET_READ};
 	const uint64_t self[] = {(uint64_t)getpid()};
+	const uint64_t pagemap[] = {pagemap_scan_request()};
 	if (!allow_first(context, SCMP_SYS(fcntl), 1, fcntl_commands, 4, error) ||
 	    !allow_first(context, SCMP_SYS(prctl), 0, prctl_options, 4, error) ||
-	    !allow_first(context, SCMP_SYS(tgkill), 0, self, 1, error))
+	    !allow_first(context, SCMP_SYS(tgkill), 0, self, 1, error) ||
+	    !allow_first(context, SCMP_SYS(ioctl), 1, pagemap, 1, error))
 		return false;
 	// fstat of today's C libraries. An absolute path would pass too: sizes and times, no bytes.
 	int result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,

@@ -165,6 +165,43 @@ static void pages_are_counted(void **state)
 	munmap(memory, pages * page);
 }
 
+// Read and never written: mapped, but nobody's memory. An older kernel does not tell.
+static void the_page_of_zeros_is_not_resident(void **state)
+{
+	(void)state;
+	uint64_t page = pagemap_page_bytes();
+	size_t pages = 20000, written = 0;
+	bool zeros_told;
+	char *memory = mmap(NULL, pages * page, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	madvise(memory, pages * page, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < pages; i++) // single pages, and runs that end inside a byte of bits
+		if (i % 11 == 0 || (i > 5003 && i < 9017)) {
+			memory[i * page] = 1;
+			written++;
+		} else if (i % 3 == 0) {
+			(void)*(volatile char *)&memory[i * page];
+		}
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint8_t *bitmap = malloc((pages + 7) / 8);
+	uint64_t start = (uintptr_t)memory, end = start + pages * page;
+	assert_ok(pagemap_fill_resident(fd, start, end, bitmap, &zeros_told, &error));
+	if (zeros_told) {
+		assert_int_equal(written, pagemap_count_bits(bitmap, 0, pages));
+		assert_int_equal(4013, pagemap_count_bits(bitmap, 5004, 4013));
+		for (size_t i = 0; i < pages; i++)
+			assert_int_equal(i % 11 == 0 || (i > 5003 && i < 9017),
+					 pagemap_count_bits(bitmap, i, 1));
+	} else {
+		assert_true(pagemap_count_bits(bitmap, 0, pages) >= written);
+	}
+	assert_error(ERROR_USAGE,
+		     pagemap_fill_resident(fd, start + 1, end, bitmap, &zeros_told, &error));
+	free(bitmap);
+	close(fd);
+	munmap(memory, pages * page);
+}
+
 static void the_pagemap_of_a_dead_process_ends(void **state)
 {
 	(void)state;
@@ -188,6 +225,7 @@ int main(void)
 		cmocka_unit_test(a_real_process_is_read_in_pieces),
 		cmocka_unit_test(an_overlong_line_is_a_limit),
 		cmocka_unit_test(pages_are_counted),
+		cmocka_unit_test(the_page_of_zeros_is_not_resident),
 		cmocka_unit_test(the_pagemap_of_a_dead_process_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,6 +163,10 @@ static void read_files(void *context)
 	maps_deinit(&maps);
 	check(pagemap_count(files->pagemap, at, at + page, &counts, NULL));
 	check(counts.present_count == 1);
+	uint8_t resident;
+	bool zeros_told;
+	check(pagemap_fill_resident(files->pagemap, at, at + page, &resident, &zeros_told, NULL));
+	check(resident == 1);
 	check(process_status_read(files, &status, NULL) && status.vm_rss_bytes.known);
 	struct stat stat;
 	check(fstat(files->exe, &stat) == 0 && stat.st_size > 0);
