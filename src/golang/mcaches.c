@@ -8,6 +8,7 @@
 
 enum {
 	STACK_ORDERS = 4,
+	STACK_MIN_BYTES = 2048,
 	STACKS_OF_AN_ORDER_MAX = 64, // 32 KiB of stacks of 2 KiB and more: 16
 	SPAN_STRUCT_MAX = 512,
 };
@@ -69,7 +70,7 @@ static void add_spans(struct flush *flush, const struct go_record *cache)
 }
 
 // A free stack's first word is the address of the next.
-static void add_stacks(struct flush *flush, taddr_t first)
+static void add_stacks(struct flush *flush, taddr_t first, uint64_t size)
 {
 	int count = 0;
 	for (taddr_t at = first; at; count++) {
@@ -80,6 +81,7 @@ static void add_stacks(struct flush *flush, taddr_t first)
 			return;
 		}
 		vec_push(&flush->stacks, at);
+		flush->held->cached_stack_bytes += size;
 		at = next;
 	}
 }
@@ -111,7 +113,8 @@ static void add_cache(struct flush *flush, taddr_t processor)
 		struct go_record list = record_at(
 			&cache.record, (size_t)layout->offset[GO_MCACHE_STACKCACHE] + order * size,
 			size);
-		add_stacks(flush, record_u64(&list, GO_STACKFREELIST_LIST));
+		add_stacks(flush, record_u64(&list, GO_STACKFREELIST_LIST),
+			   (uint64_t)STACK_MIN_BYTES << order);
 	}
 	go_struct_deinit(&cache);
 }

@@ -24,6 +24,7 @@ struct go_held_back {
 	uint64_t unused_bytes; // counted as live, but free slots: the flush takes them off heapLive
 	uint64_t scan_bytes;   // allocated with pointers, not in heapScan yet
 	uint64_t stack_bytes;  // spans of stacks that nothing but the caches keeps
+	uint64_t cached_stack_bytes; // free stacks in the caches, wherever they are
 	struct go_flush_cost cost;
 	bool cost_known;
 	uint64_t caches, cached_spans, stale_spans;

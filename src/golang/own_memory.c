@@ -68,7 +68,12 @@ static void add_arenas(struct finding *finding)
 	uint64_t index, list[2];
 	if (!read_words(finding, finding->heap + offset(finding, GO_MHEAP_ARENAS), &index, 1))
 		return;
-	add(finding, index, ARENA_INDEX_BYTES, GO_OWN_OTHER);
+	if (index && index < UINT64_MAX - ARENA_INDEX_BYTES)
+		vec_push(&finding->own->ranges,
+			 (struct go_own_range){.start = index,
+					       .end = index + ARENA_INDEX_BYTES,
+					       .kind = GO_OWN_OTHER,
+					       .uncounted = true});
 	if (!has(finding, GO_MHEAP_HEAP_ARENAS) || !has(finding, GO_SIZEOF_HEAP_ARENA) ||
 	    !read_words(finding, finding->heap + offset(finding, GO_MHEAP_HEAP_ARENAS), list, 2))
 		return;

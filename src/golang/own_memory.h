@@ -21,6 +21,7 @@ enum go_own_kind {
 struct go_own_range {
 	taddr_t start, end;
 	enum go_own_kind kind;
+	bool uncounted; // the runtime's statistics leave it out
 };
 
 struct go_own_memory {

@@ -3,25 +3,52 @@
  * The account of one process: sums to its resident memory as smaps states it.
  *
  * The Go heap is split by the residency of the actual pages (pagemap), not by the runtime's
- * counters: a large array that was never touched costs nothing, and shows as nothing.
+ * counters: a large array that was never touched costs nothing, and shows as nothing. What is
+ * garbage, and what was allocated since the last collection, is told by the marks of each span
+ * (golang/span_marks.h). The runtime's own structures are found by its pointers
+ * (golang/own_memory.h); its counters bound what lies between them.
+ *
+ * A row is flagged as estimated where a span or a stretch of metadata is there in part only, so
+ * that it is not known which of its bytes are; all else is exact to the byte at one moment. What
+ * changed between the reading of smaps and of pagemap is the row "unexplained", which may be
+ * negative.
  */
 #pragma once
 
 #include "base/error.h"
 #include "golang/memstats.h"
+#include "golang/own_memory.h"
+#include "golang/span_marks.h"
 #include "golang/spans.h"
 #include "ledger/ledger.h"
 #include "system/maps.h"
 
 struct process_ledger_input {
-	const struct maps *maps;         // from smaps
-	int pagemap_fd;                  // -1: the heap is split by the runtime's counts alone
-	const char *exe_path;            // "" when not known
-	const struct go_spans *spans;    // NULL: not Go, or not readable
-	const struct go_memstats *stats; // NULL likewise
+	const struct maps *maps;           // from smaps
+	int pagemap_fd;                    // -1: the heap is split by the runtime's counts alone
+	const char *exe_path;              // "" when not known
+	struct known_u64 status_rss_bytes; // VmRSS of /proc/PID/status, read next to smaps
+	// NULL: not Go, or not readable.
+	const struct go_spans *spans;
+	const struct go_memstats *stats;
+	const struct go_span_marks *marks; // NULL: objects are not told apart
+	const struct go_own_memory *own;   // NULL: the counters alone say what is the runtime's
 };
 
-// Rows: "go" (with "go.heap.objects", "go.heap.free_slots", "go.heap.idle", "go.stacks",
-// "go.metadata"), "anon" (not Go's), "files", "shmem".
+/*
+ * Rows, each left out where it is 0:
+ *
+ *   go         .heap.objects (.live, .young, .garbage of "go.heap"), .heap.free_slots, .heap.idle,
+ *              .heap.lazyfree, .stacks (.inuse, .free), .metadata (.spans, .caches, .buckets, .gc,
+ *              .other)
+ *   anon       not Go's: .malloc (.main, .arenas), .threads, .stack, .vdso, .other (its largest
+ *              mappings as .other.ADDRESS, .other.rest)
+ *   files      .binary, .libraries, .data, each with its largest files (.PATH, .rest) and of each
+ *              .clean, .dirty, .private
+ *   shmem      .NAME, .rest
+ *   unexplained
+ *
+ * Beside them: go.heap.returned, go.huge, huge, lazyfree, swap, locked, hugetlb, pss, vmrss.
+ */
 bool process_ledger_build(const struct process_ledger_input *input, struct ledger *ledger,
 			  struct error *error) must_check;

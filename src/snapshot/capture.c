@@ -220,10 +220,15 @@ static bool take_process_ledger(struct taking *taking, struct error *error)
 		memory->pss_bytes += (int64_t)mapping->pss_bytes.value;
 		memory->anon_bytes += (int64_t)mapping->anonymous_bytes.value;
 	}
+	struct process_status status = {0};
+	(void)!process_status_read(files, &status, NULL);
 	struct process_ledger_input input = {
 		.maps = &maps,
 		.pagemap_fd = files->pagemap,
 		.exe_path = taking->exe_path,
+		.status_rss_bytes = status.vm_rss_bytes,
+		.marks = taking->has_marks ? &taking->marks : NULL,
+		.own = taking->has_own ? &taking->own : NULL,
 		.spans = taking->has_spans ? &taking->spans : NULL,
 		.stats = taking->has_spans ? &taking->snapshot->go.stats : NULL,
 	};
@@ -304,6 +309,7 @@ void taking_finish(struct taking *taking)
 	elf_image_free(taking->image);
 	go_buildinfo_deinit(&taking->info);
 	go_spans_deinit(&taking->spans);
+	go_own_memory_deinit(&taking->own);
 	go_goroutines_deinit(&taking->goroutines);
 }
 

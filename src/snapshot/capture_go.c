@@ -53,6 +53,17 @@ static bool open_runtime(struct taking *taking, struct error *error)
 	return true;
 }
 
+// What the process's ledger needs beyond the spans.
+static void take_ledger_parts(struct taking *taking)
+{
+	if (!(taking->parts & CAPTURE_LEDGER) || taking->capture->core)
+		return;
+	taking->has_marks =
+		go_span_marks_read(&taking->runtime, &taking->spans, &taking->marks, NULL);
+	go_own_memory_read(&taking->runtime, &taking->spans, &taking->own);
+	taking->has_own = true;
+}
+
 static bool take_go(struct taking *taking, struct error *error)
 {
 	struct snapshot_go *go = &taking->snapshot->go;
@@ -60,6 +71,7 @@ static bool take_go(struct taking *taking, struct error *error)
 	    !go_memstats_read(&taking->runtime, &taking->spans, &go->stats, error))
 		return false;
 	taking->has_spans = true;
+	take_ledger_parts(taking);
 	taking->snapshot->quality.failed_spans = taking->spans.failed;
 	go->heap_alloc_bytes = taking->spans.heap_alloc;
 	go->heap_objects = taking->spans.heap_objects;

@@ -3,7 +3,9 @@
 // (capture_core.c).
 #pragma once
 
+#include "golang/own_memory.h"
 #include "golang/runtime.h"
+#include "golang/span_marks.h"
 #include "golang/spans.h"
 #include "snapshot/capture.h"
 #include "snapshot/cgroup_part.h"
@@ -44,8 +46,10 @@ struct taking {
 	struct go_buildinfo info;
 	struct go_runtime runtime;
 	struct go_spans spans;
+	struct go_span_marks marks;
+	struct go_own_memory own;
 	struct go_goroutines goroutines;
-	bool has_runtime, has_spans, has_buckets, has_goroutines, has_account;
+	bool has_runtime, has_spans, has_marks, has_own, has_buckets, has_goroutines, has_account;
 	char exe_path[4096]; // without " (deleted)"
 };
 

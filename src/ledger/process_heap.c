@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: mappings of the Go heap, spans, resident pages. Out: objects, free slots, idle pages, stacks.
+#include <string.h>
+
+#include "ledger/process_ledger_priv.h"
+
+// Whether a span lies, as a whole or in part, from `first` to `last`.
+static bool holds_span(const struct go_spans *spans, uint64_t first, uint64_t last)
+{
+	const struct go_span *items = spans->spans.items;
+	size_t low = 0, high = spans->spans.count; // the first span at `first` or behind it
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (items[middle].start < first)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (low < spans->spans.count && items[low].start <= last) ||
+	       (low && items[low - 1].bytes > first - items[low - 1].start);
+}
+
+// Names that the runtime gives to memory of the heap (Go 1.25 and later, where the kernel keeps
+// names). Source: callers of runtime.setVMAName.
+static bool has_heap_name(const char *name)
+{
+	static const char *const names[] = {
+		"[anon: Go: heap]", "[anon: Go: heap reservation]", "[anon: Go: user arena chunk]",
+		"[anon: Go: used]", "[anon: Go: unused]",
+	};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+// The heap's arenas are Go's alone: a mapping is of the heap when there is a span in an arena that
+// it reaches into.
+bool is_go_heap(const struct builder *builder, const struct mapping *mapping)
+{
+	if (!builder->input->spans || !is_private_anonymous(mapping))
+		return false;
+	return has_heap_name(mapping->name) ||
+	       holds_span(builder->input->spans, mapping->start & ~(uint64_t)(GO_ARENA_BYTES - 1),
+			  (mapping->end - 1) | (GO_ARENA_BYTES - 1));
+}
+
+static int64_t share(int64_t bytes, uint64_t part, uint64_t whole)
+{
+	return whole ? (int64_t)((double)bytes * ((double)part / (double)whole)) : 0;
+}
+
+static void add_estimated(struct builder *builder, enum account account, int64_t bytes,
+			  bool estimated)
+{
+	builder_add(builder, account, bytes);
+	builder->estimated[account] |= estimated && bytes;
+}
+
+// `resident` bytes of objects, by how many there are of each kind.
+static void account_objects(struct builder *builder, const struct go_span *span, int64_t resident,
+			    bool is_part)
+{
+	uint64_t count = span->object_count;
+	bool has_marks = builder->input->marks != NULL;
+	uint64_t marked = has_marks && span->marked_count < count ? span->marked_count : count;
+	int64_t live = marked == count ? resident : share(resident, marked, count);
+	bool estimated = is_part && marked && marked != count;
+	add_estimated(builder, ACCOUNT_LIVE, live, estimated);
+	add_estimated(builder, span->unswept ? ACCOUNT_GARBAGE : ACCOUNT_YOUNG, resident - live,
+		      estimated);
+}
+
+// Free stacks of a span are not the first or the last: which pages they are in is not known.
+static void account_stacks(struct builder *builder, const struct go_span *span, int64_t resident)
+{
+	uint64_t used = span->object_count * span->object_size;
+	if (!span->object_size) { // work buffers of the collector: runtime/mgcwork.go
+		builder_add(builder, ACCOUNT_METADATA + GO_OWN_GC, resident);
+		return;
+	}
+	if (span->object_size >= span->bytes) // one large stack
+		used = span->bytes;
+	int64_t free_bytes =
+		used < span->bytes ? share(resident, span->bytes - used, span->bytes) : 0;
+	builder_add(builder, ACCOUNT_STACKS_INUSE, resident - free_bytes);
+	add_estimated(builder, ACCOUNT_STACKS_FREE, free_bytes, true);
+	builder->estimated[ACCOUNT_STACKS_INUSE] |= free_bytes != 0;
+}
+
+// `bytes` of a span, of which `resident` are in memory.
+static void account_piece(struct builder *builder, const struct go_span *span, uint64_t bytes,
+			  int64_t resident)
+{
+	uint64_t objects = span->object_count * span->object_size;
+	bool is_part = resident != (int64_t)span->bytes;
+	if (span->state == GO_SPAN_STACK) {
+		account_stacks(builder, span, resident);
+		return;
+	}
+	if (bytes != span->bytes)
+		objects = (uint64_t)((double)objects * ((double)bytes / (double)span->bytes));
+	int64_t of_objects = min_bytes(resident, (int64_t)objects);
+	bool mixed = is_part && objects && objects != bytes && resident;
+	account_objects(builder, span, of_objects, is_part);
+	builder->estimated[ACCOUNT_LIVE] |= mixed && of_objects;
+	add_estimated(builder, ACCOUNT_FREE_SLOTS, resident - of_objects, mixed);
+}
+
+static taddr_t max_address(taddr_t left, taddr_t right)
+{
+	return left > right ? left : right;
+}
+
+static taddr_t min_address(taddr_t left, taddr_t right)
+{
+	return left < right ? left : right;
+}
+
+// The spans of the mapping; returns the resident bytes in them, `limit` at most. Spans are sorted,
+// and so are mappings: next_span moves on.
+static int64_t account_spans(struct builder *builder, const struct mapping *mapping,
+			     const struct residency *residency, int64_t limit)
+{
+	const struct go_spans *spans = builder->input->spans;
+	int64_t left = limit;
+	while (builder->next_span < spans->spans.count) {
+		const struct go_span *span = &spans->spans.items[builder->next_span];
+		if (span->start >= mapping->end)
+			break;
+		// The kernel may have split the heap's mapping inside a span: then this is a piece.
+		taddr_t start =
+			max_address(max_address(span->start, mapping->start), builder->done);
+		taddr_t end = min_address(span->start + span->bytes, mapping->end);
+		if (start < end) { // else it overlaps: it moved while it was read, or is a lie
+			int64_t resident = min_bytes(residency_bytes(residency, start, end), left);
+			left -= resident;
+			account_piece(builder, span, end - start, resident);
+			builder->done = end;
+		}
+		if (span->start + span->bytes > mapping->end)
+			break; // the rest is in the next mapping
+		builder->next_span++;
+	}
+	return limit - left;
+}
+
+// What is resident outside of spans is idle. What smaps and pagemap do not agree on is explained by
+// nothing; where pages of zeros cannot be told from others, pagemap is too high and smaps bounds
+// it.
+void account_heap(struct builder *builder, const struct mapping *mapping)
+{
+	int64_t rss = resident_bytes_of(mapping), lazy = known_or_zero(mapping->lazy_free_bytes);
+	struct residency residency = {0};
+	if (rss)
+		residency_read(builder->input->pagemap_fd, mapping, &residency);
+	int64_t there = rss;
+	if (residency.bits) {
+		int64_t counted = residency_bytes(&residency, mapping->start, mapping->end);
+		there = residency.zeros_told ? counted : min_bytes(counted, rss);
+	}
+	int64_t idle = there - account_spans(builder, mapping, &residency, there);
+	if (!residency.bits && rss)
+		for (int i = ACCOUNT_LIVE; i <= ACCOUNT_STACKS_FREE; i++)
+			builder->estimated[i] = true;
+	int64_t lazy_idle = min_bytes(lazy, idle);
+	builder_add(builder, ACCOUNT_LAZY_FREE, lazy_idle);
+	builder_add(builder, ACCOUNT_IDLE, idle - lazy_idle);
+	builder_add(builder, ACCOUNT_UNEXPLAINED, rss - there);
+	builder->go_huge += known_or_zero(mapping->anon_huge_bytes);
+	builder->go_lazy_claimed += lazy;
+	residency_deinit(&residency);
+}
+
+void split_cached_stacks(struct builder *builder)
+{
+	const struct go_memstats *stats = builder->input->stats;
+	if (!stats)
+		return;
+	int64_t cached = min_bytes((int64_t)stats->held.cached_stack_bytes,
+				   builder->bytes[ACCOUNT_STACKS_INUSE]);
+	if (cached <= 0)
+		return;
+	builder_add(builder, ACCOUNT_STACKS_INUSE, -cached);
+	builder_add(builder, ACCOUNT_STACKS_FREE, cached);
+	builder->estimated[ACCOUNT_STACKS_INUSE] = builder->estimated[ACCOUNT_STACKS_FREE] = true;
+}
