@@ -50,25 +50,28 @@ static int64_t share(int64_t bytes, uint64_t part, uint64_t whole)
 	return whole ? (int64_t)((double)bytes * ((double)part / (double)whole)) : 0;
 }
 
-static void add_estimated(struct builder *builder, enum account account, int64_t bytes,
-			  bool estimated)
+static void add_uncertain(struct builder *builder, enum account account, int64_t bytes,
+			  int64_t uncertain)
 {
 	builder_add(builder, account, bytes);
-	builder->estimated[account] |= estimated && bytes;
+	builder->uncertain[account] += min_bytes(uncertain, bytes);
 }
 
-// `resident` bytes of objects, by how many there are of each kind.
+// `resident` bytes of objects, by how many there are of each kind. Of those on pages that are not
+// there, `missing` bytes, it is not known which kind they are; nor whether `uncertain` bytes are
+// objects at all.
 static void account_objects(struct builder *builder, const struct go_span *span, int64_t resident,
-			    bool is_part)
+			    int64_t missing, int64_t uncertain)
 {
 	uint64_t count = span->object_count;
-	bool has_marks = builder->input->marks != NULL;
-	uint64_t marked = has_marks && span->marked_count < count ? span->marked_count : count;
+	const struct go_span_marks *marks = builder->input->marks;
+	uint64_t marked = marks && span->marked_count < count ? span->marked_count : count;
 	int64_t live = marked == count ? resident : share(resident, marked, count);
-	bool estimated = is_part && marked && marked != count;
-	add_estimated(builder, ACCOUNT_LIVE, live, estimated);
-	add_estimated(builder, span->unswept ? ACCOUNT_GARBAGE : ACCOUNT_YOUNG, resident - live,
-		      estimated);
+	int64_t dead = resident - live;
+	uncertain +=
+		marks && marks->collected ? resident : min_bytes(missing, min_bytes(live, dead));
+	add_uncertain(builder, ACCOUNT_LIVE, live, uncertain);
+	add_uncertain(builder, span->unswept ? ACCOUNT_GARBAGE : ACCOUNT_YOUNG, dead, uncertain);
 }
 
 // Free stacks of a span are not the first or the last: which pages they are in is not known.
@@ -83,9 +86,10 @@ static void account_stacks(struct builder *builder, const struct go_span *span, 
 		used = span->bytes;
 	int64_t free_bytes =
 		used < span->bytes ? share(resident, span->bytes - used, span->bytes) : 0;
-	builder_add(builder, ACCOUNT_STACKS_INUSE, resident - free_bytes);
-	add_estimated(builder, ACCOUNT_STACKS_FREE, free_bytes, true);
-	builder->estimated[ACCOUNT_STACKS_INUSE] |= free_bytes != 0;
+	int64_t missing = (int64_t)span->bytes - resident;
+	add_uncertain(builder, ACCOUNT_STACKS_INUSE, resident - free_bytes,
+		      min_bytes(missing, free_bytes));
+	add_uncertain(builder, ACCOUNT_STACKS_FREE, free_bytes, missing);
 }
 
 // `bytes` of a span, of which `resident` are in memory.
@@ -93,18 +97,20 @@ static void account_piece(struct builder *builder, const struct go_span *span, u
 			  int64_t resident)
 {
 	uint64_t objects = span->object_count * span->object_size;
-	bool is_part = resident != (int64_t)span->bytes;
 	if (span->state == GO_SPAN_STACK) {
 		account_stacks(builder, span, resident);
 		return;
 	}
 	if (bytes != span->bytes)
 		objects = (uint64_t)((double)objects * ((double)bytes / (double)span->bytes));
+	int64_t missing = (int64_t)bytes - resident;
 	int64_t of_objects = min_bytes(resident, (int64_t)objects);
-	bool mixed = is_part && objects && objects != bytes && resident;
-	account_objects(builder, span, of_objects, is_part);
-	builder->estimated[ACCOUNT_LIVE] |= mixed && of_objects;
-	add_estimated(builder, ACCOUNT_FREE_SLOTS, resident - of_objects, mixed);
+	int64_t at_least = (int64_t)objects - missing;
+	int64_t uncertain = of_objects - (at_least > 0 ? at_least : 0);
+	if (objects == bytes) // one object, or no gap between them
+		uncertain = 0;
+	account_objects(builder, span, of_objects, missing, uncertain);
+	add_uncertain(builder, ACCOUNT_FREE_SLOTS, resident - of_objects, uncertain);
 }
 
 static taddr_t max_address(taddr_t left, taddr_t right)
@@ -162,7 +168,7 @@ void account_heap(struct builder *builder, const struct mapping *mapping)
 	int64_t idle = there - account_spans(builder, mapping, &residency, there);
 	if (!residency.bits && rss)
 		for (int i = ACCOUNT_LIVE; i <= ACCOUNT_STACKS_FREE; i++)
-			builder->estimated[i] = true;
+			builder->uncertain[i] = builder->bytes[i];
 	int64_t lazy_idle = min_bytes(lazy, idle);
 	builder_add(builder, ACCOUNT_LAZY_FREE, lazy_idle);
 	builder_add(builder, ACCOUNT_IDLE, idle - lazy_idle);
@@ -183,5 +189,6 @@ void split_cached_stacks(struct builder *builder)
 		return;
 	builder_add(builder, ACCOUNT_STACKS_INUSE, -cached);
 	builder_add(builder, ACCOUNT_STACKS_FREE, cached);
-	builder->estimated[ACCOUNT_STACKS_INUSE] = builder->estimated[ACCOUNT_STACKS_FREE] = true;
+	builder->uncertain[ACCOUNT_STACKS_INUSE] += cached;
+	builder->uncertain[ACCOUNT_STACKS_FREE] += cached;
 }

@@ -8,10 +8,9 @@
  * (golang/span_marks.h). The runtime's own structures are found by its pointers
  * (golang/own_memory.h); its counters bound what lies between them.
  *
- * A row is flagged as estimated where a span or a stretch of metadata is there in part only, so
- * that it is not known which of its bytes are; all else is exact to the byte at one moment. What
- * changed between the reading of smaps and of pagemap is the row "unexplained", which may be
- * negative.
+ * Where a span or a stretch of metadata is there in part only, it is not known which of its bytes
+ * are: a row of which that is more than a hundredth is flagged as estimated. What changed between
+ * the reading of smaps and of pagemap is the row "unexplained", which may be negative.
  */
 #pragma once
 

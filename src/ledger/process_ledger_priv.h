@@ -51,7 +51,7 @@ struct own_mapping {
 struct builder {
 	const struct process_ledger_input *input;
 	int64_t bytes[ACCOUNTS];
-	bool estimated[ACCOUNTS];
+	int64_t uncertain[ACCOUNTS]; // of these bytes, how many may belong to another account
 	VEC(struct member) members;
 	size_t threads;          // thread stacks
 	int64_t go_huge;         // huge pages in the Go heap

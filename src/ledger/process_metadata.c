@@ -89,7 +89,7 @@ static void account_ranges(struct builder *builder, const struct mapping *mappin
 		int64_t resident = min_bytes(residency_bytes(&residency, from, to), *rest);
 		enum account account = ACCOUNT_METADATA + range->kind;
 		builder_add(builder, account, resident);
-		builder->estimated[account] |= !residency.bits;
+		builder->uncertain[account] += residency.bits ? 0 : resident;
 		*rest -= resident;
 		if (!range->uncounted && mapping->perms[1] == 'w')
 			builder->own_counted[range->kind] += (int64_t)(to - from);
@@ -144,11 +144,11 @@ static void spread(struct builder *builder, int64_t bytes, const int64_t budgets
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
 		int64_t part = min_bytes(bytes, budgets[order[i]]);
 		builder_add(builder, ACCOUNT_METADATA + order[i], part);
-		builder->estimated[ACCOUNT_METADATA + order[i]] |= part != 0;
+		builder->uncertain[ACCOUNT_METADATA + order[i]] += part;
 		bytes -= part;
 	}
 	builder_add(builder, ACCOUNT_METADATA + GO_OWN_OTHER, bytes);
-	builder->estimated[ACCOUNT_METADATA + GO_OWN_OTHER] |= bytes != 0;
+	builder->uncertain[ACCOUNT_METADATA + GO_OWN_OTHER] += bytes;
 }
 
 static int by_rest(const void *a, const void *b)
@@ -163,7 +163,7 @@ static int by_rest(const void *a, const void *b)
 // by someone else next to it. That is looked for in the largest one.
 void split_go_own(struct builder *builder)
 {
-	int64_t budgets[GO_OWN_KINDS], taken = 0, left = find_budgets(builder, budgets);
+	int64_t budgets[GO_OWN_KINDS], taken = 0, sum = find_budgets(builder, budgets), left = sum;
 	if (builder->own_mappings.count)
 		qsort(builder->own_mappings.items, builder->own_mappings.count,
 		      sizeof *builder->own_mappings.items, by_rest);
@@ -180,7 +180,7 @@ void split_go_own(struct builder *builder)
 					.end = mapping->end,
 					.bytes = own->rest - take};
 		builder_add_member(builder, &member);
-		builder->estimated[ACCOUNT_OTHER] = true;
+		builder->uncertain[ACCOUNT_OTHER] += min_bytes(member.bytes, sum);
 	}
 	spread(builder, taken, budgets);
 	vec_deinit(&builder->own_mappings);

@@ -8,7 +8,7 @@
 #include "base/strbuf.h"
 #include "ledger/process_ledger_priv.h"
 
-enum { MEMBERS_SHOWN = 5, KEY_MAX = 160 };
+enum { MEMBERS_SHOWN = 5, KEY_MAX = 160, ESTIMATED_SHARE = 100 };
 
 struct row {
 	int depth;
@@ -180,16 +180,16 @@ static void add_members(const struct builder *builder, struct ledger *ledger, co
 
 static void add_row(const struct builder *builder, struct ledger *ledger, const struct row *row)
 {
-	int64_t bytes = 0;
+	int64_t bytes = 0, uncertain = 0;
 	unsigned int flags = row->first == ACCOUNT_UNEXPLAINED ? LEDGER_UNEXPLAINED : 0;
 	char threads[32] = "";
 	const char *label = row->label, *note = row->note;
 	for (int account = row->first; account <= (int)row->last; account++) {
 		bytes += builder->bytes[account];
-		// That a sum is exact does not follow from its parts, nor the other way round.
-		if (row->depth > 0 && builder->estimated[account])
-			flags |= LEDGER_ESTIMATED;
+		uncertain += builder->uncertain[account];
 	}
+	if (row->depth > 0 && uncertain > bytes / ESTIMATED_SHARE)
+		flags |= LEDGER_ESTIMATED;
 	if (!label)
 		label = builder->input->spans ? "anonymous memory that is not Go's"
 					      : "anonymous memory, not told apart";
