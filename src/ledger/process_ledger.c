@@ -3,6 +3,8 @@
 // resident memory.
 #include "ledger/process_ledger.h"
 
+#include <string.h>
+
 #include "ledger/process_ledger_priv.h"
 
 void builder_add(struct builder *builder, enum account account, int64_t bytes)
@@ -28,6 +30,8 @@ bool process_ledger_build(const struct process_ledger_input *input, struct ledge
 			return error_set(error, ERROR_UNSUPPORTED,
 					 "the kernel does not tell what each mapping holds");
 		ledger.total_bytes += resident_bytes_of(mapping);
+		if (strcmp(mapping->name, "[stack]") == 0)
+			builder.stack_end = mapping->end;
 	}
 	for (size_t i = 0; i < input->maps->list.count; i++) {
 		const struct mapping *mapping = &input->maps->list.items[i];

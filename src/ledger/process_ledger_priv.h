@@ -54,6 +54,7 @@ struct builder {
 	int64_t uncertain[ACCOUNTS]; // of these bytes, how many may belong to another account
 	VEC(struct member) members;
 	size_t threads;          // thread stacks
+	taddr_t stack_end;       // of the main thread; 0 where there is none
 	int64_t go_huge;         // huge pages in the Go heap
 	int64_t go_lazy_claimed; // given back with MADV_FREE inside the Go heap, as smaps says
 

@@ -11,6 +11,8 @@ enum {
 	LIBRARY_BSS_BYTES_MAX = 1 << 20,
 };
 
+#define KERNEL_PLACES_BYTES ((uint64_t)2 << 40)
+
 static bool starts_with(const char *text, const char *start)
 {
 	return strncmp(text, start, strlen(start)) == 0;
@@ -93,13 +95,22 @@ static bool is_readable_writable(const struct mapping *mapping)
 	       mapping->perms[1] == 'w';
 }
 
-// glibc reserves 64 MiB at a multiple of that and makes them accessible from the start on.
-static bool is_malloc_arena(const struct mapping *mapping, const struct mapping *next)
+// Whether the kernel chose the address: at most 2^28 pages of chance below the stack.
+static bool is_placed_by_kernel(const struct builder *builder, const struct mapping *mapping)
+{
+	return mapping->start < builder->stack_end &&
+	       builder->stack_end - mapping->start < KERNEL_PLACES_BYTES;
+}
+
+// glibc reserves 64 MiB at a multiple of that and makes them accessible from the start on. So does
+// a Go runtime that cannot be read, but it chooses the address.
+static bool is_malloc_arena(const struct builder *builder, const struct mapping *mapping,
+			    const struct mapping *next)
 {
 	if (starts_with(mapping->name, "[anon: glibc: malloc arena"))
 		return true;
 	if (mapping->name[0] || !is_readable_writable(mapping) ||
-	    mapping->start % MALLOC_ARENA_BYTES)
+	    mapping->start % MALLOC_ARENA_BYTES || !is_placed_by_kernel(builder, mapping))
 		return false;
 	taddr_t end = mapping->start + MALLOC_ARENA_BYTES;
 	return mapping->end == end || (mapping->end < end && next && next->start == mapping->end &&
@@ -160,7 +171,7 @@ static void account_anonymous(struct builder *builder, const struct mapping *map
 	} else if (starts_with(name, "[vdso") || starts_with(name, "[vvar") ||
 		   starts_with(name, "[vsyscall")) {
 		builder_add(builder, ACCOUNT_VDSO, rss);
-	} else if (is_malloc_arena(mapping, next)) {
+	} else if (is_malloc_arena(builder, mapping, next)) {
 		builder_add(builder, ACCOUNT_MALLOC_ARENAS, rss);
 	} else if (is_thread_stack(builder, mapping, before)) {
 		builder_add(builder, ACCOUNT_THREADS, rss);
