@@ -82,6 +82,19 @@ static bool has_children(const struct ledger *ledger, size_t index)
 	       ledger->rows.items[index + 1].depth > ledger->rows.items[index].depth;
 }
 
+// Below it are states of the same objects, between which each collection moves them.
+static bool is_whole(const char *path)
+{
+	static const char whole[] = "go.heap.objects";
+	size_t length = strlen(path), tail = sizeof whole - 1;
+	return length >= tail && strcmp(path + length - tail, whole) == 0;
+}
+
+static bool is_below_whole(const char *path)
+{
+	return strstr(path, "go.heap.objects/") != NULL;
+}
+
 static void add_row(struct ledger_diff *diff, const struct ledger_row *row, const char *path,
 		    bool is_leaf)
 {
@@ -115,7 +128,8 @@ static void add_ledger(struct ledger_diff *diff, struct map *by_path, const stru
 			add_row(diff, row, paths[i], true);
 			change = &diff->rows.items[diff->rows.count - 1];
 		}
-		change->is_leaf &= !has_children(ledger, i);
+		change->is_leaf &= !is_below_whole(paths[i]) &&
+				   (is_whole(paths[i]) || !has_children(ledger, i));
 		change->flags |= row->flags;
 		*(is_after ? &change->after : &change->before) += row->bytes;
 	}

@@ -15,7 +15,8 @@ struct ledger_change {
 	int64_t before, after;
 	int depth;
 	unsigned int flags;
-	bool is_leaf; // no row of either ledger is below it
+	bool is_leaf; // no row of either ledger is below it, or only what objects of the heap are
+		      // at the moment: live, young, garbage
 };
 
 static inline int64_t ledger_change_delta(const struct ledger_change *change)

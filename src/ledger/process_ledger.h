@@ -42,8 +42,8 @@ struct process_ledger_input {
  *              .other)
  *   anon       not Go's: .malloc (.main, .arenas), .threads, .stack, .vdso, .other (its largest
  *              mappings as .other.ADDRESS, .other.rest)
- *   files      .binary, .libraries, .data, each with its largest files (.PATH, .rest) and of each
- *              .clean, .dirty, .private
+ *   files      .binary, .libraries, .data: the last two with their largest files (.PATH, .rest);
+ *              of each file .clean, .dirty, .private
  *   shmem      .NAME, .rest
  *   unexplained
  *

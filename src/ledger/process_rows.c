@@ -114,7 +114,7 @@ static void order_members(struct builder *builder)
 	qsort(items, builder->members.count, sizeof *items, by_bytes);
 }
 
-static void add_parts_of_file(struct ledger *ledger, const struct row *row, const char *key,
+static void add_parts_of_file(struct ledger *ledger, int depth, const char *key,
 			      const struct member *member)
 {
 	struct strbuf part = {0};
@@ -131,8 +131,8 @@ static void add_parts_of_file(struct ledger *ledger, const struct row *row, cons
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		strbuf_clear(&part);
 		strbuf_addf(&part, "%s.%s", key, parts[i].name);
-		ledger_add(ledger, row->depth + 2, part.text, parts[i].label, parts[i].bytes,
-			   parts[i].flags, "");
+		ledger_add(ledger, depth, part.text, parts[i].label, parts[i].bytes, parts[i].flags,
+			   "");
 	}
 	strbuf_deinit(&part);
 }
@@ -151,7 +151,7 @@ static void add_member(struct ledger *ledger, const struct row *row, const struc
 	}
 	ledger_add(ledger, row->depth + 1, key.text, label.text, member->bytes, 0, "");
 	if (member->of_file && member->account != ACCOUNT_SHMEM && member->bytes)
-		add_parts_of_file(ledger, row, key.text, member);
+		add_parts_of_file(ledger, row->depth + 2, key.text, member);
 	strbuf_deinit(&key);
 	strbuf_deinit(&label);
 }
@@ -168,6 +168,10 @@ static void add_members(const struct builder *builder, struct ledger *ledger, co
 	}
 	if (row->first != row->last || !count)
 		return;
+	if (row->first == ACCOUNT_BINARY && count == 1) { // its path is known
+		add_parts_of_file(ledger, row->depth + 1, row->key, &builder->members.items[first]);
+		return;
+	}
 	shown = count > MEMBERS_SHOWN + 1 ? MEMBERS_SHOWN : count;
 	for (size_t i = 0; i < shown; i++)
 		add_member(ledger, row, &builder->members.items[first + i]);

@@ -63,7 +63,7 @@ void report_write_ledger_rows(const struct ledger *ledger, enum report_ledger_de
 			continue;
 		hidden_below = INT_MAX;
 		if (detail == REPORT_LEDGER_SHORT && row->depth >= 2 &&
-		    llabs(row->bytes) * 100 < ledger->total_bytes)
+		    (row->depth > 2 || llabs(row->bytes) * 20 < ledger->total_bytes))
 			hidden_below = row->depth;
 		else
 			write_ledger_row(ledger, row, out);
