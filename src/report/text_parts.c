@@ -53,17 +53,35 @@ static void write_beside(const struct ledger_row *row, struct strbuf *out)
 	strbuf_add(out, "\n");
 }
 
+// What is small, or all of the row above it, says little.
+static bool is_minor(const struct ledger *ledger, const struct ledger_row *row, int64_t above)
+{
+	int64_t bytes = llabs(row->bytes), total = ledger->total_bytes;
+	switch (row->depth) {
+	case 0:
+		return false;
+	case 1:
+		return bytes * 1000 < total;
+	case 2:
+		return bytes * 20 < total || bytes * 20 > llabs(above) * 19;
+	default:
+		return true;
+	}
+}
+
 // A row goes with all that is below it.
 void report_write_ledger_rows(const struct ledger *ledger, enum report_ledger_detail detail,
 			      struct strbuf *out)
 {
 	int hidden_below = INT_MAX;
+	int64_t above = 0;
 	VEC_FOREACH (row, &ledger->rows) {
 		if (row->depth > hidden_below)
 			continue;
 		hidden_below = INT_MAX;
-		if (detail == REPORT_LEDGER_SHORT && row->depth >= 2 &&
-		    (row->depth > 2 || llabs(row->bytes) * 20 < ledger->total_bytes))
+		if (row->depth == 1)
+			above = row->bytes;
+		if (detail == REPORT_LEDGER_SHORT && is_minor(ledger, row, above))
 			hidden_below = row->depth;
 		else
 			write_ledger_row(ledger, row, out);
