@@ -181,6 +181,10 @@ static bool read_all(struct reading *reading, taddr_t table, uint64_t count, str
 	if (!target_read_bulk(reading->runtime->target, table, addresses, count * sizeof *addresses,
 			      error))
 		return error_wrap(error, "Go heap spans");
+	// One piece of memory that is touched once; where it cannot be had, the vector grows.
+	struct go_spans *out = reading->out;
+	out->spans.items = alloc_try_array(count, sizeof *out->spans.items);
+	out->spans.capacity = out->spans.items ? count : 0;
 	for (uint64_t i = 0; i < count; i += BATCH_SPANS)
 		if (!read_batch(reading, addresses + i,
 				count - i < BATCH_SPANS ? count - i : BATCH_SPANS))
