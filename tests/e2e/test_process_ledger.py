@@ -2,6 +2,7 @@
 """The account of one process: in each program one line dominates, and every sum holds."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -52,10 +53,14 @@ def account(whyoom, start):
     return take
 
 
-def check_against_memstats(account, target, folder):
-    """What is resident is never more than what the runtime holds."""
+# The kernel takes note of MADV_FREE in batches of 31 pages a CPU: until then they are idle.
+LAZY_BATCHES = 32 * 4096 * os.cpu_count()
+
+
+def check_against_memstats(account, target, folder, slack=64 << 10):
+    """What is resident is never more than what the runtime holds. The flush of the caches, which
+    MemStats begins with, moves a few spans."""
     truth = target.memstats(folder / "memstats.json")
-    page = 64 << 10  # the flush of the caches moves a few spans
     held = {
         "go.heap.objects": truth["HeapAlloc"],
         "go.heap.idle": truth["HeapIdle"] - truth["HeapReleased"],
@@ -67,9 +72,9 @@ def check_against_memstats(account, target, folder):
         "go.metadata.other": truth["OtherSys"],
     }
     for key, most in held.items():
-        assert account[key] <= most + page, (key, account[key], most)
-    assert account["go.heap.objects"] + account["go.heap.free_slots"] <= truth["HeapInuse"] + page
-    assert account["go"] - account["go.heap.lazyfree"] <= truth["Sys"] - truth["HeapReleased"] + page
+        assert account[key] <= most + slack, (key, account[key], most)
+    assert account["go.heap.objects"] + account["go.heap.free_slots"] <= truth["HeapInuse"] + slack
+    assert account["go"] - account["go.heap.lazyfree"] <= truth["Sys"] - truth["HeapReleased"] + slack
     return truth
 
 
@@ -106,10 +111,10 @@ def test_idle_pages_that_were_not_returned(account, tmp_path):
 
 def test_pages_that_are_returned_when_the_kernel_wants_them(account, tmp_path):
     target, seen = account("lazyfree", 200, env={"GODEBUG": "madvdontneed=0"})
-    assert seen["go.heap.lazyfree"] >= 200 * MIB and seen["go.heap.idle"] < 4 * MIB
+    assert seen["go.heap.lazyfree"] >= 200 * MIB - LAZY_BATCHES and seen["go.heap.idle"] < 4 * MIB
     assert seen.rows["go.heap.lazyfree"]["reclaimable"]
     assert seen.beside["go.heap.returned"] < 20 * MIB, "what is still there counts once"
-    check_against_memstats(seen, target, tmp_path)
+    check_against_memstats(seen, target, tmp_path, slack=(64 << 10) + LAZY_BATCHES)
 
 
 def test_pages_that_were_returned(account):
@@ -191,7 +196,8 @@ def test_leak_of_c(account):
 def test_threads_of_c(account):
     target, seen = account("threads", 40, name="ledgercgo")
     assert seen["anon.threads"] >= 40 * (256 << 10)
-    assert seen["anon.malloc.arenas"] >= 0.9 * 40 * MIB  # the first use the main heap
+    assert seen["anon.malloc"] >= 40 * MIB
+    assert seen["anon.malloc.arenas"] > 20 * MIB  # threads share them, and some the main heap
     threads = int(seen.rows["anon.threads"]["note"])
     assert threads == len(list(Path(f"/proc/{target.pid}/task").iterdir())) - 1
     assert seen["anon.other"] < MIB
