@@ -178,12 +178,9 @@ void account_heap(struct builder *builder, const struct mapping *mapping)
 	residency_deinit(&residency);
 }
 
-void split_cached_stacks(struct builder *builder)
+static void split_cached_stacks(struct builder *builder)
 {
-	const struct go_memstats *stats = builder->input->stats;
-	if (!stats)
-		return;
-	int64_t cached = min_bytes((int64_t)stats->held.cached_stack_bytes,
+	int64_t cached = min_bytes((int64_t)builder->input->stats->held.cached_stack_bytes,
 				   builder->bytes[ACCOUNT_STACKS_INUSE]);
 	if (cached <= 0)
 		return;
@@ -191,4 +188,23 @@ void split_cached_stacks(struct builder *builder)
 	builder_add(builder, ACCOUNT_STACKS_FREE, cached);
 	builder->uncertain[ACCOUNT_STACKS_INUSE] += cached;
 	builder->uncertain[ACCOUNT_STACKS_FREE] += cached;
+}
+
+// More idle pages than the runtime had when its spans were read: they are of spans made since, or
+// the kernel put a huge page where the runtime had returned small ones.
+static void doubt_idle(struct builder *builder)
+{
+	const struct go_memstats *stats = builder->input->stats;
+	int64_t counted = (int64_t)(stats->heap_idle - stats->heap_released);
+	int64_t idle = builder->bytes[ACCOUNT_IDLE];
+	if (counted >= 0 && idle > counted)
+		builder->uncertain[ACCOUNT_IDLE] += idle - counted;
+}
+
+void finish_heap(struct builder *builder)
+{
+	if (!builder->input->stats)
+		return;
+	split_cached_stacks(builder);
+	doubt_idle(builder);
 }

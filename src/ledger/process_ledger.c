@@ -40,7 +40,7 @@ bool process_ledger_build(const struct process_ledger_input *input, struct ledge
 		else
 			account_mapping(&builder, i);
 	}
-	split_cached_stacks(&builder);
+	finish_heap(&builder);
 	split_go_own(&builder);
 	write_process_rows(&builder, &ledger);
 	vec_deinit(&builder.members);

@@ -104,8 +104,8 @@ int64_t residency_bytes(const struct residency *residency, taddr_t start, taddr_
 // process_heap.c: mappings of the Go heap, in the order of their addresses.
 bool is_go_heap(const struct builder *builder, const struct mapping *mapping);
 void account_heap(struct builder *builder, const struct mapping *mapping);
-// Stacks that are free in the processors' caches, once all mappings were seen.
-void split_cached_stacks(struct builder *builder);
+// What the counters add to that, once all mappings were seen.
+void finish_heap(struct builder *builder);
 
 // process_metadata.c: mappings with the runtime's own structures.
 bool is_go_own(const struct builder *builder, const struct mapping *mapping);

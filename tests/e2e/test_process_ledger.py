@@ -201,3 +201,15 @@ def test_threads_of_c(account):
     threads = int(seen.rows["anon.threads"]["note"])
     assert threads == len(list(Path(f"/proc/{target.pid}/task").iterdir())) - 1
     assert seen["anon.other"] < MIB
+
+
+@pytest.mark.parametrize("mode", ["live", "stop"])
+def test_sums_hold_while_the_heap_grows(whyoom, start, mode):
+    target = start("leak", NEWEST_SERVICE, "-rate", 400, "-limit", 800)
+    for _ in range(3):
+        report = json.loads(whyoom("account", target.pid, "--mode", mode, "--json").stdout)
+        ledger = report["processes"][0]["ledger"]
+        assert_sums(ledger)
+        odd = [row for row in ledger["rows"] if row["unexplained"]]
+        assert all(row["key"] == "unexplained" for row in odd)
+        assert mode == "live" or not odd, "nothing moved: smaps and pagemap agree to the page"
