@@ -36,7 +36,8 @@ static int work(void *context)
 	const struct why *why = context;
 	_cleanup_(snapshot_freep) struct snapshot *snapshot = NULL;
 	struct error error = {0};
-	if (!capture_take(why->capture, CAPTURE_ALL, HEAP_INUSE_SPACE, &snapshot, &error))
+	if (!capture_take(why->capture, CAPTURE_ALL | CAPTURE_NATIVE, HEAP_INUSE_SPACE, &snapshot,
+			  &error))
 		return cli_fail(why->arguments, &error);
 	if (!snapshot->identity.is_go)
 		return cli_fail(why->arguments, &snapshot->go_absent);

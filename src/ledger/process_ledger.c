@@ -33,6 +33,7 @@ bool process_ledger_build(const struct process_ledger_input *input, struct ledge
 		if (strcmp(mapping->name, "[stack]") == 0)
 			builder.stack_end = mapping->end;
 	}
+	prepare_native(&builder);
 	for (size_t i = 0; i < input->maps->list.count; i++) {
 		const struct mapping *mapping = &input->maps->list.items[i];
 		if (is_go_heap(&builder, mapping))
@@ -44,6 +45,7 @@ bool process_ledger_build(const struct process_ledger_input *input, struct ledge
 	split_go_own(&builder);
 	write_process_rows(&builder, &ledger);
 	vec_deinit(&builder.members);
+	vec_deinit(&builder.native_pieces);
 	*out = ledger;
 	return true;
 }

@@ -20,6 +20,7 @@
 #include "golang/span_marks.h"
 #include "golang/spans.h"
 #include "ledger/ledger.h"
+#include "native/native.h"
 #include "system/maps.h"
 
 struct process_ledger_input {
@@ -30,8 +31,9 @@ struct process_ledger_input {
 	// NULL: not Go, or not readable.
 	const struct go_spans *spans;
 	const struct go_memstats *stats;
-	const struct go_span_marks *marks; // NULL: objects are not told apart
-	const struct go_own_memory *own;   // NULL: the counters alone say what is the runtime's
+	const struct go_span_marks *marks;  // NULL: objects are not told apart
+	const struct go_own_memory *own;    // NULL: the counters alone say what is the runtime's
+	const struct native_memory *native; // NULL: C heaps and stacks are told by their mappings
 };
 
 /*
@@ -40,12 +42,10 @@ struct process_ledger_input {
  *   go         .heap.objects (.live, .young, .garbage of "go.heap"), .heap.free_slots, .heap.idle,
  *              .heap.lazyfree, .stacks (.inuse, .free), .metadata (.spans, .caches, .buckets, .gc,
  *              .other)
- *   anon       not Go's: .malloc (.main, .arenas), .threads, .stack, .vdso, .other (its largest
- *              mappings as .other.ADDRESS, .other.rest)
- *   files      .binary, .libraries, .data: the last two with their largest files (.PATH, .rest);
- *              of each file .clean, .dirty, .private
- *   shmem      .NAME, .rest
- *   unexplained
+ *   anon       not Go's: .malloc (.main and .arenas with .used, .free, .rest; .mmapped), .threads,
+ * .stack, .vdso, .other (its largest mappings as .other.ADDRESS, .other.rest) files      .binary,
+ * .libraries, .data: the last two with their largest files (.PATH, .rest); of each file .clean,
+ * .dirty, .private shmem      .NAME, .rest unexplained
  *
  * Beside them: go.heap.returned, go.huge, huge, lazyfree, swap, locked, hugetlb, pss, vmrss.
  */

@@ -16,8 +16,13 @@ enum account {
 	ACCOUNT_STACKS_FREE,
 	ACCOUNT_METADATA, // and as many as there are kinds of own memory
 	ACCOUNT_METADATA_LAST = ACCOUNT_METADATA + GO_OWN_KINDS - 1,
-	ACCOUNT_MALLOC_MAIN, // not Go
+	ACCOUNT_MALLOC_MAIN_USED, // not Go; what is free follows what is in use
+	ACCOUNT_MALLOC_MAIN_FREE,
+	ACCOUNT_MALLOC_MAIN, // and what is not told apart
+	ACCOUNT_MALLOC_ARENAS_USED,
+	ACCOUNT_MALLOC_ARENAS_FREE,
 	ACCOUNT_MALLOC_ARENAS,
+	ACCOUNT_MALLOC_MMAPPED,
 	ACCOUNT_THREADS,
 	ACCOUNT_STACK,
 	ACCOUNT_VDSO,
@@ -41,6 +46,14 @@ struct member {
 	bool of_file;
 };
 
+// A stretch that native/ knows: a heap of malloc, a chunk with a mapping of its own, a stack.
+struct native_piece {
+	taddr_t start, end;
+	enum account account;          // of what is in use
+	const struct glibc_heap *heap; // NULL: no heap
+	bool doubtful;
+};
+
 // A mapping in which the runtime keeps structures of its own, and perhaps others something else.
 struct own_mapping {
 	const struct mapping *mapping;
@@ -53,9 +66,10 @@ struct builder {
 	int64_t bytes[ACCOUNTS];
 	int64_t uncertain[ACCOUNTS]; // of these bytes, how many may belong to another account
 	VEC(struct member) members;
-	size_t threads;          // thread stacks
-	taddr_t stack_end;       // of the main thread; 0 where there is none
-	int64_t go_huge;         // huge pages in the Go heap
+	VEC(struct native_piece) native_pieces; // by address, not overlapping
+	size_t threads;                         // thread stacks
+	taddr_t stack_end;                      // of the main thread; 0 where there is none
+	int64_t go_huge;                        // huge pages in the Go heap
 	int64_t go_lazy_claimed; // given back with MADV_FREE inside the Go heap, as smaps says
 
 	size_t next_span;
@@ -112,6 +126,11 @@ bool is_go_own(const struct builder *builder, const struct mapping *mapping);
 void account_go_own(struct builder *builder, const struct mapping *mapping);
 // What lies between the structures, once all mappings were seen.
 void split_go_own(struct builder *builder);
+
+// process_native.c: what native/ knows. Returns how many of the mapping's resident bytes it
+// accounted for.
+void prepare_native(struct builder *builder);
+int64_t account_native(struct builder *builder, const struct mapping *mapping);
 
 // process_mappings.c: what is not Go's. `index` in the table of mappings.
 void account_mapping(struct builder *builder, size_t index);

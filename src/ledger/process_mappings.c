@@ -149,20 +149,21 @@ static bool is_thread_stack(const struct builder *builder, const struct mapping 
 	       mapping->end - mapping->start >= THREAD_STACK_BYTES_MIN;
 }
 
-static void account_other(struct builder *builder, const struct mapping *mapping)
+static void account_other(struct builder *builder, const struct mapping *mapping, int64_t rss)
 {
 	struct member member = {.account = ACCOUNT_OTHER,
 				.name = mapping->name,
 				.start = mapping->start,
 				.end = mapping->end,
-				.bytes = resident_bytes_of(mapping)};
+				.bytes = rss};
 	builder_add_member(builder, &member);
 }
 
-static void account_anonymous(struct builder *builder, const struct mapping *mapping,
-			      const struct mapping *before, const struct mapping *next)
+// What native/ did not know of the mapping, `rss` of its bytes.
+static void account_anonymous_rest(struct builder *builder, const struct mapping *mapping,
+				   const struct mapping *before, const struct mapping *next,
+				   int64_t rss)
 {
-	int64_t rss = resident_bytes_of(mapping);
 	const char *name = mapping->name;
 	if (strcmp(name, "[heap]") == 0 || strcmp(name, "[anon: glibc: malloc]") == 0) {
 		builder_add(builder, ACCOUNT_MALLOC_MAIN, rss);
@@ -177,8 +178,18 @@ static void account_anonymous(struct builder *builder, const struct mapping *map
 		builder_add(builder, ACCOUNT_THREADS, rss);
 		builder->threads++;
 	} else {
-		account_other(builder, mapping);
+		account_other(builder, mapping, rss);
 	}
+}
+
+static void account_anonymous(struct builder *builder, const struct mapping *mapping,
+			      const struct mapping *before, const struct mapping *next)
+{
+	int64_t rss = resident_bytes_of(mapping), told = account_native(builder, mapping);
+	if (!told)
+		account_anonymous_rest(builder, mapping, before, next, rss);
+	else if (told < rss) // by what lies there, not by its neighbours
+		account_other(builder, mapping, rss - told);
 }
 
 // The zeroed data behind the mapping of a program or library; NULL where it is something else.

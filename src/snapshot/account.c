@@ -112,8 +112,8 @@ bool account_open_cgroup(const char *path, const char *proc_root, struct account
 static bool take_process(struct capture *capture, struct account *account, struct error *error)
 {
 	struct snapshot *snapshot;
-	if (!capture_take(capture, CAPTURE_LEDGER | CAPTURE_HEAP, HEAP_INUSE_SPACE, &snapshot,
-			  error))
+	if (!capture_take(capture, CAPTURE_LEDGER | CAPTURE_NATIVE | CAPTURE_HEAP, HEAP_INUSE_SPACE,
+			  &snapshot, error))
 		return false;
 	vec_push(&account->processes, snapshot);
 	return true;

@@ -232,7 +232,13 @@ static bool take_process_ledger(struct taking *taking, struct error *error)
 		.spans = taking->has_spans ? &taking->spans : NULL,
 		.stats = taking->has_spans ? &taking->snapshot->go.stats : NULL,
 	};
+	struct native_memory native;
+	if (taking->parts & CAPTURE_NATIVE && taking->target &&
+	    native_memory_read(taking->target, &maps, &native, NULL))
+		input.native = &native;
 	bool ok = process_ledger_build(&input, &taking->snapshot->process_ledger, error);
+	if (input.native)
+		native_memory_deinit(&native);
 	maps_deinit(&maps);
 	return ok;
 }

@@ -22,6 +22,7 @@ enum capture_part {
 	CAPTURE_RUNTIME = 32,        // collector, settings, metrics, size classes, scheduler
 	CAPTURE_BLOCK = 64,          // the block profile
 	CAPTURE_MUTEX = 128,         // the mutex profile
+	CAPTURE_NATIVE = 256,        // with CAPTURE_LEDGER: what C allocators hold; it takes longer
 	CAPTURE_ALL = CAPTURE_HEAP | CAPTURE_GOROUTINES | CAPTURE_LEDGER,
 };
 
