@@ -74,8 +74,14 @@ void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *ou
 	const struct headroom *headroom = &cgroup->headroom;
 	const struct headroom_level *bites = &headroom->bites;
 	strbuf_add(out, "  limit       ");
-	if (!headroom->limited) {
+	if (!headroom->limited && cgroup->limit_bytes < 0) {
 		strbuf_add(out, "none\n");
+		return;
+	}
+	if (!headroom->limited) { // it could not be computed
+		strbuf_addf(out, "%s of ", human_bytes(cgroup->limit_bytes).text);
+		strbuf_add_safe(out, cgroup->limit_path);
+		strbuf_add(out, "\n");
 		return;
 	}
 	write_level(bites, out);

@@ -198,6 +198,19 @@ static void check_place(struct taking *taking)
 	elf_image_free(take_ptr(taking->image));
 }
 
+// A copy is not disturbed by being read.
+static bool take_native(struct taking *taking, const struct maps *maps,
+			struct native_memory *native)
+{
+	bool is_copy = taking->capture->still && still_memory_fd(taking->capture->still) >= 0;
+	if (!taking->target)
+		return false;
+	target_skip_absent(taking->target, is_copy ? -1 : taking->capture->files.pagemap);
+	bool ok = native_memory_read(taking->target, maps, native, NULL);
+	target_skip_absent(taking->target, -1);
+	return ok;
+}
+
 static bool take_process_ledger(struct taking *taking, struct error *error)
 {
 	struct snapshot_process_memory *memory = &taking->snapshot->process_memory;
@@ -233,8 +246,7 @@ static bool take_process_ledger(struct taking *taking, struct error *error)
 		.stats = taking->has_spans ? &taking->snapshot->go.stats : NULL,
 	};
 	struct native_memory native;
-	if (taking->parts & CAPTURE_NATIVE && taking->target &&
-	    native_memory_read(taking->target, &maps, &native, NULL))
+	if (taking->parts & CAPTURE_NATIVE && take_native(taking, &maps, &native))
 		input.native = &native;
 	bool ok = process_ledger_build(&input, &taking->snapshot->process_ledger, error);
 	if (input.native)

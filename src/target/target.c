@@ -14,7 +14,10 @@
 enum {
 	BLOCK_BYTES = 64 << 10,
 	BLOCK_SLOTS = 512, // direct-mapped: at most 32 MiB, allocated as used
-	RELOADS_MAX = 16,  // torn pointers lead to addresses that were never mapped
+	STRETCH_PAGES = 64,
+	PAGE_SWAPPED_BIT =
+		62,       // and the one above it: present; Documentation/admin-guide/mm/pagemap.rst
+	RELOADS_MAX = 16, // torn pointers lead to addresses that were never mapped
 };
 
 struct block {
@@ -31,6 +34,7 @@ struct target {
 	taddr_t exe_data_start, exe_data_end;
 	int reloads;
 	struct target_counters counters;
+	int pagemap_fd; // of target_skip_absent, or -1
 	struct block blocks[BLOCK_SLOTS];
 };
 
@@ -38,6 +42,7 @@ struct target *target_new(const struct target_source *source)
 {
 	struct target *target = alloc_zero(sizeof *target);
 	target->source = *source;
+	target->pagemap_fd = -1;
 	target_set_mappings(target, source->mappings, source->mapping_count);
 	return target;
 }
@@ -161,6 +166,48 @@ static size_t pread_all(struct target *target, int fd, void *buffer, size_t size
 	return used;
 }
 
+void target_skip_absent(struct target *target, int pagemap_fd)
+{
+	target->pagemap_fd = pagemap_fd;
+	target_forget(target);
+}
+
+// How many bytes from `address` on are all of pages that are in memory or swap, or all not.
+static size_t find_stretch(const struct target *target, taddr_t address, size_t size, bool *there)
+{
+	uint64_t entries[STRETCH_PAGES];
+	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	taddr_t page = address / page_bytes, last = (address + size - 1) / page_bytes;
+	size_t count = last - page + 1 < STRETCH_PAGES ? last - page + 1 : STRETCH_PAGES, same = 1;
+	ssize_t got = pread(target->pagemap_fd, entries, count * sizeof *entries,
+			    (off_t)(page * sizeof *entries));
+	count = got > 0 ? (size_t)got / sizeof *entries : 0;
+	*there = !count || entries[0] >> PAGE_SWAPPED_BIT;
+	while (same < count && (entries[same] >> PAGE_SWAPPED_BIT != 0) == *there)
+		same++;
+	size_t bytes = (page + same) * page_bytes - address;
+	return bytes < size ? bytes : size;
+}
+
+// From the memory, but without bringing in what is not there.
+static size_t pread_present(struct target *target, taddr_t address, void *buffer, size_t size,
+			    uint64_t offset)
+{
+	size_t used = 0;
+	while (used < size) {
+		bool there;
+		size_t part = find_stretch(target, address + used, size - used, &there);
+		char *at = (char *)buffer + used;
+		if (!there)
+			memset(at, 0, part);
+		else if (pread_all(target, target->source.memory_fd, at, part, offset + used) !=
+			 part)
+			break;
+		used += part;
+	}
+	return used;
+}
+
 // Reads from one mapping, at most to its end. Returns the bytes read.
 static size_t read_mapping(struct target *target, const struct target_mapping *mapping,
 			   taddr_t address, void *buffer, size_t size)
@@ -181,8 +228,10 @@ static size_t read_mapping(struct target *target, const struct target_mapping *m
 		return 0;
 	if (size > mapping->data_size - inside)
 		size = mapping->data_size - inside;
-	return pread_all(target, target->source.memory_fd, buffer, size,
-			 mapping->data_offset + inside);
+	uint64_t offset = mapping->data_offset + inside;
+	return target->pagemap_fd >= 0
+		       ? pread_present(target, address, buffer, size, offset)
+		       : pread_all(target, target->source.memory_fd, buffer, size, offset);
 }
 
 // The mapping that holds `address`, if need be after a look at what was mapped since.

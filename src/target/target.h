@@ -91,6 +91,10 @@ void target_set_threads(struct target *target, const struct target_thread *threa
 const struct target_thread *target_find_thread(const struct target *target, int64_t id);
 // Whether it cannot change: a core, or a target whose threads stand still.
 bool target_is_still(const struct target *target);
+// Reading a page that a live process never touched brings it in: a page of a file then counts as
+// its resident memory. With its pagemap (borrowed), pages that are neither present nor swapped read
+// as zeros, and nothing is brought in; -1 ends it. Drops the cache.
+void target_skip_absent(struct target *target, int pagemap_fd);
 // Drops the cache, so that the next reads see the target as it is now.
 void target_forget(struct target *target);
 // The mapping that holds `address`, or NULL. Borrowed.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import MIB, NEWEST_SERVICE, VERSIONS
+from harness import MIB, NEWEST_SERVICE, VERSIONS, Target, program
 from test_account import assert_sums
 
 KERNEL_SLACK = MIB  # VmRSS is counted a CPU and summed now and then
@@ -213,3 +213,41 @@ def test_sums_hold_while_the_heap_grows(whyoom, start, mode):
         odd = [row for row in ledger["rows"] if row["unexplained"]]
         assert all(row["key"] == "unexplained" for row in odd)
         assert mode == "live" or not odd, "nothing moved: smaps and pagemap agree to the page"
+
+
+@pytest.fixture
+def cmalloc(request):
+    running = Target(program("cmalloc", NEWEST_SERVICE))
+    request.addfinalizer(running.stop)
+    return running
+
+
+def test_what_malloc_has_in_use(whyoom, cmalloc):
+    cmalloc.say("leak 40")
+    seen = Account(whyoom, cmalloc, 0)
+    assert seen["anon.malloc.main.used"] > 40 * MIB > 20 * seen["anon.malloc.main.free"]
+    assert seen["anon.malloc.main.rest"] < MIB
+    assert not seen.is_estimated("anon.malloc.main.used")
+
+
+def test_what_malloc_has_free(whyoom, cmalloc):
+    """Kept by the arenas of threads that have freed all of it."""
+    cmalloc.say("threads 6 24")
+    seen = Account(whyoom, cmalloc, 0)
+    assert seen["anon.malloc.arenas.free"] > 6 * 24 * MIB * 0.65  # whole pages that were touched
+    assert seen["anon.malloc.arenas.used"] < 10 * MIB
+    assert seen["anon.threads"] > 6 * 8192
+
+
+def test_chunks_with_mappings_of_their_own(whyoom, cmalloc):
+    cmalloc.say("mmapped 30 700")
+    assert Account(whyoom, cmalloc, 0)["anon.malloc.mmapped"] == 30 * 4096  # only headers
+
+
+def test_reading_a_c_heap_brings_no_page_in(whyoom, cmalloc):
+    """Neither of the heap nor of the library's data, where malloc's structures are looked for."""
+    cmalloc.say("holes 30")
+    before = smaps_sum(cmalloc.pid, "Rss")
+    for _ in range(3):
+        whyoom("account", cmalloc.pid)
+    assert smaps_sum(cmalloc.pid, "Rss") == before
