@@ -235,7 +235,7 @@ def test_what_malloc_has_free(whyoom, cmalloc):
     cmalloc.say("threads 6 24")
     seen = Account(whyoom, cmalloc, 0)
     assert seen["anon.malloc.arenas.free"] > 6 * 24 * MIB * 0.65  # whole pages that were touched
-    assert seen["anon.malloc.arenas.used"] < 10 * MIB
+    assert seen["anon.malloc.arenas.used"] < 30 * MIB  # with the pages that free chunks share
     assert seen["anon.threads"] > 6 * 8192
 
 
