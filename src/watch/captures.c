@@ -138,7 +138,11 @@ bool captures_print(struct captures *captures, int signal_fd, int timeout_ms)
 
 void captures_end(struct captures *captures, bool discard)
 {
+	char torn[4096] = "";
+	if (captures->busy)
+		snprintf(torn, sizeof torn, "%s", captures->busy->directory);
 	worker_free(captures->busy);
+	store_drop(&captures->store, torn); // half of its files are not written
 	worker_free(captures->ready);
 	captures->busy = captures->ready = NULL;
 	store_end(&captures->store, discard);
