@@ -79,6 +79,15 @@ static const int allowed_calls[] = {
 	SCMP_SYS(exit_group),
 };
 
+// What a database on files needs besides.
+static const int file_calls[] = {
+	SCMP_SYS(openat),     SCMP_SYS(open),      SCMP_SYS(stat),       SCMP_SYS(lstat),
+	SCMP_SYS(newfstatat), SCMP_SYS(access),    SCMP_SYS(faccessat),  SCMP_SYS(faccessat2),
+	SCMP_SYS(readlink),   SCMP_SYS(getcwd),    SCMP_SYS(unlink),     SCMP_SYS(unlinkat),
+	SCMP_SYS(rename),     SCMP_SYS(renameat2), SCMP_SYS(fcntl),      SCMP_SYS(fallocate),
+	SCMP_SYS(fchown),     SCMP_SYS(fchmod),    SCMP_SYS(getdents64), SCMP_SYS(umask),
+};
+
 static bool rule_failed(int result, const char *what, struct error *error)
 {
 	return error_set_os(error, -result, "seccomp: cannot allow %s", what);
@@ -137,13 +146,28 @@ static bool allow_limited(scmp_filter_ctx context, struct error *error)
 	return result >= 0 || rule_failed(result, "fstat", error);
 }
 
-static bool load_filter(struct error *error)
+// Shared mappings are what processes that have the same database open agree by.
+static bool allow_files(scmp_filter_ctx context, struct error *error)
+{
+	for (size_t i = 0; i < sizeof file_calls / sizeof file_calls[0]; i++) {
+		int result = seccomp_rule_add(context, SCMP_ACT_ALLOW, file_calls[i], 0);
+		if (result < 0)
+			return rule_failed(result, "a system call on files", error);
+	}
+	int result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+				      SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE, MAP_SHARED));
+	return result >= 0 || rule_failed(result, "mmap of a file", error);
+}
+
+static bool load_filter(enum sandbox_flags flags, struct error *error)
 {
 	_cleanup_(cleanup_seccomp) scmp_filter_ctx context = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	if (!context)
 		return error_set(error, ERROR_LIMIT, "seccomp: no memory for the filter");
 	if (!allow_plain(context, error) || !allow_memory(context, error) ||
-	    !allow_limited(context, error))
+	    !allow_limited(context, error) ||
+	    ((flags & SANDBOX_FILES) && !allow_files(context, error)))
 		return false;
 	int result = seccomp_load(context);
 	return result == 0 || error_set_os(error, -result, "seccomp: cannot load the filter");
@@ -175,10 +199,11 @@ static bool drop_capabilities(struct error *error)
 
 // Hostile bytes may make the reading long or large, but not endless; and nobody needs it once its
 // parent is gone. After the change of user, which would undo the latter.
-static bool set_limits(struct error *error)
+static bool set_limits(enum sandbox_flags flags, struct error *error)
 {
 	const struct rlimit time = {SANDBOX_CPU_SECONDS, SANDBOX_CPU_SECONDS};
-	bool ok = setrlimit(RLIMIT_CPU, &time) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+	bool ok = (flags & SANDBOX_LASTING) ||
+		  (setrlimit(RLIMIT_CPU, &time) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
 #ifndef __SANITIZE_ADDRESS__ // which maps terabytes of shadow
 	const struct rlimit memory = {SANDBOX_MEMORY_BYTES, SANDBOX_MEMORY_BYTES};
 	ok = ok && setrlimit(RLIMIT_AS, &memory) == 0;
@@ -195,9 +220,9 @@ bool sandbox_enter(enum sandbox_flags flags, struct error *error)
 		return false;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return error_set_os(error, errno, "cannot forbid new privileges");
-	if (!set_limits(error))
+	if (!set_limits(flags, error))
 		return false;
-	return load_filter(error);
+	return load_filter(flags, error);
 }
 
 static bool no_capabilities(void)
