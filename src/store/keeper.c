@@ -157,7 +157,7 @@ static int until_next(const struct keeper *keeper, int64_t now_ns)
 {
 	if (!keeper->waiting_since_ns || keeper->refused)
 		return IDLE_POLL_MS;
-	int64_t due_ns = keeper->waiting_since_ns + SECOND_NS;
+	int64_t due_ns = keeper->waiting_since_ns + keeper->commit_ns;
 	if (due_ns < keeper->retry_ns)
 		due_ns = keeper->retry_ns;
 	int64_t left_ms = (due_ns - now_ns) / 1000000;
@@ -170,7 +170,8 @@ static void serve(struct keeper *keeper)
 		int64_t now_ns = clock_monotonic_ns();
 		if (keeper->refused)
 			keeper_clear_waiting(keeper);
-		if (keeper->waiting_since_ns && now_ns - keeper->waiting_since_ns >= SECOND_NS &&
+		if (keeper->waiting_since_ns &&
+		    now_ns - keeper->waiting_since_ns >= keeper->commit_ns &&
 		    now_ns >= keeper->retry_ns)
 			keeper_commit(keeper);
 	}
@@ -200,9 +201,11 @@ static void leave_terminal(void)
 	close(null);
 }
 
-_Noreturn void keeper_run(const char *path, int64_t size_bytes, int channel)
+_Noreturn void keeper_run(const struct store_options *options, int channel)
 {
-	struct keeper keeper = {.channel = channel, .size_bytes = size_bytes};
+	struct keeper keeper = {.channel = channel,
+				.size_bytes = options->size_bytes,
+				.commit_ns = options->commit_ns};
 	struct error error = {0};
 	// Nothing of the watch's own.
 	if (channel > 3)
@@ -214,7 +217,7 @@ _Noreturn void keeper_run(const char *path, int64_t size_bytes, int channel)
 	leave_terminal();
 	setpriority(PRIO_PROCESS, 0, 5);
 	prctl(PR_SET_NAME, "whyoom-store");
-	if (!database_confine(path, DATABASE_WRITE, true, &keeper.path, &error)) {
+	if (!database_confine(options->path, DATABASE_WRITE, true, &keeper.path, &error)) {
 		keeper_say(&keeper, STORE_REFUSED, &error);
 		keeper.refused = true;
 	} else {

@@ -10,6 +10,6 @@
  */
 #pragma once
 
-#include <stdint.h>
+#include "store/writer.h"
 
-_Noreturn void keeper_run(const char *path, int64_t size_bytes, int channel);
+_Noreturn void keeper_run(const struct store_options *options, int channel);

@@ -18,7 +18,7 @@ struct heard_target {
 struct keeper {
 	int channel;
 	char *path;
-	int64_t size_bytes;
+	int64_t size_bytes, commit_ns;
 	sqlite3 *database; // NULL: not open now
 	sqlite3_stmt *insert;
 	VEC(struct heard_target *) targets;

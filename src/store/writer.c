@@ -34,7 +34,7 @@ struct told_target {
 
 struct store_writer {
 	char *path;
-	int64_t size_bytes;
+	int64_t size_bytes, commit_ns;
 	pid_t keeper; // 0: none now
 	int channel;  // -1: none now
 	int64_t started_ns;
@@ -56,7 +56,9 @@ static bool start(struct store_writer *writer, struct error *error)
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0)
-		keeper_run(writer->path, writer->size_bytes, channel[1]);
+		keeper_run(&(struct store_options){writer->path, writer->size_bytes,
+						   writer->commit_ns},
+			   channel[1]);
 	int why = errno;
 	close(channel[1]);
 	if (pid < 0) {
@@ -114,6 +116,7 @@ bool store_open(const struct store_options *options, struct store_writer **out, 
 	struct store_writer *writer = alloc_zero(sizeof *writer);
 	writer->path = alloc_string(options->path);
 	writer->size_bytes = options->size_bytes ? options->size_bytes : STORE_SIZE_DEFAULT;
+	writer->commit_ns = options->commit_ns ? options->commit_ns : STORE_COMMIT_NS;
 	writer->channel = -1;
 	if (!start(writer, error)) {
 		free(writer->path);

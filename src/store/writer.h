@@ -6,7 +6,8 @@
  * counted; when the database cannot be written, store_update says so once, the watch goes on, and
  * the keeper tries again.
  *
- * Call it from a process with one thread: store_open and store_update may fork.
+ * Call it from a process with one thread, which has no database open itself: store_open and
+ * store_update may fork.
  */
 #pragma once
 
@@ -16,10 +17,12 @@
 
 #define STORE_SIZE_DEFAULT ((int64_t)256 << 20)
 #define STORE_SIZE_MIN     ((int64_t)4 << 20)
+#define STORE_COMMIT_NS    ((int64_t)1000000000)
 
 struct store_options {
 	const char *path;   // of the database; its directory is made if its parent is there
 	int64_t size_bytes; // the most that it may take on disk; 0: the default
+	int64_t commit_ns;  // how long a message may wait; 0: a second
 };
 
 enum store_state {

@@ -83,13 +83,15 @@ static void old_seconds_become_ten_seconds_and_minutes(void **state)
 	fold_all(database, first + count);
 	assert_int_equal(7200, number_in(database, "SELECT count(*) FROM sample_1"));
 	assert_int_equal(60, number_in(database, "SELECT count(*) FROM sample_10 WHERE target=1"));
-	const char *sql = "SELECT anon_bytes_min || ' ' || anon_bytes || ' ' || anon_bytes_max || ' '"
-			  " || samples FROM sample_10 WHERE target=1 ORDER BY time";
+	const char *sql =
+		"SELECT anon_bytes_min || ' ' || anon_bytes || ' ' || anon_bytes_max || ' '"
+		" || samples FROM sample_10 WHERE target=1 ORDER BY time";
 	assert_string_equal("1000 1004 1009 10", text_in(database, sql));
 	assert_string_equal("null", text_in(database, "SELECT typeof(fds_max) FROM sample_10"));
 	// Nothing is counted twice, nothing lost.
-	assert_int_equal(2 * count, number_in(database, "SELECT (SELECT sum(samples) FROM sample_1) +"
-							" (SELECT sum(samples) FROM sample_10)"));
+	assert_int_equal(2 * count,
+			 number_in(database, "SELECT (SELECT sum(samples) FROM sample_1) +"
+					     " (SELECT sum(samples) FROM sample_10)"));
 	end(&shelf, database, statement);
 }
 
@@ -130,9 +132,10 @@ static void minutes_end_after_a_month(void **state)
 	shelf_make(&shelf);
 	sqlite3 *database = shelf_open(&shelf, DATABASE_WRITE);
 	sqlite3_stmt *statement = begin(database);
-	snprintf(sql, sizeof sql,
-		 "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 43399) "
-		 "INSERT INTO sample_60(time, target, samples) SELECT 1800000000 + i * 60, 1, 1 FROM n");
+	snprintf(
+		sql, sizeof sql,
+		"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 43399) "
+		"INSERT INTO sample_60(time, target, samples) SELECT 1800000000 + i * 60, 1, 1 FROM n");
 	run_in(database, sql);
 	fold_all(database, 1900000000);
 	assert_in_range(number_in(database, "SELECT count(*) FROM sample_60"), 43190, 43260);

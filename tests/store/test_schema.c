@@ -14,11 +14,12 @@ static void make_version_1(const struct shelf *shelf)
 	sqlite3 *database;
 	assert_int_equal(SQLITE_OK, sqlite3_open(shelf->path, &database));
 	run_in(database, version_1);
-	run_in(database, "INSERT INTO target VALUES(7, 12, 34, 'api', '/srv/api', 'ab', '', '/', 1, 2,"
-			 " 3, 4, 'exit');"
-			 "INSERT INTO mark VALUES(1, 5, 7, 'hand', 'deploy v1.4');"
-			 "INSERT INTO incident VALUES(3, 6, 7, '/i/3', 'cgroup-oom', 'it is cache');"
-			 "INSERT INTO sample_1(time, target, samples, anon_bytes) VALUES(9, 7, 1, 42)");
+	run_in(database,
+	       "INSERT INTO target VALUES(7, 12, 34, 'api', '/srv/api', 'ab', '', '/', 1, 2,"
+	       " 3, 4, 'exit');"
+	       "INSERT INTO mark VALUES(1, 5, 7, 'hand', 'deploy v1.4');"
+	       "INSERT INTO incident VALUES(3, 6, 7, '/i/3', 'cgroup-oom', 'it is cache');"
+	       "INSERT INTO sample_1(time, target, samples, anon_bytes) VALUES(9, 7, 1, 42)");
 	sqlite3_close(database);
 }
 
