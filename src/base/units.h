@@ -19,7 +19,7 @@ struct human human_time_rfc3339(int64_t unix_ns); // UTC, for machines
 
 // "900MiB", "1.5G", "1048576", "64k" (all binary). False when it is not a size or overflows.
 bool parse_bytes(const char *text, int64_t *bytes);
-// "2s", "500ms", "1m", "2" (seconds). False when it is not a duration or overflows.
+// "2s", "500ms", "1m", "7d", "2" (seconds). False when it is not a duration or overflows.
 bool parse_duration(const char *text, int64_t *ns);
 // A whole decimal number and nothing else, from `minimum` to `maximum`.
 bool parse_integer(const char *text, int64_t minimum, int64_t maximum, int64_t *value);

@@ -13,6 +13,13 @@ const struct cli_option no_options[] = {{0}};
 			"for its metadata; frozen: a copy of it is read"                       \
 	}
 
+#define DB_OPTION                                                                   \
+	{                                                                           \
+		"db", 0, "FILE",                                                    \
+			"the timeline (default: whyoom.db in $STATE_DIRECTORY, in " \
+			"/var/lib/whyoom for root, else in ~/.local/state/whyoom)"  \
+	}
+
 const struct cli_option why_options[] = {
 	{"json", 0, NULL, "print the whole report as JSON"},
 	TARGET_OPTIONS,
@@ -75,7 +82,28 @@ const struct cli_option watch_options[] = {
 	 "cgroup v1: hold the kernel's kill at the limit until the evidence is taken (writes "
 	 "memory.oom_control, restores it always)"},
 	{"hold-limit", 0, "TIME", "never hold longer than this (default 2s)"},
+	DB_OPTION,
+	{"db-size", 0, "SIZE", "the most that the timeline may take on disk (default 256MiB)"},
 	{"json", 0, NULL, "print the final report as JSON"},
+	{0},
+};
+
+const struct cli_option timeline_options[] = {
+	{"since", 0, "TIME", "how far back: 90s, 30m, 2h, 7d (default 2h)"},
+	DB_OPTION,
+	{"json", 0, NULL, "print JSON: targets, events, every sample"},
+	{"csv", 0, NULL, "print the samples as CSV"},
+	{0},
+};
+
+const struct cli_option mark_options[] = {
+	DB_OPTION,
+	{0},
+};
+
+const struct cli_option incidents_options[] = {
+	DB_OPTION,
+	{"json", 0, NULL, "print JSON"},
 	{0},
 };
 
@@ -171,6 +199,39 @@ const struct cli_command cli_commands[] = {
 		"  whyoom watch --all --out /var/lib/whyoom\n",
 		watch_options,
 		cli_watch,
+	},
+	{
+		"timeline",
+		"whyoom timeline [PID | NAME] [--since TIME] [--json | --csv]",
+		"growth over time, with marks, captures and kills, as a watch stored it",
+		"Without PID or NAME: a line for each process. Letters on the line of events: K kill,\n"
+		"I incident, M mark by hand, R restart, B another binary, L another limit, E end,\n"
+		"C clock, . capture. Numbers are kept by the second for an hour, by ten seconds for a\n"
+		"day, by the minute for a month, as far as the size of the file allows.\n",
+		"  whyoom timeline\n"
+		"  whyoom timeline exportd --since 30m\n"
+		"  whyoom timeline 4711 --csv > growth.csv\n",
+		timeline_options,
+		cli_timeline,
+	},
+	{
+		"mark",
+		"whyoom mark TEXT",
+		"put a mark on the timeline: a deployment, a load test",
+		"Restarts, other binaries and other limits are marked by the watch itself.\n",
+		"  whyoom mark \"deploy v1.4\"\n",
+		mark_options,
+		cli_mark,
+	},
+	{
+		"incidents",
+		"whyoom incidents [--json]",
+		"the incidents that were stored, the newest first",
+		"",
+		"  whyoom incidents\n"
+		"  whyoom report 3\n",
+		incidents_options,
+		cli_incidents,
 	},
 	{
 		"help",

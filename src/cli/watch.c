@@ -8,8 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "cli/timeline.h"
 #include "watch/host.h"
 
 enum { SIGNAL_EXIT_BASE = 128 };
@@ -88,7 +90,7 @@ static bool parse(const struct cli_arguments *arguments, struct watch_options *o
 		return error_set(error, ERROR_USAGE,
 				 "watch: --hold-limit takes a time from 1ms to 60s, not %.64s",
 				 limit);
-	return true;
+	return cli_timeline_size(arguments, &options->feed.size_bytes, error);
 }
 
 static int watch_one(const struct watch_options *options)
@@ -140,6 +142,8 @@ int cli_watch(const struct cli_arguments *arguments)
 	char path[PATH_MAX];
 	struct watch_result result;
 	struct error error = {0};
+	_cleanup_free_ char *db = cli_timeline_path(arguments);
+	options.feed.db = db;
 	if (!parse(arguments, &options, path, &error) || !watch_run(&options, &result, &error))
 		return cli_fail(arguments, &error);
 	return tell_result(&result);

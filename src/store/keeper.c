@@ -67,6 +67,7 @@ static void hear_target(struct keeper *keeper, const struct message *message)
 		vec_push(&keeper->targets, NULL);
 	struct heard_target *target = alloc_zero(sizeof *target);
 	target->kept.target = message->target;
+	target->heard_unix_ns = clock_unix_ns();
 	free(keeper->targets.items[message->handle]);
 	keeper->targets.items[message->handle] = target;
 }

@@ -110,7 +110,7 @@ static struct kept_target *registered(struct keeper *keeper, int handle, struct 
 	if (!target)
 		return NULL;
 	if (!target->known &&
-	    !rows_add_target(keeper->database, &target->kept, clock_unix_ns(), error))
+	    !rows_add_target(keeper->database, &target->kept, target->heard_unix_ns, error))
 		return NULL;
 	target->known = true;
 	return &target->kept;
@@ -126,8 +126,7 @@ static bool write_buckets(struct keeper *keeper, struct error *error)
 		row.target = kept->id;
 		int64_t limit = row.metrics[STORE_LIMIT].count ? row.metrics[STORE_LIMIT].most : -1;
 		if (!samples_insert(keeper->database, keeper->insert, &row, error) ||
-		    !rows_see_target(keeper->database, kept, bucket->second * SECOND_NS, limit,
-				     error))
+		    !rows_see_target(keeper->database, kept, bucket->newest_ns, limit, error))
 			return false;
 	}
 	return true;

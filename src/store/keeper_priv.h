@@ -12,6 +12,7 @@
 struct heard_target {
 	struct kept_target kept;
 	bool known;
+	int64_t heard_unix_ns;
 	size_t bucket; // in `buckets`, + 1; 0: none waits
 };
 

@@ -18,6 +18,8 @@ void sample_bucket_add(struct sample_bucket *bucket, const struct store_sample *
 {
 	const int64_t most_taken = INT64_C(1) << 52; // so that no sum overflows
 	bucket->count++;
+	if (sample->unix_ns > bucket->newest_ns)
+		bucket->newest_ns = sample->unix_ns;
 	for (int i = 0; i < STORE_METRICS; i++) {
 		int64_t value = sample->values[i];
 		if (value < 0)

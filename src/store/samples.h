@@ -13,6 +13,7 @@
 
 struct sample_bucket {
 	int64_t second, count;
+	int64_t newest_ns;
 	int64_t target; // id of the row
 	struct {
 		int64_t count, sum, least, most;

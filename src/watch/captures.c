@@ -7,6 +7,9 @@
 
 #include "base/units.h"
 
+static const char *const reason_names[] = {
+	[CAPTURE_BASELINE] = "baseline", [CAPTURE_STAGE] = "stage", [CAPTURE_HELD] = "held"};
+
 void captures_start(struct captures *captures, enum capture_reason reason,
 		    const struct sampler *sampler)
 {
@@ -113,6 +116,8 @@ void captures_update(struct captures *captures, const struct sampler *sampler, i
 		return;
 	}
 	say_taken(captures, sampler, worker);
+	feed_capture(captures->feed, &worker->summary, reason_names[captures->busy_reason],
+		     worker->usage_bytes, worker->duration_ns);
 	// A torn capture does not replace a whole one.
 	if (captures->ready && captures->ready->whole && !worker->whole) {
 		retire(captures, worker);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "watch/feed.h"
 #include "watch/progress.h"
 #include "watch/sampler.h"
 #include "watch/store.h"
@@ -24,6 +25,7 @@ struct captures {
 	const char *cgroup_path; // borrowed
 	bool json, colour;
 	const struct progress *progress; // borrowed
+	struct feed *feed;               // borrowed
 	struct store store;
 	struct worker *busy, *ready;
 	enum capture_reason busy_reason;

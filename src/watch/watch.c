@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "watch/captures.h"
 #include "watch/ending.h"
+#include "watch/feed.h"
 #include "watch/hold.h"
 #include "watch/sampler.h"
 #include "watch/target_choice.h"
@@ -35,6 +36,7 @@ struct watch {
 	struct sampler sampler;
 	struct trigger trigger;
 	struct captures captures;
+	struct feed feed;
 	struct ending ending;
 	struct hold *hold;
 	enum hold_state hold_state; // as last told
@@ -128,11 +130,13 @@ static bool begin(struct watch *watch, struct error *error)
 					    .cgroup_path = watch->cgroup_path,
 					    .json = options->json,
 					    .colour = options->colour,
-					    .progress = &watch->progress};
+					    .progress = &watch->progress,
+					    .feed = &watch->feed};
 	store_begin(&watch->captures.store, options->out, "incident", &watch->process);
 	begin_baseline(watch);
 	if (!begin_hold(watch, error))
 		return false;
+	feed_begin(&watch->feed, &options->feed, &watch->process, watch->cgroup, &watch->progress);
 	progress_say(&watch->progress, "watching process %d in %s, limit %s of %s%s", pid,
 		     watch->cgroup_path, human_bytes(watch->sampler.limit_bytes).text,
 		     watch->sampler.limit_path, watch->hold ? "; the kill will be held" : "");
@@ -274,6 +278,7 @@ static bool loop(struct watch *watch, struct error *error)
 					 watch->cgroup_path);
 		}
 		ending_update(&watch->ending, watch->sampler.oom_kills);
+		feed_sample(&watch->feed, &watch->sampler);
 		check_hold(watch);
 		decide(watch);
 		if (is_calm(watch))
@@ -300,13 +305,17 @@ static void finish(struct watch *watch)
 		result->kill.cause == KILL_CGROUP_OOM || result->kill.cause == KILL_GLOBAL_OOM;
 	result->evidence = captures->ready && (killed || captures->near_limit);
 	progress_clear(&watch->progress);
-	if (!result->evidence)
+	if (!result->evidence) {
+		feed_finish(&watch->feed, &watch->sampler, &result->kill, "", NULL);
 		return;
+	}
 	result->kill.evidence_held = captures->ready->while_held;
 	end->kill = result->kill;
 	end->timeline = watch->sampler.timeline;
 	result->stored = captures_finish(captures, end, result->incident, sizeof result->incident,
 					 &result->store_error);
+	feed_finish(&watch->feed, &watch->sampler, &result->kill, result->incident,
+		    &captures->ready->summary);
 	// A signal that has ended the watch does not come a second time.
 	result->printed =
 		captures_print(captures, watch->signals, result->signal ? PRINT_PATIENCE_MS : -1);
@@ -321,6 +330,7 @@ static void deinit(struct watch *watch)
 	bool saw_trouble =
 		watch->captures.near_limit && watch->captures.ready && !watch->result->calm;
 	captures_end(&watch->captures, !watch->result->evidence && !saw_trouble);
+	feed_end(&watch->feed);
 	sampler_end(&watch->sampler);
 	if (watch->ending.cgroup)
 		ending_deinit(&watch->ending);

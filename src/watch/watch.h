@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "snapshot/kill.h"
+#include "watch/feed.h"
 
 struct watch_options {
 	int pid;                 // 0: the largest process of the cgroup
@@ -17,6 +18,7 @@ struct watch_options {
 	const char *out;         // directory for incidents; made when it is not there
 	bool hold;
 	int64_t hold_limit_ns;
+	struct feed_options feed; // of the timeline
 	bool json, colour;
 	// What to compare with, taken before; NULL: it takes its own.
 	const char *baseline_directory;

@@ -34,6 +34,7 @@ struct worker_news {
 	uint8_t taken, stored, whole, printed;
 	int64_t duration_ns;
 	struct error error;
+	struct worker_summary summary;
 };
 
 // ---- in the worker's process ----
@@ -77,12 +78,38 @@ static void read_baseline(struct job *job)
 						   job->request->baseline_usage_bytes};
 }
 
+static void summarize(const struct snapshot *snapshot, const struct verdict *verdict,
+		      struct worker_summary *summary)
+{
+	const struct snapshot_go *go = &snapshot->go;
+	struct store_incident *incident = &summary->incident;
+	bool has_go = snapshot_has(&snapshot->go_absent);
+	*summary = (struct worker_summary){
+		.heap_live_bytes = has_go ? (int64_t)go->heap_alloc_bytes : -1,
+		.heap_goal_bytes =
+			has_go && go->stats.next_gc < INT64_MAX ? (int64_t)go->stats.next_gc : -1,
+		.goroutines = snapshot_has(&snapshot->goroutines_absent)
+				      ? (int64_t)snapshot->goroutines.user
+				      : -1,
+	};
+	snprintf(summary->build_id, sizeof summary->build_id, "%s", snapshot->identity.build_id);
+	snprintf(incident->sentence, sizeof incident->sentence, "%s", verdict->sentence);
+	snprintf(incident->rule, sizeof incident->rule, "%s", verdict->rule);
+	snprintf(incident->confidence, sizeof incident->confidence, "%s",
+		 confidence_name(verdict->confidence));
+	snprintf(incident->function, sizeof incident->function, "%s", verdict->guilty.function);
+	snprintf(incident->file, sizeof incident->file, "%s", verdict->guilty.file);
+	incident->line = verdict->guilty.line;
+	incident->bytes = verdict->bytes;
+}
+
 static void write_report(struct job *job, const struct kill_facts *kill,
 			 const struct kill_timeline *timeline, struct report *report,
 			 struct verdict *verdict)
 {
 	const struct snapshot_baseline *baseline = job->baseline.heap ? &job->baseline : NULL;
 	verdict_decide(job->snapshot, baseline, kill, verdict);
+	summarize(job->snapshot, verdict, &job->news.summary);
 	*report = (struct report){job->snapshot, baseline, verdict, kill, timeline};
 	job->news.stored = job->storing && incident_write(&job->incident, report, &job->news.error);
 }
@@ -197,6 +224,19 @@ bool worker_start(const struct worker_request *request, struct worker **out, str
 	return true;
 }
 
+#define terminate(text) ((text)[sizeof(text) - 1] = '\0')
+
+static void terminate_texts(struct worker_summary *summary)
+{
+	struct store_incident *incident = &summary->incident;
+	terminate(summary->build_id);
+	terminate(incident->sentence);
+	terminate(incident->rule);
+	terminate(incident->confidence);
+	terminate(incident->function);
+	terminate(incident->file);
+}
+
 static void set_failed(struct worker_news *news, const char *why)
 {
 	*news = (struct worker_news){0};
@@ -218,6 +258,7 @@ static bool receive(struct worker *worker, struct worker_news *news, int timeout
 		set_failed(news, "the process that captured died");
 	news->error.message[sizeof news->error.message - 1] = '\0';
 	news->error.hint[sizeof news->error.hint - 1] = '\0';
+	terminate_texts(&news->summary);
 	return true;
 }
 
@@ -243,6 +284,7 @@ void worker_update(struct worker *worker, int timeout_ms)
 	worker->whole = news.whole;
 	worker->duration_ns = news.duration_ns;
 	worker->error = news.error;
+	worker->summary = news.summary;
 }
 
 bool worker_finish(struct worker *worker, const struct worker_end *end, struct error *error)
@@ -254,6 +296,7 @@ bool worker_finish(struct worker *worker, const struct worker_end *end, struct e
 		kill_worker(worker);
 		return error_set(error, ERROR_LIMIT, "writing the final report took too long");
 	}
+	worker->summary = news.summary;
 	if (!news.stored)
 		*error = news.error;
 	return news.stored;

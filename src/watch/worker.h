@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "snapshot/kill.h"
+#include "store/events.h"
 
 struct worker_request {
 	pid_t pid;
@@ -23,6 +24,13 @@ struct worker_request {
 	const char *baseline_path; // a heap profile to compare with, or NULL
 	int64_t baseline_usage_bytes;
 	bool json, colour; // how the final report is printed
+};
+
+// What the timeline wants to know of a capture. Below 0: not known.
+struct worker_summary {
+	int64_t heap_live_bytes, heap_goal_bytes, goroutines;
+	char build_id[64];
+	struct store_incident incident; // the verdict's part of it
 };
 
 enum worker_state { WORKER_BUSY, WORKER_READY, WORKER_FAILED };
@@ -39,6 +47,7 @@ struct worker {
 	bool while_held;     // the kill was held until it was done
 	struct error error;  // why it failed, or why it is not stored
 	char directory[4096];
+	struct worker_summary summary;
 };
 
 // What the worker needs for the last word.

@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: what was read. Out: one screen for a tired person: what grew, when, what happened then.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "store/chart.h"
+#include "store/timeline.h"
+
+enum {
+	LANES_MAX = 64,      // lines of the overview
+	LANES_IN_DETAIL = 3, // of one name at the same time
+	CHART_HEIGHT = 5,
+	LABEL_WIDTH = 11,
+	NUMBER_WIDTH = 10,
+	NUMBERS = 3, // now, most, grew
+	WIDTH_MIN = 60,
+	EVENTS_SHOWN = 24,
+	LIVE_S = 30, // seen so lately, it is taken to live
+};
+
+static const char letters[EVENT_KINDS] = {
+	[EVENT_SNAPSHOT] = '.', [EVENT_CLOCK] = 'C',    [EVENT_LIMIT] = 'L',
+	[EVENT_END] = 'E',      [EVENT_RESTART] = 'R',  [EVENT_BINARY] = 'B',
+	[EVENT_HAND] = 'M',     [EVENT_INCIDENT] = 'I', [EVENT_KILL] = 'K',
+};
+
+// Processes of one name that followed each other, as after a restart.
+struct lane {
+	const struct timeline_target *first, *last;
+	int processes;
+	struct chart_series series[STORE_METRICS];
+};
+
+struct screen {
+	const struct timeline *timeline;
+	struct timeline_style style;
+	struct strbuf *out;
+	int columns; // of the charts
+	int64_t from_s, to_s;
+	VEC(struct lane *) lanes;
+	VEC(int) lane_of; // by the place of the target's id in timeline->ids; -1: not shown
+	size_t hidden;    // targets beyond LANES_MAX
+};
+
+// ---- lanes ----
+
+static int64_t end_of(const struct timeline_target *target)
+{
+	return target->ended_ns ? target->ended_ns : target->last_seen_ns;
+}
+
+static int find_lane(const struct screen *screen, const struct timeline_target *target)
+{
+	for (size_t i = 0; i < screen->lanes.count; i++) {
+		const struct timeline_target *last = screen->lanes.items[i]->last;
+		if (strcmp(last->target.name, target->target.name) == 0 &&
+		    strcmp(last->target.executable, target->target.executable) == 0 &&
+		    end_of(last) <= target->first_seen_ns + 1000000000)
+			return (int)i;
+	}
+	return -1;
+}
+
+static size_t place_of(const struct timeline *timeline, int64_t id)
+{
+	size_t low = 0, high = timeline->ids.count;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (timeline->ids.items[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void make_lanes(struct screen *screen)
+{
+	const struct timeline *timeline = screen->timeline;
+	for (size_t i = 0; i < timeline->ids.count; i++)
+		vec_push(&screen->lane_of, -1);
+	VEC_FOREACH (target, &timeline->targets) {
+		int lane = find_lane(screen, target);
+		if (lane < 0 && screen->lanes.count >= LANES_MAX) {
+			screen->hidden++;
+			continue;
+		}
+		if (lane < 0) {
+			lane = (int)screen->lanes.count;
+			struct lane *made = alloc_zero(sizeof *made);
+			made->first = target;
+			vec_push(&screen->lanes, made);
+		}
+		screen->lanes.items[lane]->last = target;
+		screen->lanes.items[lane]->processes++;
+		screen->lane_of.items[place_of(timeline, target->id)] = lane;
+	}
+}
+
+// ---- samples ----
+
+static bool see_extent(void *context, const struct timeline_row *row)
+{
+	struct screen *screen = context;
+	if (row->time_s < screen->from_s)
+		screen->from_s = row->time_s;
+	if (row->time_s + row->width_s > screen->to_s)
+		screen->to_s = row->time_s + row->width_s;
+	return true;
+}
+
+// Not more than there is: an axis of two hours for five minutes hides the five minutes.
+static bool find_extent(struct screen *screen, struct error *error)
+{
+	const struct timeline *timeline = screen->timeline;
+	int64_t now_s = timeline->until_ns / 1000000000;
+	screen->from_s = now_s;
+	screen->to_s = 0;
+	if (!timeline_each_row(timeline, see_extent, screen, error))
+		return false;
+	VEC_FOREACH (event, &timeline->events) {
+		int64_t time_s = event->unix_ns / 1000000000;
+		if (!event->target)
+			continue; // a mark for all is no reason to show an empty hour
+		if (time_s < screen->from_s)
+			screen->from_s = time_s;
+		if (time_s + 1 > screen->to_s)
+			screen->to_s = time_s + 1;
+	}
+	if (screen->to_s > now_s - LIVE_S)
+		screen->to_s = now_s;
+	if (screen->to_s <= screen->from_s)
+		screen->to_s = screen->from_s + 1;
+	return true;
+}
+
+static int column_of(const struct screen *screen, int64_t time_s)
+{
+	double share = (double)(time_s - screen->from_s) / (double)(screen->to_s - screen->from_s);
+	int column = (int)(share * screen->columns);
+	return column < 0 ? 0 : column >= screen->columns ? screen->columns - 1 : column;
+}
+
+static bool see_row(void *context, const struct timeline_row *row)
+{
+	struct screen *screen = context;
+	int lane = screen->lane_of.items[place_of(screen->timeline, row->target)];
+	if (lane < 0)
+		return true;
+	int from = column_of(screen, row->time_s);
+	// A row of a second ends where the next begins; so no gaps come of rounding.
+	int to = column_of(screen, row->time_s + row->width_s);
+	for (int i = 0; i < STORE_METRICS; i++)
+		if (row->metrics[i].known)
+			chart_series_add(&screen->lanes.items[lane]->series[i], from, to,
+					 row->time_s, row->metrics[i].average,
+					 row->metrics[i].most);
+	return true;
+}
+
+// ---- words ----
+
+static const char *number_of(enum store_unit unit, int64_t value, bool sign, char *text,
+			     size_t capacity)
+{
+	const char *plus = sign && value > 0 ? "+" : "";
+	struct human human = unit == STORE_BYTES      ? human_bytes(value)
+			     : unit == STORE_PERMILLE ? human_percent((double)value / 1000)
+						      : human_count(value);
+	snprintf(text, capacity, "%s%s", plus, human.text);
+	return text;
+}
+
+static void write_label(struct screen *screen, const char *label)
+{
+	struct strbuf safe = {0};
+	strbuf_add_safe(&safe, label);
+	strbuf_addf(screen->out, "%-*.*s ", LABEL_WIDTH - 1, LABEL_WIDTH - 1,
+		    safe.text ? safe.text : "");
+	strbuf_deinit(&safe);
+}
+
+static void write_numbers(struct screen *screen, const struct chart_series *series,
+			  enum store_unit unit, bool grew)
+{
+	char now[48], most[48], more[48] = "";
+	if (grew)
+		number_of(unit, series->last - series->first, true, more, sizeof more);
+	strbuf_addf(screen->out, "%*s%*s%*s\n", NUMBER_WIDTH,
+		    number_of(unit, series->last, false, now, sizeof now), NUMBER_WIDTH,
+		    number_of(unit, series->most, false, most, sizeof most), NUMBER_WIDTH, more);
+}
+
+static void write_metric(struct screen *screen, const struct lane *lane, enum store_metric metric)
+{
+	const struct chart_series *series = &lane->series[metric];
+	const struct store_metric_row *row = &store_metrics[metric];
+	if (!series->any)
+		return;
+	// Sums of one kind share a scale, so that they can be compared.
+	int64_t top = series->most;
+	if (metric == STORE_HEAP_LIVE || metric == STORE_HEAP_GOAL)
+		top = lane->series[STORE_HEAP_GOAL].most > lane->series[STORE_HEAP_LIVE].most
+			      ? lane->series[STORE_HEAP_GOAL].most
+			      : lane->series[STORE_HEAP_LIVE].most;
+	else if (row->unit == STORE_BYTES && lane->series[STORE_USAGE].most > top)
+		top = lane->series[STORE_USAGE].most;
+	else if (row->unit == STORE_PERMILLE)
+		top = 1000;
+	write_label(screen, row->label);
+	chart_write_spark(series, screen->columns, top, screen->style.utf8, screen->out);
+	write_numbers(screen, series, row->unit, row->unit != STORE_PERMILLE);
+}
+
+// ---- what happened ----
+
+static void write_events_line(struct screen *screen)
+{
+	enum timeline_event_kind kinds[CHART_COLUMNS_MAX];
+	bool any[CHART_COLUMNS_MAX] = {0}, at_all = false;
+	VEC_FOREACH (event, &screen->timeline->events) {
+		int column = column_of(screen, event->unix_ns / 1000000000);
+		if (any[column] && kinds[column] >= event->kind)
+			continue;
+		any[column] = at_all = true;
+		kinds[column] = event->kind;
+	}
+	if (!at_all)
+		return;
+	write_label(screen, "events");
+	for (int i = 0; i < screen->columns; i++)
+		strbuf_addf(screen->out, "%c", any[i] ? letters[kinds[i]] : ' ');
+	strbuf_add(screen->out, "\n");
+}
+
+static void write_axis(struct screen *screen)
+{
+	write_events_line(screen);
+	write_label(screen, "");
+	chart_write_axis(screen->from_s, screen->to_s, screen->columns, screen->out);
+	strbuf_add(screen->out, "\n");
+}
+
+// Words are broken at the terminal's width; what follows is indented.
+static void write_wrapped(struct screen *screen, int indent, const char *text)
+{
+	struct strbuf safe = {0};
+	strbuf_add_safe(&safe, text);
+	const char *rest = safe.text ? safe.text : "";
+	size_t room = (size_t)(screen->style.width - indent);
+	while (strlen(rest) > room) {
+		size_t cut = room;
+		while (cut > room / 2 && rest[cut] != ' ')
+			cut--;
+		if (rest[cut] != ' ') // not in the middle of a character
+			for (cut = room; cut > 1 && ((unsigned char)rest[cut] & 0xc0) == 0x80;)
+				cut--;
+		strbuf_add_bytes(screen->out, rest, cut);
+		strbuf_addf(screen->out, "\n%*s", indent, "");
+		rest += cut + (rest[cut] == ' ');
+	}
+	strbuf_add(screen->out, rest);
+	strbuf_add(screen->out, "\n");
+	strbuf_deinit(&safe);
+}
+
+static void write_event(struct screen *screen, const struct timeline_event *event)
+{
+	struct human time = human_time(event->unix_ns);
+	bool bad = event->kind == EVENT_KILL || event->kind == EVENT_INCIDENT;
+	char *day = time.text, *point = strrchr(day, '.');
+	if (point)
+		*point = '\0';
+	// The date only where it goes over more than one day.
+	const char *shown = screen->to_s - screen->from_s > 86400 ? day : day + 11;
+	strbuf_addf(screen->out, "%s %s%c%s  ", shown,
+		    bad && screen->style.colour ? "\033[31;1m" : "", letters[event->kind],
+		    bad && screen->style.colour ? "\033[0m" : "");
+	_cleanup_free_ char *text =
+		event->kind == EVENT_INCIDENT
+			? alloc_format("incident %lld: %s", (long long)event->id, event->text)
+			: alloc_string(event->text);
+	write_wrapped(screen, (int)strlen(shown) + 4, text);
+}
+
+static void write_snapshots(struct screen *screen)
+{
+	const struct timeline_event *newest = NULL;
+	int count = 0;
+	VEC_FOREACH (event, &screen->timeline->events) {
+		if (event->kind != EVENT_SNAPSHOT)
+			continue;
+		newest = event;
+		count++;
+	}
+	if (!newest)
+		return;
+	struct human time = human_time(newest->unix_ns);
+	strbuf_addf(screen->out, "%.8s .  %d capture%s, the last at %s in %s (", time.text + 11,
+		    count, count == 1 ? "" : "s", human_bytes(newest->usage_bytes).text,
+		    human_duration(newest->duration_ns).text);
+	strbuf_add_safe(screen->out, newest->text);
+	strbuf_add(screen->out, ")\n");
+}
+
+static void write_events(struct screen *screen)
+{
+	const struct timeline *timeline = screen->timeline;
+	size_t listed = 0, skip;
+	VEC_FOREACH (event, &timeline->events)
+		listed += event->kind != EVENT_SNAPSHOT;
+	strbuf_add(screen->out, "\n");
+	skip = listed > EVENTS_SHOWN ? listed - EVENTS_SHOWN : 0;
+	if (skip)
+		strbuf_addf(screen->out, "(%zu events before these: --json has them)\n", skip);
+	VEC_FOREACH (event, &timeline->events) {
+		if (event->kind == EVENT_SNAPSHOT)
+			continue;
+		if (skip)
+			skip--;
+		else
+			write_event(screen, event);
+	}
+	write_snapshots(screen);
+}
+
+// ---- screens ----
+
+static void write_head(struct screen *screen, const struct lane *lane)
+{
+	const struct timeline_target *target = lane->last;
+	struct strbuf *out = screen->out;
+	strbuf_add_safe(out, target->target.name);
+	strbuf_addf(out, "  process %d", target->target.pid);
+	if (lane->processes > 1)
+		strbuf_addf(out, " and %d before it", lane->processes - 1);
+	if (target->target.container[0])
+		strbuf_addf(out, ", container %.12s", target->target.container);
+	if (target->target.build_id[0]) {
+		strbuf_add(out, ", build ID ");
+		char id[13];
+		snprintf(id, sizeof id, "%.12s", target->target.build_id);
+		strbuf_add_safe(out, id);
+	}
+	if (target->ended_ns) {
+		strbuf_add(out, "; ended: ");
+		strbuf_add_safe(out, target->ending);
+	}
+	strbuf_add(out, "\n");
+}
+
+// The usage, against the limit if it came near enough for both to be seen.
+static void write_usage(struct screen *screen, const struct lane *lane)
+{
+	const struct chart_series *usage = &lane->series[STORE_USAGE],
+				  *limit = &lane->series[STORE_LIMIT];
+	char now[48], most[48], grew[48];
+	if (!usage->any)
+		return;
+	bool against = limit->any && usage->most > limit->last / 4;
+	int64_t top = against && limit->last > usage->most ? limit->last : usage->most;
+	strbuf_addf(screen->out, "%*s", LABEL_WIDTH, "");
+	strbuf_addf(screen->out, "%-*s%*s%*s%*s\n", screen->columns,
+		    "usage of the cgroup whose limit bites", NUMBER_WIDTH, "now", NUMBER_WIDTH,
+		    "most", NUMBER_WIDTH, "grew");
+	for (int line = 0; line < CHART_HEIGHT; line++) {
+		char label[48] = "";
+		if (line == 0)
+			snprintf(label, sizeof label, "%s", human_bytes(top).text);
+		if (line == CHART_HEIGHT - 1)
+			snprintf(label, sizeof label, "0");
+		strbuf_addf(screen->out, "%*s ", LABEL_WIDTH - 1, label);
+		chart_write_line(usage, screen->columns, top, line, CHART_HEIGHT,
+				 screen->style.utf8, screen->out);
+		if (line == 0)
+			strbuf_addf(screen->out, "%*s%*s%*s", NUMBER_WIDTH,
+				    number_of(STORE_BYTES, usage->last, false, now, sizeof now),
+				    NUMBER_WIDTH,
+				    number_of(STORE_BYTES, usage->most, false, most, sizeof most),
+				    NUMBER_WIDTH,
+				    number_of(STORE_BYTES, usage->last - usage->first, true, grew,
+					      sizeof grew));
+		if (line == 1 && limit->any)
+			strbuf_addf(screen->out, "%*s", NUMBERS * NUMBER_WIDTH, "limit");
+		if (line == 2 && limit->any)
+			strbuf_addf(screen->out, "%*s", NUMBERS * NUMBER_WIDTH,
+				    number_of(STORE_BYTES, limit->last, false, now, sizeof now));
+		strbuf_add(screen->out, "\n");
+	}
+}
+
+static void write_detail(struct screen *screen)
+{
+	static const enum store_metric shown[] = {
+		STORE_ANON,       STORE_FILE, STORE_RSS,     STORE_HEAP_LIVE, STORE_HEAP_GOAL,
+		STORE_GOROUTINES, STORE_FDS,  STORE_THREADS, STORE_PSI_SOME,  STORE_PSI_FULL,
+	};
+	for (size_t i = 0; i < screen->lanes.count && i < LANES_IN_DETAIL; i++) {
+		const struct lane *lane = screen->lanes.items[i];
+		strbuf_add(screen->out, i ? "\n" : "");
+		write_head(screen, lane);
+		write_usage(screen, lane);
+		for (size_t k = 0; k < sizeof shown / sizeof *shown; k++)
+			write_metric(screen, lane, shown[k]);
+	}
+	if (screen->lanes.count > LANES_IN_DETAIL)
+		strbuf_addf(screen->out, "\n(%zu more at the same time: give a process id)\n",
+			    screen->lanes.count - LANES_IN_DETAIL);
+	write_axis(screen);
+}
+
+static int compare_lanes(const void *a, const void *b)
+{
+	const struct lane *left = *(struct lane *const *)a, *right = *(struct lane *const *)b;
+	int64_t x = left->series[STORE_RSS].most, y = right->series[STORE_RSS].most;
+	return (x < y) - (x > y);
+}
+
+// One line for each: its resident memory.
+static void write_overview(struct screen *screen)
+{
+	qsort(screen->lanes.items, screen->lanes.count, sizeof *screen->lanes.items, compare_lanes);
+	strbuf_addf(screen->out, "%-*s%-*s%*s%*s%*s\n", LABEL_WIDTH, "process", screen->columns,
+		    "resident memory, each on its own scale", NUMBER_WIDTH, "now", NUMBER_WIDTH,
+		    "most", NUMBER_WIDTH, "grew");
+	VEC_FOREACH (item, &screen->lanes) {
+		const struct lane *lane = *item;
+		const struct chart_series *series = &lane->series[STORE_RSS];
+		if (!series->any)
+			series = &lane->series[STORE_USAGE];
+		write_label(screen, lane->last->target.name);
+		chart_write_spark(series, screen->columns, series->most, screen->style.utf8,
+				  screen->out);
+		write_numbers(screen, series, STORE_BYTES, true);
+	}
+	write_axis(screen);
+	if (screen->hidden)
+		strbuf_addf(screen->out, "(%zu more processes: --json has them)\n", screen->hidden);
+}
+
+bool timeline_write_text(const struct timeline *timeline, struct timeline_style style,
+			 struct strbuf *out, struct error *error)
+{
+	struct screen screen = {.timeline = timeline, .style = style, .out = out};
+	if (screen.style.width < WIDTH_MIN)
+		screen.style.width = WIDTH_MIN;
+	screen.columns = screen.style.width - LABEL_WIDTH - NUMBERS * NUMBER_WIDTH;
+	if (screen.columns > CHART_COLUMNS_MAX)
+		screen.columns = CHART_COLUMNS_MAX;
+	make_lanes(&screen);
+	bool ok =
+		find_extent(&screen, error) && timeline_each_row(timeline, see_row, &screen, error);
+	if (ok) {
+		if (timeline->selected || screen.lanes.count == 1)
+			write_detail(&screen);
+		else
+			write_overview(&screen);
+		write_events(&screen);
+	}
+	VEC_FOREACH (lane, &screen.lanes)
+		free(*lane);
+	vec_deinit(&screen.lanes);
+	vec_deinit(&screen.lane_of);
+	return ok;
+}
+
+// ---- incidents ----
+
+void timeline_write_incidents(const struct timeline_incidents *incidents, struct strbuf *out)
+{
+	if (!incidents->list.count)
+		strbuf_add(out, "no incidents are stored\n");
+	VEC_FOREACH (row, &incidents->list) {
+		const struct store_incident *incident = &row->incident;
+		struct human time = human_time(incident->unix_ns);
+		strbuf_addf(out, "%4lld  %.19s  ", (long long)row->id, time.text);
+		strbuf_add_safe(out, row->target.id ? row->target.target.name : "?");
+		strbuf_addf(out, " (%d)  ", row->target.target.pid);
+		strbuf_add_safe(out, incident->cause);
+		strbuf_add(out, "\n      ");
+		strbuf_add_safe(out, incident->sentence);
+		strbuf_add(out, "\n      ");
+		strbuf_add_safe(out, incident->directory);
+		strbuf_add(out, "\n");
+	}
+	if (incidents->list.count)
+		strbuf_addf(out,
+			    "\nwhyoom report %lld shows the first of these, whyoom diff compares "
+			    "two\n",
+			    (long long)incidents->list.items[0].id);
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a watch of one process tells the timeline (store/writer.h): a sample a second, more while
+ * the memory moves; captures with what they saw of the Go heap; the end; the incident. It never
+ * waits, and what goes wrong with the timeline is said once and ends nothing.
+ */
+#pragma once
+
+#include "snapshot/kill.h"
+#include "store/writer.h"
+#include "watch/gauges.h"
+#include "watch/progress.h"
+#include "watch/sampler.h"
+
+struct worker_summary;
+
+struct feed {
+	struct store_writer *writer; // NULL: no timeline was asked for
+	const struct progress *progress;
+	struct gauges gauges;
+	struct store_target target;
+	int handle; // -1: not told yet
+	int64_t begun_ns, sampled_ns, gauged_ns;
+	int64_t sampled_bytes; // the usage at the newest sample
+};
+
+struct feed_options {
+	const char *db;     // path of the database; NULL: no timeline
+	int64_t size_bytes; // 0: the default
+};
+
+void feed_begin(struct feed *feed, const struct feed_options *options,
+		const struct process_files *process, const struct cgroup *cgroup,
+		const struct progress *progress);
+// Call it whenever a sample was taken; sends what is due.
+void feed_sample(struct feed *feed, const struct sampler *sampler);
+void feed_capture(struct feed *feed, const struct worker_summary *summary, const char *reason,
+		  int64_t usage_bytes, int64_t duration_ns);
+// `incident` "": none was stored.
+void feed_finish(struct feed *feed, const struct sampler *sampler, const struct kill_facts *kill,
+		 const char *incident, const struct worker_summary *summary);
+void feed_end(struct feed *feed);
