@@ -86,9 +86,11 @@ int cli_watch(const struct cli_arguments *arguments);
 int cli_timeline(const struct cli_arguments *arguments);
 int cli_mark(const struct cli_arguments *arguments);
 int cli_incidents(const struct cli_arguments *arguments);
+int cli_report(const struct cli_arguments *arguments);
+int cli_diff(const struct cli_arguments *arguments);
 int cli_help(const struct cli_arguments *arguments);
 int cli_version(const struct cli_arguments *arguments);
 
 extern const struct cli_option account_options[], profile_options[], why_options[], heap_options[],
 	runtime_options[], goroutines_options[], watch_options[], timeline_options[],
-	mark_options[], incidents_options[], no_options[];
+	mark_options[], incidents_options[], report_options[], diff_options[], no_options[];

@@ -101,6 +101,19 @@ const struct cli_option mark_options[] = {
 	{0},
 };
 
+const struct cli_option report_options[] = {
+	{"bundle", 0, "FILE", "write the incident with all its captures as one FILE.tar.zst"},
+	DB_OPTION,
+	{"json", 0, NULL, "print JSON"},
+	{0},
+};
+
+const struct cli_option diff_options[] = {
+	DB_OPTION,
+	{"json", 0, NULL, "print JSON"},
+	{0},
+};
+
 const struct cli_option incidents_options[] = {
 	DB_OPTION,
 	{"json", 0, NULL, "print JSON"},
@@ -232,6 +245,26 @@ const struct cli_command cli_commands[] = {
 		"  whyoom report 3\n",
 		incidents_options,
 		cli_incidents,
+	},
+	{
+		"report",
+		"whyoom report ID | DIR [--json] [--bundle FILE]",
+		"the report of a stored incident, or the whole incident as one file",
+		"Every file is checked against the hash in the incident's manifest first.\n",
+		"  whyoom report 3\n"
+		"  whyoom report ./incident-20261121-173525-exportd-4711 --json\n"
+		"  whyoom report 3 --bundle incident.tar.zst && tar -tf incident.tar.zst\n",
+		report_options,
+		cli_report,
+	},
+	{
+		"diff",
+		"whyoom diff INCIDENT INCIDENT [--json]",
+		"two incidents as an experiment: what was different, and what came of it",
+		"Build, version, settings and limits; ledgers; who holds the heap; goroutines.\n",
+		"  whyoom diff 3 4\n",
+		diff_options,
+		cli_diff,
 	},
 	{
 		"help",

@@ -39,11 +39,17 @@ int cli_run_with_output(int (*work)(void *context), void *context,
 			const struct cli_arguments *arguments, struct cli_output *output)
 {
 	const char *path = cli_value(arguments, "output");
+	if (path && strcmp(path, "-") != 0)
+		return cli_run_into_file(work, context, arguments, output, path);
+	*output = (struct cli_output){path ? STDOUT_FILENO : -1, "standard output"};
+	return cli_run_sandboxed(work, context, arguments);
+}
+
+int cli_run_into_file(int (*work)(void *context), void *context,
+		      const struct cli_arguments *arguments, struct cli_output *output,
+		      const char *path)
+{
 	struct stat there;
-	if (!path || strcmp(path, "-") == 0) {
-		*output = (struct cli_output){path ? STDOUT_FILENO : -1, "standard output"};
-		return cli_run_sandboxed(work, context, arguments);
-	}
 	// What is there and is no regular file (a device, a pipe, a link) stays what it is and is
 	// written in place.
 	if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode))

@@ -11,5 +11,8 @@ struct cli_output {
 
 // Runs `work` sandboxed, with `output` open for what --output names (NULL: nothing, "-": standard
 // output). A file appears under its name only once it is whole. Returns the exit code.
+int cli_run_into_file(int (*work)(void *context), void *context,
+		      const struct cli_arguments *arguments, struct cli_output *output,
+		      const char *path);
 int cli_run_with_output(int (*work)(void *context), void *context,
 			const struct cli_arguments *arguments, struct cli_output *output);

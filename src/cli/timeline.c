@@ -2,6 +2,7 @@
 // whyoom timeline, mark, incidents: what the timeline's database has, and adding to it.
 #include "cli/timeline.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@ struct job {
 	int64_t since_ns;
 	const char *who;
 	struct timeline_style style;
+	int64_t incident;
+	int answer; // where the directory of that goes
 };
 
 char *cli_timeline_path(const struct cli_arguments *arguments)
@@ -258,4 +261,39 @@ int cli_incidents(const struct cli_arguments *arguments)
 	if (arguments->positional_count)
 		return cli_usage("incidents: unexpected argument %.64s", arguments->positional[0]);
 	return run_with_path(incidents, &job);
+}
+
+static int find_incident(const struct job *job)
+{
+	struct timeline_incidents incidents;
+	struct error error = {0};
+	sqlite3 *database = NULL;
+	if (!open_to_read(job, &database, &error) ||
+	    !timeline_read_incidents(database, job->incident, 1, &incidents, &error))
+		return cli_fail(job->arguments, &error);
+	const char *directory = incidents.list.items[0].incident.directory;
+	ssize_t size = (ssize_t)strlen(directory);
+	// One write: it fits into a pipe.
+	return write(job->answer, directory, (size_t)size) == size ? EXIT_OK : EXIT_INTERNAL;
+}
+
+int cli_timeline_incident(const struct cli_arguments *arguments, int64_t id, char *path,
+			  size_t capacity)
+{
+	struct job job = {.arguments = arguments, .incident = id};
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		perror("whyoom: cannot make a pipe");
+		return EXIT_INTERNAL;
+	}
+	job.answer = ends[1];
+	int code = run_with_path(find_incident, &job);
+	close(ends[1]);
+	ssize_t size = code == EXIT_OK ? read(ends[0], path, capacity - 1) : 0;
+	close(ends[0]);
+	path[size > 0 ? size : 0] = '\0';
+	if (code == EXIT_OK && path[0] != '/')
+		return cli_usage("the timeline has no usable directory for incident %lld",
+				 (long long)id);
+	return code;
 }

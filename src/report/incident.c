@@ -22,6 +22,11 @@ static const char *const names[INCIDENT_PARTS] = {
 	[INCIDENT_REPORT_TEXT] = "report.txt", [INCIDENT_MANIFEST] = "manifest.json",
 };
 
+const char *incident_part_name(enum incident_part part)
+{
+	return names[part];
+}
+
 void incident_close(struct incident *incident)
 {
 	for (int i = 0; i < INCIDENT_PARTS; i++) {

@@ -20,6 +20,8 @@ enum incident_part {
 	INCIDENT_PARTS
 };
 
+const char *incident_part_name(enum incident_part part); // of its file
+
 struct incident_file {
 	int fd; // -1: not open
 	bool written;

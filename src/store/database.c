@@ -122,6 +122,12 @@ static void make_directory(const char *path, int depth)
 	mkdir(path, 0755);
 }
 
+static bool no_timeline(const char *path, struct error *error)
+{
+	error_set(error, ERROR_NOT_FOUND, "there is no timeline yet: %.300s", path);
+	return error_hint(error, "whyoom watch writes one; --db FILE names another");
+}
+
 bool database_confine(const char *path, enum database_use use, bool lasting, char **real,
 		      struct error *error)
 {
@@ -135,8 +141,10 @@ bool database_confine(const char *path, enum database_use use, bool lasting, cha
 	if (use == DATABASE_WRITE)
 		make_directory(directory, 3);
 	if (!realpath(directory, resolved))
-		return error_set_os(error, errno, "no directory for the timeline: %.300s",
-				    directory);
+		return use == DATABASE_READ && errno == ENOENT
+			       ? no_timeline(path, error)
+			       : error_set_os(error, errno, "no directory for the timeline: %.300s",
+					      directory);
 	umask(077);
 	if (!confine_to_directory(resolved, use == DATABASE_WRITE, error) ||
 	    !sandbox_enter(SANDBOX_KEEP_USER | SANDBOX_FILES |
@@ -245,10 +253,8 @@ bool database_open(const char *real, enum database_use use, int64_t size_bytes, 
 {
 	sqlite3 *database = NULL;
 	struct stat status;
-	if (use == DATABASE_READ && lstat(real, &status) != 0 && errno == ENOENT) {
-		error_set(error, ERROR_NOT_FOUND, "there is no timeline yet: %.300s", real);
-		return error_hint(error, "whyoom watch writes one; --db FILE names another");
-	}
+	if (use == DATABASE_READ && lstat(real, &status) != 0 && errno == ENOENT)
+		return no_timeline(real, error);
 	bool ok = use == DATABASE_READ ? open_to_read(real, &database, error)
 				       : open_as(real, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
 						 &database, error) &&

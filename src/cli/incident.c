@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// whyoom report and diff: incidents that were stored, by number or directory.
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "cli/timeline.h"
+#include "store/bundle.h"
+#include "store/incident_diff.h"
+
+struct job {
+	const struct cli_arguments *arguments;
+	struct incident_files *files[2];
+	struct bundle bundle;
+	struct cli_output output;
+	bool colour;
+};
+
+// A number is that of an incident, unless there is a directory of that name.
+static bool find_directory(const struct cli_arguments *arguments, const char *given, char *path,
+			   int *code)
+{
+	struct stat status;
+	int64_t id;
+	if ((stat(given, &status) == 0 && S_ISDIR(status.st_mode)) ||
+	    !parse_integer(given, 1, INT64_MAX, &id)) {
+		snprintf(path, PATH_MAX, "%s", given);
+		return true;
+	}
+	*code = cli_timeline_incident(arguments, id, path, PATH_MAX);
+	return *code == EXIT_OK;
+}
+
+// ---- report ----
+
+// Line by line: the file may have been written by anybody, its hash too.
+static bool print_text(const char *data, size_t size)
+{
+	struct strbuf out = {0};
+	const char *at = data, *end = data + size;
+	while (at < end) {
+		const char *line = memchr(at, '\n', (size_t)(end - at));
+		size_t length = (size_t)((line ? line : end) - at);
+		_cleanup_free_ char *text = strndup(at, length);
+		strbuf_add_safe(&out, text ? text : "");
+		strbuf_add(&out, "\n");
+		at += length + (line != NULL);
+	}
+	bool ok = cli_print(out.text ? out.text : "");
+	strbuf_deinit(&out);
+	return ok;
+}
+
+static int print_report(void *context)
+{
+	const struct job *job = context;
+	struct incident_files *files = job->files[0];
+	struct error error = {0};
+	json_error_t at;
+	if (!incident_files_load(files, &error))
+		return cli_fail(job->arguments, &error);
+	if (!cli_flag(job->arguments, "json"))
+		return print_text(files->data[INCIDENT_REPORT_TEXT],
+				  files->sizes[INCIDENT_REPORT_TEXT])
+			       ? EXIT_OK
+			       : EXIT_INTERNAL;
+	json_t *report = json_loadb(files->data[INCIDENT_REPORT_JSON],
+				    files->sizes[INCIDENT_REPORT_JSON], 0, &at);
+	if (report)
+		return cli_print_json(report) ? EXIT_OK : EXIT_INTERNAL;
+	error_set(&error, ERROR_BAD_DATA, "%.256s/report.json is no JSON: line %d", files->path,
+		  at.line);
+	return cli_fail(job->arguments, &error);
+}
+
+static int write_bundle(void *context)
+{
+	struct job *job = context;
+	struct error error = {0};
+	return bundle_write(&job->bundle, job->output.fd, &error)
+		       ? EXIT_OK
+		       : cli_fail(job->arguments, &error);
+}
+
+static int make_bundle(struct job *job, const char *path, const char *out)
+{
+	struct error error = {0};
+	if (!bundle_open(path, &job->bundle, &error))
+		return cli_fail(job->arguments, &error);
+	int code = cli_run_into_file(write_bundle, job, job->arguments, &job->output, out);
+	bundle_close(&job->bundle);
+	if (code == EXIT_OK)
+		printf("%s\n", out);
+	return code;
+}
+
+int cli_report(const struct cli_arguments *arguments)
+{
+	struct job job = {.arguments = arguments};
+	const char *bundle = cli_value(arguments, "bundle");
+	struct error error = {0};
+	char path[PATH_MAX];
+	int code;
+	if (arguments->positional_count != 1)
+		return cli_usage("report: give the number or the directory of one incident");
+	if (!find_directory(arguments, arguments->positional[0], path, &code))
+		return code;
+	if (bundle)
+		return make_bundle(&job, path, bundle);
+	if (!incident_files_open(path, &job.files[0], &error))
+		return cli_fail(arguments, &error);
+	code = cli_run_sandboxed(print_report, &job, arguments);
+	incident_files_free(job.files[0]);
+	return code;
+}
+
+// ---- diff ----
+
+static int print_difference(void *context)
+{
+	const struct job *job = context;
+	struct incident_diff *diff;
+	struct error error = {0};
+	struct strbuf text = {0};
+	if (!incident_files_load(job->files[0], &error) ||
+	    !incident_files_load(job->files[1], &error) ||
+	    !incident_diff_new(job->files[0], job->files[1], &diff, &error))
+		return cli_fail(job->arguments, &error);
+	bool ok;
+	if (cli_flag(job->arguments, "json")) {
+		ok = cli_print_json(incident_diff_to_json(diff));
+	} else {
+		incident_diff_write_text(diff, (struct report_style){job->colour}, &text);
+		ok = cli_print(text.text);
+		strbuf_deinit(&text);
+	}
+	incident_diff_free(diff);
+	return ok ? EXIT_OK : EXIT_INTERNAL;
+}
+
+int cli_diff(const struct cli_arguments *arguments)
+{
+	struct job job = {.arguments = arguments, .colour = cli_colour()};
+	struct error error = {0};
+	int code = EXIT_OK;
+	if (arguments->positional_count != 2)
+		return cli_usage("diff: give the numbers or the directories of two incidents");
+	for (int i = 0; i < 2 && code == EXIT_OK; i++) {
+		char path[PATH_MAX];
+		if (find_directory(arguments, arguments->positional[i], path, &code) &&
+		    !incident_files_open(path, &job.files[i], &error))
+			code = cli_fail(arguments, &error);
+	}
+	if (code == EXIT_OK)
+		code = cli_run_sandboxed(print_difference, &job, arguments);
+	incident_files_free(job.files[0]);
+	incident_files_free(job.files[1]);
+	return code;
+}
