@@ -8,8 +8,11 @@
 #include "base/clock.h"
 #include "store/keeper_priv.h"
 
-enum { ROUND_ROWS = 2000 }; // removed at once
-static const int64_t RETRY_NS = 5 * SECOND_NS, LOCKED_TOLD_AFTER_NS = 5 * SECOND_NS;
+enum {
+	ROUND_ROWS = 2000, // removed at once
+	LOCKED_TOLD_COMMITS = 5,
+};
+static const int64_t RETRY_NS = 5 * SECOND_NS;
 static const int64_t TIDY_NS[SAMPLE_TABLES] = {10 * SECOND_NS, 60 * SECOND_NS, 600 * SECOND_NS};
 
 // ---- the database ----
@@ -81,7 +84,7 @@ static void take_failure(struct keeper *keeper, const struct error *error)
 		keeper->retry_ns = now_ns + SECOND_NS / 5;
 		if (!keeper->locked_since_ns)
 			keeper->locked_since_ns = now_ns;
-		if (now_ns - keeper->locked_since_ns > LOCKED_TOLD_AFTER_NS)
+		if (now_ns - keeper->locked_since_ns > LOCKED_TOLD_COMMITS * keeper->commit_ns)
 			keeper_say(keeper, STORE_FAILING, error);
 		return;
 	}

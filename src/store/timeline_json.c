@@ -16,7 +16,7 @@ struct stream {
 
 static bool print_json(struct stream *stream, json_t *value)
 {
-	_cleanup_free_ char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	_cleanup_free_ char *text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(value);
 	stream->failed |= !stream->sink.print(stream->first ? "\n" : ",\n") || !text ||
 			  !stream->sink.print(text);

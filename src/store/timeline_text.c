@@ -299,11 +299,12 @@ static void write_snapshots(struct screen *screen)
 	if (!newest)
 		return;
 	struct human time = human_time(newest->unix_ns);
-	strbuf_addf(screen->out, "%.8s .  %d capture%s, the last at %s in %s (", time.text + 11,
-		    count, count == 1 ? "" : "s", human_bytes(newest->usage_bytes).text,
-		    human_duration(newest->duration_ns).text);
-	strbuf_add_safe(screen->out, newest->text);
-	strbuf_add(screen->out, ")\n");
+	_cleanup_free_ char *text =
+		alloc_format("%d capture%s, the last at %s in %s (%s)", count,
+			     count == 1 ? "" : "s", human_bytes(newest->usage_bytes).text,
+			     human_duration(newest->duration_ns).text, newest->text);
+	strbuf_addf(screen->out, "%.8s .  ", time.text + 11);
+	write_wrapped(screen, 12, text);
 }
 
 static void write_events(struct screen *screen)
@@ -332,24 +333,19 @@ static void write_events(struct screen *screen)
 static void write_head(struct screen *screen, const struct lane *lane)
 {
 	const struct timeline_target *target = lane->last;
-	struct strbuf *out = screen->out;
-	strbuf_add_safe(out, target->target.name);
-	strbuf_addf(out, "  process %d", target->target.pid);
+	struct strbuf text = {0};
+	strbuf_add(&text, target->target.name);
+	strbuf_addf(&text, "  process %d", target->target.pid);
 	if (lane->processes > 1)
-		strbuf_addf(out, " and %d before it", lane->processes - 1);
+		strbuf_addf(&text, " and %d before it", lane->processes - 1);
 	if (target->target.container[0])
-		strbuf_addf(out, ", container %.12s", target->target.container);
-	if (target->target.build_id[0]) {
-		strbuf_add(out, ", build ID ");
-		char id[13];
-		snprintf(id, sizeof id, "%.12s", target->target.build_id);
-		strbuf_add_safe(out, id);
-	}
-	if (target->ended_ns) {
-		strbuf_add(out, "; ended: ");
-		strbuf_add_safe(out, target->ending);
-	}
-	strbuf_add(out, "\n");
+		strbuf_addf(&text, ", container %.12s", target->target.container);
+	if (target->target.build_id[0])
+		strbuf_addf(&text, ", build ID %.12s", target->target.build_id);
+	if (target->ended_ns)
+		strbuf_addf(&text, "; ended: %s", target->ending);
+	write_wrapped(screen, 2, text.text);
+	strbuf_deinit(&text);
 }
 
 // The usage, against the limit if it came near enough for both to be seen.
@@ -363,9 +359,9 @@ static void write_usage(struct screen *screen, const struct lane *lane)
 	bool against = limit->any && usage->most > limit->last / 4;
 	int64_t top = against && limit->last > usage->most ? limit->last : usage->most;
 	strbuf_addf(screen->out, "%*s", LABEL_WIDTH, "");
-	strbuf_addf(screen->out, "%-*s%*s%*s%*s\n", screen->columns,
-		    "usage of the cgroup whose limit bites", NUMBER_WIDTH, "now", NUMBER_WIDTH,
-		    "most", NUMBER_WIDTH, "grew");
+	strbuf_addf(screen->out, "%-*.*s%*s%*s%*s\n", screen->columns, screen->columns,
+		    screen->columns > 40 ? "usage of the cgroup whose limit bites" : "usage",
+		    NUMBER_WIDTH, "last", NUMBER_WIDTH, "most", NUMBER_WIDTH, "grew");
 	for (int line = 0; line < CHART_HEIGHT; line++) {
 		char label[48] = "";
 		if (line == 0)
@@ -423,9 +419,10 @@ static int compare_lanes(const void *a, const void *b)
 static void write_overview(struct screen *screen)
 {
 	qsort(screen->lanes.items, screen->lanes.count, sizeof *screen->lanes.items, compare_lanes);
-	strbuf_addf(screen->out, "%-*s%-*s%*s%*s%*s\n", LABEL_WIDTH, "process", screen->columns,
-		    "resident memory, each on its own scale", NUMBER_WIDTH, "now", NUMBER_WIDTH,
-		    "most", NUMBER_WIDTH, "grew");
+	strbuf_addf(screen->out, "%-*s%-*.*s%*s%*s%*s\n", LABEL_WIDTH, "process", screen->columns,
+		    screen->columns,
+		    screen->columns > 40 ? "resident memory, each on its own scale" : "rss",
+		    NUMBER_WIDTH, "last", NUMBER_WIDTH, "most", NUMBER_WIDTH, "grew");
 	VEC_FOREACH (item, &screen->lanes) {
 		const struct lane *lane = *item;
 		const struct chart_series *series = &lane->series[STORE_RSS];

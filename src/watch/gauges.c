@@ -103,7 +103,8 @@ static void take_fds(struct gauges *gauges, struct store_sample *sample)
 	int64_t now_ns = clock_monotonic_ns();
 	if (gauges->fds_ns && now_ns - gauges->fds_ns < gauges->fds_cost_ns * COST_SHARE)
 		return;
-	gauges->fds = count_fds(gauges->process->dir);
+	int64_t count = count_fds(gauges->process->dir);
+	gauges->fds = count > 0 ? count : -1; // none: it is just ending
 	gauges->fds_ns = clock_monotonic_ns();
 	gauges->fds_cost_ns = gauges->fds_ns - now_ns;
 	sample->values[STORE_FDS] = gauges->fds;

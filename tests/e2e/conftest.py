@@ -26,6 +26,11 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # Watches of the tests do not write to the machine's own timeline.
+    folder = tempfile.TemporaryDirectory(prefix="whyoom-test-state-")
+    os.chmod(folder.name, 0o777)
+    os.environ["STATE_DIRECTORY"] = folder.name
+    config.add_cleanup(folder.cleanup)
     config.reach = Results()
     if not WHYOOM.exists():
         pytest.exit(f"{WHYOOM} is missing: run ./dev build", returncode=1)
