@@ -147,8 +147,8 @@ bool parse_bytes(const char *text, int64_t *bytes)
 bool parse_duration(const char *text, int64_t *ns)
 {
 	static const struct unit units[] = {
-		{"", 1e9},  {"ns", 1},   {"us", 1e3},   {"ms", 1e6},
-		{"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}, {NULL, 0},
+		{"", 1e9},   {"ns", 1},     {"us", 1e3},    {"ms", 1e6}, {"s", 1e9},
+		{"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}, {NULL, 0},
 	};
 	return parse_with_units(text, units, ns);
 }

@@ -2,6 +2,8 @@
 // Between a watch and the process that writes its database: one message a datagram.
 #pragma once
 
+#include <stddef.h>
+
 #include "store/events.h"
 #include "store/metrics.h"
 #include "store/writer.h"

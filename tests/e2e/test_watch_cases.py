@@ -123,7 +123,7 @@ def test_a_sawtooth_keeps_few_processes_and_few_captures(watch, cgroup, leak, tm
     running = under_watch(watch, group, out)
     deadline, peak = time.monotonic() + 8, 0
     while time.monotonic() < deadline:
-        assert len(whyooms_on(group)) <= 3
+        assert len(whyooms_on(group)) <= 4, "watch, keeper, two captures"
         folders = capture_folders(out)
         assert len(folders) <= CAPTURES_KEPT + 1, "the one being written is one more"
         assert sum((folder / "manifest.json").exists() for folder in folders) <= CAPTURES_KEPT + 1
@@ -363,10 +363,10 @@ def test_sigkill_of_whyoom_leaves_its_captures(watch, cgroup, leak, tmp_path):
     baseline_taken(running)
     go(target)
     wait_until(lambda: running.output().count("captured at") >= 2, 20, "two captures")
-    assert len(whyooms_on(group)) >= 2, "a worker keeps the newest capture ready"
+    assert len(whyooms_on(group)) >= 3, "a worker keeps the newest capture ready"
     running.process.kill()
     running.process.wait(5)
-    wait_until(lambda: not whyooms_on(group), 2, "the workers end with the watch")
+    wait_until(lambda: not whyooms_on(group), 10, "the workers end with the watch")
     folders = capture_folders(out)
     assert len(folders) >= 2
     for folder in folders:
