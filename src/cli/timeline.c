@@ -2,6 +2,7 @@
 // whyoom timeline, mark, incidents: what the timeline's database has, and adding to it.
 #include "cli/timeline.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -126,7 +127,11 @@ int cli_mark(const struct cli_arguments *arguments)
 
 static bool print_piece(const char *text)
 {
-	return fputs(text, stdout) != EOF;
+	if (fputs(text, stdout) != EOF)
+		return true;
+	if (errno != EPIPE) // who closed the pipe has read enough
+		perror("whyoom: cannot write to standard output");
+	return false;
 }
 
 static bool show(const struct job *job, const struct timeline *timeline, struct error *error)
@@ -159,7 +164,9 @@ static int timeline(const struct job *job)
 		timeline_deinit(&timeline);
 	}
 	database_close(database);
-	return ok ? EXIT_OK : cli_fail(job->arguments, &error);
+	if (ferror(stdout)) // and it was said
+		return EXIT_INTERNAL;
+	return ok && cli_print("") ? EXIT_OK : cli_fail(job->arguments, &error);
 }
 
 static bool terminal_is_utf8(void)

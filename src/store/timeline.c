@@ -10,7 +10,7 @@
 #include "base/units.h"
 #include "store/samples.h"
 
-enum { TARGETS_READ = 10000, EVENTS_READ = 50000, NAMES_TOLD = 12 };
+enum { TARGETS_READ = 10000, EVENTS_READ = 50000, NAMES_TOLD = 12, FEW_TARGETS = 16 };
 
 const char *const timeline_event_names[EVENT_KINDS] = {
 	[EVENT_SNAPSHOT] = "snapshot", [EVENT_CLOCK] = "clock",       [EVENT_LIMIT] = "limit",
@@ -252,6 +252,29 @@ static void take_row(sqlite3_stmt *statement, struct timeline_row *row)
 	}
 }
 
+// Of a few targets among many, the rows are found one by one, by time and target; of many, all are
+// gone through.
+static void add_source(const struct timeline *timeline, const char *table, struct strbuf *sql)
+{
+	long long since_s = timeline->since_ns / 1000000000,
+		  until_s = timeline->until_ns / 1000000000;
+	if (!timeline->selected || timeline->ids.count > FEW_TARGETS) {
+		strbuf_addf(sql, " FROM %s WHERE time BETWEEN %lld AND %lld", table, since_s,
+			    until_s);
+		return;
+	}
+	strbuf_addf(
+		sql,
+		" FROM (WITH RECURSIVE times(t) AS (SELECT min(time) FROM %s WHERE time >= %lld "
+		"UNION ALL SELECT (SELECT min(time) FROM %s WHERE time > t) FROM times WHERE t "
+		"<= %lld) SELECT t FROM times WHERE t <= %lld) CROSS JOIN %s ON time = t AND "
+		"target IN (",
+		table, since_s, table, until_s, until_s, table);
+	for (size_t i = 0; i < timeline->ids.count; i++)
+		strbuf_addf(sql, "%s%lld", i ? "," : "", (long long)timeline->ids.items[i]);
+	strbuf_add(sql, ")");
+}
+
 static bool each_row_of(const struct timeline *timeline, const struct sample_table_row *table,
 			bool (*visit)(void *context, const struct timeline_row *row), void *context,
 			struct error *error)
@@ -266,18 +289,43 @@ static bool each_row_of(const struct timeline *timeline, const struct sample_tab
 		strbuf_addf(&sql, ", %s, coalesce(%s_min, %s), coalesce(%s_max, %s)", name, name,
 			    name, name, name);
 	}
-	strbuf_addf(&sql, " FROM %s WHERE time BETWEEN %lld AND %lld ORDER BY time, target",
-		    table->name, (long long)(timeline->since_ns / 1000000000),
-		    (long long)(timeline->until_ns / 1000000000));
+	add_source(timeline, table->name, &sql);
 	bool ok = database_prepare(timeline->database, sql.text, &statement, error);
 	strbuf_deinit(&sql);
 	while (ok && (ok = next_row(timeline->database, statement, &more, error)) && more) {
+		if (!is_ours(timeline, sqlite3_column_int64(statement, 1)))
+			continue;
 		take_row(statement, &row);
-		if (is_ours(timeline, row.target) && !visit(context, &row))
+		if (!visit(context, &row))
 			break;
 	}
 	sqlite3_finalize(statement);
 	return ok;
+}
+
+bool timeline_find_extent(const struct timeline *timeline, int64_t *from_s, int64_t *to_s,
+			  struct error *error)
+{
+	*from_s = INT64_MAX;
+	*to_s = INT64_MIN;
+	for (int table = 0; table < SAMPLE_TABLES; table++) {
+		int64_t first = 0, last = 0;
+		for (int end = 0; end < 2; end++) {
+			struct strbuf sql = {0};
+			strbuf_add(&sql, end ? "SELECT max(time)" : "SELECT min(time)");
+			add_source(timeline, sample_tables[table].name, &sql);
+			bool ok = database_number(timeline->database, sql.text,
+						  end ? &last : &first, error);
+			strbuf_deinit(&sql);
+			if (!ok)
+				return false;
+		}
+		if (first && first < *from_s)
+			*from_s = first;
+		if (last && last + sample_tables[table].width_s > *to_s)
+			*to_s = last + sample_tables[table].width_s;
+	}
+	return true;
 }
 
 bool timeline_each_row(const struct timeline *timeline,

@@ -71,6 +71,10 @@ void timeline_deinit(struct timeline *timeline);
 bool timeline_each_row(const struct timeline *timeline,
 		       bool (*visit)(void *context, const struct timeline_row *row), void *context,
 		       struct error *error) must_check;
+// When the first sample begins and the last ends; INT64_MAX and INT64_MIN where there is none. Of
+// many selected targets, those of all.
+bool timeline_find_extent(const struct timeline *timeline, int64_t *from_s, int64_t *to_s,
+			  struct error *error) must_check;
 const struct timeline_target *timeline_find_target(const struct timeline *timeline, int64_t id);
 
 // ---- incidents ----

@@ -6,11 +6,9 @@
 
 #include "base/cleanup.h"
 #include "base/units.h"
-#include "store/chart.h"
-#include "store/timeline.h"
+#include "store/screen_priv.h"
 
 enum {
-	LANES_MAX = 64,      // lines of the overview
 	LANES_IN_DETAIL = 3, // of one name at the same time
 	CHART_HEIGHT = 5,
 	LABEL_WIDTH = 11,
@@ -18,7 +16,6 @@ enum {
 	NUMBERS = 3, // now, most, grew
 	WIDTH_MIN = 60,
 	EVENTS_SHOWN = 24,
-	LIVE_S = 30, // seen so lately, it is taken to live
 };
 
 static const char letters[EVENT_KINDS] = {
@@ -26,140 +23,6 @@ static const char letters[EVENT_KINDS] = {
 	[EVENT_END] = 'E',      [EVENT_RESTART] = 'R',  [EVENT_BINARY] = 'B',
 	[EVENT_HAND] = 'M',     [EVENT_INCIDENT] = 'I', [EVENT_KILL] = 'K',
 };
-
-// Processes of one name that followed each other, as after a restart.
-struct lane {
-	const struct timeline_target *first, *last;
-	int processes;
-	struct chart_series series[STORE_METRICS];
-};
-
-struct screen {
-	const struct timeline *timeline;
-	struct timeline_style style;
-	struct strbuf *out;
-	int columns; // of the charts
-	int64_t from_s, to_s;
-	VEC(struct lane *) lanes;
-	VEC(int) lane_of; // by the place of the target's id in timeline->ids; -1: not shown
-	size_t hidden;    // targets beyond LANES_MAX
-};
-
-// ---- lanes ----
-
-static int64_t end_of(const struct timeline_target *target)
-{
-	return target->ended_ns ? target->ended_ns : target->last_seen_ns;
-}
-
-static int find_lane(const struct screen *screen, const struct timeline_target *target)
-{
-	for (size_t i = 0; i < screen->lanes.count; i++) {
-		const struct timeline_target *last = screen->lanes.items[i]->last;
-		if (strcmp(last->target.name, target->target.name) == 0 &&
-		    strcmp(last->target.executable, target->target.executable) == 0 &&
-		    end_of(last) <= target->first_seen_ns + 1000000000)
-			return (int)i;
-	}
-	return -1;
-}
-
-static size_t place_of(const struct timeline *timeline, int64_t id)
-{
-	size_t low = 0, high = timeline->ids.count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (timeline->ids.items[middle] < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static void make_lanes(struct screen *screen)
-{
-	const struct timeline *timeline = screen->timeline;
-	for (size_t i = 0; i < timeline->ids.count; i++)
-		vec_push(&screen->lane_of, -1);
-	VEC_FOREACH (target, &timeline->targets) {
-		int lane = find_lane(screen, target);
-		if (lane < 0 && screen->lanes.count >= LANES_MAX) {
-			screen->hidden++;
-			continue;
-		}
-		if (lane < 0) {
-			lane = (int)screen->lanes.count;
-			struct lane *made = alloc_zero(sizeof *made);
-			made->first = target;
-			vec_push(&screen->lanes, made);
-		}
-		screen->lanes.items[lane]->last = target;
-		screen->lanes.items[lane]->processes++;
-		screen->lane_of.items[place_of(timeline, target->id)] = lane;
-	}
-}
-
-// ---- samples ----
-
-static bool see_extent(void *context, const struct timeline_row *row)
-{
-	struct screen *screen = context;
-	if (row->time_s < screen->from_s)
-		screen->from_s = row->time_s;
-	if (row->time_s + row->width_s > screen->to_s)
-		screen->to_s = row->time_s + row->width_s;
-	return true;
-}
-
-// Not more than there is: an axis of two hours for five minutes hides the five minutes.
-static bool find_extent(struct screen *screen, struct error *error)
-{
-	const struct timeline *timeline = screen->timeline;
-	int64_t now_s = timeline->until_ns / 1000000000;
-	screen->from_s = now_s;
-	screen->to_s = 0;
-	if (!timeline_each_row(timeline, see_extent, screen, error))
-		return false;
-	VEC_FOREACH (event, &timeline->events) {
-		int64_t time_s = event->unix_ns / 1000000000;
-		if (!event->target)
-			continue; // a mark for all is no reason to show an empty hour
-		if (time_s < screen->from_s)
-			screen->from_s = time_s;
-		if (time_s + 1 > screen->to_s)
-			screen->to_s = time_s + 1;
-	}
-	if (screen->to_s > now_s - LIVE_S)
-		screen->to_s = now_s;
-	if (screen->to_s <= screen->from_s)
-		screen->to_s = screen->from_s + 1;
-	return true;
-}
-
-static int column_of(const struct screen *screen, int64_t time_s)
-{
-	double share = (double)(time_s - screen->from_s) / (double)(screen->to_s - screen->from_s);
-	int column = (int)(share * screen->columns);
-	return column < 0 ? 0 : column >= screen->columns ? screen->columns - 1 : column;
-}
-
-static bool see_row(void *context, const struct timeline_row *row)
-{
-	struct screen *screen = context;
-	int lane = screen->lane_of.items[place_of(screen->timeline, row->target)];
-	if (lane < 0)
-		return true;
-	int from = column_of(screen, row->time_s);
-	// A row of a second ends where the next begins; so no gaps come of rounding.
-	int to = column_of(screen, row->time_s + row->width_s);
-	for (int i = 0; i < STORE_METRICS; i++)
-		if (row->metrics[i].known)
-			chart_series_add(&screen->lanes.items[lane]->series[i], from, to,
-					 row->time_s, row->metrics[i].average,
-					 row->metrics[i].most);
-	return true;
-}
 
 // ---- words ----
 
@@ -222,7 +85,7 @@ static void write_events_line(struct screen *screen)
 	enum timeline_event_kind kinds[CHART_COLUMNS_MAX];
 	bool any[CHART_COLUMNS_MAX] = {0}, at_all = false;
 	VEC_FOREACH (event, &screen->timeline->events) {
-		int column = column_of(screen, event->unix_ns / 1000000000);
+		int column = screen_column_of(screen, event->unix_ns / 1000000000);
 		if (any[column] && kinds[column] >= event->kind)
 			continue;
 		any[column] = at_all = true;
@@ -447,9 +310,7 @@ bool timeline_write_text(const struct timeline *timeline, struct timeline_style 
 	screen.columns = screen.style.width - LABEL_WIDTH - NUMBERS * NUMBER_WIDTH;
 	if (screen.columns > CHART_COLUMNS_MAX)
 		screen.columns = CHART_COLUMNS_MAX;
-	make_lanes(&screen);
-	bool ok =
-		find_extent(&screen, error) && timeline_each_row(timeline, see_row, &screen, error);
+	bool ok = screen_fill(&screen, error);
 	if (ok) {
 		if (timeline->selected || screen.lanes.count == 1)
 			write_detail(&screen);
@@ -457,10 +318,7 @@ bool timeline_write_text(const struct timeline *timeline, struct timeline_style 
 			write_overview(&screen);
 		write_events(&screen);
 	}
-	VEC_FOREACH (lane, &screen.lanes)
-		free(*lane);
-	vec_deinit(&screen.lanes);
-	vec_deinit(&screen.lane_of);
+	screen_deinit(&screen);
 	return ok;
 }
 
