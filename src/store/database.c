@@ -146,7 +146,7 @@ bool database_confine(const char *path, enum database_use use, bool lasting, cha
 			       : error_set_os(error, errno, "no directory for the timeline: %.300s",
 					      directory);
 	umask(077);
-	if (!confine_to_directory(resolved, use == DATABASE_WRITE, error) ||
+	if (!confine_to_directory(resolved, error) ||
 	    !sandbox_enter(SANDBOX_KEEP_USER | SANDBOX_FILES |
 				   (lasting ? SANDBOX_LASTING : SANDBOX_DEFAULT),
 			   error))

@@ -257,9 +257,26 @@ static void make_room(struct keeper *keeper)
 		(void)!database_run(keeper->database, "ROLLBACK", NULL);
 }
 
+// Written on, a file that was removed would take everything with it.
+static void check_file_is_there(struct keeper *keeper)
+{
+	int moved = 0;
+	struct error error = {0};
+	if (!keeper->database ||
+	    sqlite3_file_control(keeper->database, "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
+		    SQLITE_OK ||
+	    !moved)
+		return;
+	keeper_close(keeper);
+	error_set(&error, ERROR_NOT_FOUND,
+		  "the file %.300s was removed or renamed; a new one is begun", keeper->path);
+	keeper_say(keeper, STORE_SET_ASIDE, &error);
+}
+
 void keeper_commit(struct keeper *keeper)
 {
 	struct error error = {0};
+	check_file_is_there(keeper);
 	if ((!keeper->database && !open_database(keeper, &error)) ||
 	    !journal_has_room(keeper, &error) || !write_all(keeper, &error)) {
 		int64_t pages = 0, most = 1;

@@ -22,9 +22,9 @@
 enum { ABI_REFER = 2, ABI_TRUNCATE = 3 };
 
 static const uint64_t all_of_abi_1 = (1ULL << 13) - 1;
-static const uint64_t changing =
-	LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_WRITE_FILE;
-static const uint64_t making = LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
+static const uint64_t allowed_of_abi_1 =
+	LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_WRITE_FILE |
+	LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
 
 static bool become_owner(int dir, const char *path, struct error *error)
 {
@@ -40,14 +40,14 @@ static bool become_owner(int dir, const char *path, struct error *error)
 	return true;
 }
 
-static bool hold_in(int dir, bool writing, struct error *error)
+static bool hold_in(int dir, struct error *error)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (abi < 1)
 		return true; // this kernel has none, or it is switched off
 	uint64_t later =
 		(abi >= ABI_REFER ? ACCESS_REFER : 0) | (abi >= ABI_TRUNCATE ? ACCESS_TRUNCATE : 0);
-	uint64_t allowed = changing | (writing ? making : 0) | (later & ACCESS_TRUNCATE);
+	uint64_t allowed = allowed_of_abi_1 | (later & ACCESS_TRUNCATE);
 	struct landlock_ruleset_attr handled = {.handled_access_fs = all_of_abi_1 | later};
 	struct landlock_path_beneath_attr below = {.allowed_access = allowed, .parent_fd = dir};
 	_cleanup_close_ int rules =
@@ -60,11 +60,11 @@ static bool hold_in(int dir, bool writing, struct error *error)
 	return true;
 }
 
-bool confine_to_directory(const char *directory, bool writing, struct error *error)
+bool confine_to_directory(const char *directory, struct error *error)
 {
 	tzset(); // reads a file
 	_cleanup_close_ int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return error_set_os(error, errno, "cannot open the directory %.300s", directory);
-	return become_owner(dir, directory, error) && hold_in(dir, writing, error);
+	return become_owner(dir, directory, error) && hold_in(dir, error);
 }

@@ -11,6 +11,5 @@
 // Root becomes the user and the group that own `directory`, so that what it writes there is theirs
 // and a link that they planted leads it nowhere they could not go. Others stay who they are.
 // Then Landlock holds the process in `directory`; a kernel without it (before Linux 5.13, or
-// switched off) leaves that out. `writing` false: files may be changed, as readers of a database
-// must do, but none made or removed.
-bool confine_to_directory(const char *directory, bool writing, struct error *error) must_check;
+// switched off) leaves that out.
+bool confine_to_directory(const char *directory, struct error *error) must_check;

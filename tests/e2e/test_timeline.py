@@ -70,7 +70,7 @@ def test_a_watch_fills_the_timeline(whyoom, history):
                 "heap_live_bytes", "heap_goal_bytes", "goroutines"} <= seen
         most = max(value["most"] if isinstance(value, dict) else value
                    for value in (row.get("usage_bytes", 0) for row in samples))
-        assert limit * 0.9 < most <= limit
+        assert limit * 0.9 < most < limit * 1.05  # the kernel may charge a little over
     assert [event["text"] for event in events(timeline, "hand")] == ["deploy v1.0", "deploy v1.1"]
     assert len(events(timeline, "kill")) == len(events(timeline, "incident")) == 2
     assert len(events(timeline, "restart")) == 1

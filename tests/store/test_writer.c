@@ -230,6 +230,27 @@ static void a_damaged_file_is_set_aside(void **state)
 	lab_dir_remove(&shelf.dir);
 }
 
+static void a_removed_file_is_made_anew(void **state)
+{
+	struct shelf shelf;
+	int64_t rows;
+	(void)state;
+	shelf_make(&shelf);
+	struct store_writer *writer = open_writer(&shelf, 0);
+	struct store_target target = target_of(1, "api", "");
+	int handle = store_target(writer, &target);
+	feed(writer, handle, 0);
+	await(writer, 2, false);
+	assert_int_equal(0, unlink(shelf.path));
+	feed(writer, handle, 1);
+	assert_int_equal(ERROR_NOT_FOUND, (int)await(writer, 0, true).error.code);
+	await(writer, 3, false);
+	store_close(writer);
+	check_whole(&shelf, 1, false, &rows);
+	assert_int_equal(1, rows);
+	lab_dir_remove(&shelf.dir);
+}
+
 static void somebody_elses_file_is_left_alone(void **state)
 {
 	struct shelf shelf;
@@ -395,6 +416,7 @@ int main(void)
 		cmocka_unit_test(a_watch_that_is_killed_loses_nothing),
 		cmocka_unit_test(a_lock_of_another_only_delays),
 		cmocka_unit_test(a_damaged_file_is_set_aside),
+		cmocka_unit_test(a_removed_file_is_made_anew),
 		cmocka_unit_test(somebody_elses_file_is_left_alone),
 		cmocka_unit_test(the_size_holds),
 		cmocka_unit_test(changes_mark_themselves),
