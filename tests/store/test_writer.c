@@ -96,7 +96,7 @@ static void a_kill_loses_nothing_that_was_committed(void **state)
 	int64_t fed = 0, rows = 0, lost_most = 0, marked = 0;
 	(void)state;
 	shelf_make(&shelf);
-	for (int round = 0; round < rounds(15, 200); round++) {
+	for (int round = 0; round < rounds(10, 120); round++) {
 		struct store_writer *writer = open_writer(&shelf, 0);
 		struct store_target target = target_of(1, "api", "");
 		int handle = store_target(writer, &target);
@@ -287,7 +287,7 @@ static int64_t bytes_of(const struct shelf *shelf)
 static void the_size_holds(void **state)
 {
 	struct shelf shelf;
-	enum { TARGETS = 20, SECONDS = 4000 };
+	enum { TARGETS = 20, SECONDS = 2400 };
 	int handles[TARGETS];
 	int64_t most = 0, rows;
 	(void)state;
@@ -300,7 +300,7 @@ static void the_size_holds(void **state)
 	for (int64_t second = 0; second < SECONDS; second++) {
 		for (int i = 0; i < TARGETS; i++)
 			feed(writer, handles[i], second);
-		if (second % 50 == 49)
+		if (second % 100 == 99)
 			await(writer, (second + 1) * TARGETS, false);
 		int64_t bytes = bytes_of(&shelf);
 		most = bytes > most ? bytes : most;
