@@ -127,7 +127,7 @@ void feed_sample(struct feed *feed, const struct sampler *sampler)
 void feed_capture(struct feed *feed, const struct worker_summary *summary, const char *reason,
 		  int64_t usage_bytes, int64_t duration_ns)
 {
-	if (!feed->writer)
+	if (!feed || !feed->writer)
 		return;
 	if (feed->handle < 0) {
 		set_text(feed->target.build_id, sizeof feed->target.build_id, summary->build_id);

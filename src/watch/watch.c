@@ -278,9 +278,9 @@ static bool loop(struct watch *watch, struct error *error)
 					 watch->cgroup_path);
 		}
 		ending_update(&watch->ending, watch->sampler.oom_kills);
-		feed_sample(&watch->feed, &watch->sampler);
 		check_hold(watch);
 		decide(watch);
+		feed_sample(&watch->feed, &watch->sampler); // after what cannot wait
 		if (is_calm(watch))
 			break;
 		draw(watch);
