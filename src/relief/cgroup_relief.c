@@ -89,7 +89,7 @@ static int64_t size_from(int64_t old, const struct relief_size *size)
 	case RELIEF_SIZE_MORE_BYTES:
 		return old + size->amount;
 	case RELIEF_SIZE_MORE_PERCENT:
-		return old + old / 100 * size->amount;
+		return old + old / 100 * size->amount + old % 100 * size->amount / 100;
 	}
 	return old;
 }

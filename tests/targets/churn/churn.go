@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Churn makes garbage, or a leak, by so many MiB a command, and says which limits its runtime has in
-// force. With GOGC=400 in a small cgroup its garbage alone gets it killed.
+// force. With GOGC=400 in a small cgroup its garbage alone gets it killed. Nothing in it reads the
+// heap profile, so the linker turns the profiler off.
 package main
 
 import (
@@ -60,7 +61,7 @@ func settings(path string) error {
 	percent := debug.SetGCPercent(100)
 	debug.SetGCPercent(percent)
 	text, err := json.Marshal(map[string]int64{
-		"memory_limit":     debug.SetMemoryLimit(-1),
+		"memory_limit":     setMemoryLimit(-1),
 		"gc_percent":       int64(percent),
 		"mem_profile_rate": int64(runtime.MemProfileRate),
 		"collections":      int64(stats.NumGC),
@@ -73,11 +74,18 @@ func settings(path string) error {
 	return os.WriteFile(path, text, 0o644)
 }
 
+func limit(argument string) error {
+	bytes, err := control.MiB(argument)
+	setMemoryLimit(int64(bytes))
+	return err
+}
+
 func main() {
 	control.Serve(map[string]control.Command{
 		"waste":    waste,
 		"remember": remember,
 		"collect":  collect,
 		"settings": settings,
+		"limit":    limit,
 	}, nil)
 }
