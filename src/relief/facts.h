@@ -3,8 +3,8 @@
  * What a decision about relief rests on: numbers of one Go process, taken without privileges, and
  * sent as they are to whoever decides and writes. There are no pointers in it, and
  * relief_facts_check holds every number within bounds that no arithmetic of plan.c can overflow;
- * more it cannot do: the numbers are the target's word. The texts are for people, printed as
- * foreign text is.
+ * more it cannot do: the numbers are the target's word. What is true or false is a byte, since any
+ * byte may come. The texts are for people, printed as foreign text is.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ struct relief_facts {
 	char build_id[RELIEF_BUILD_ID_MAX + 1]; // hexadecimal, "" where there is none
 	int go_minor;
 	struct snapshot_setting settings[GO_SETTING_COUNT];
-	bool linked_out; // the linker left the memory profiler out
+	uint8_t linked_out; // the linker left the memory profiler out
 	// The pacer, in bytes (golang/pacer.h).
 	int64_t heap_alloc;              // of objects, garbage that is not swept yet included
 	int64_t heap_marked;             // live at the end of the last collection
@@ -29,12 +29,12 @@ struct relief_facts {
 	int64_t last_goal;               // the goal that the last collection had; 0: not known
 	int64_t roots;                   // what GOGC counts besides the live heap
 	int64_t heap_minimum;            // no goal is lower; RELIEF_BYTES_MAX: GOGC=off
-	bool limited;                    // the memory limit sets the goal now
+	uint8_t limited;                 // the memory limit sets the goal now
 	int headroom_percent;
 	uint64_t collections;
 	int64_t interval_ns; // between the last two collections; 0: not known
 	double gc_cpu;       // share of GOMAXPROCS since the start
-	bool resident_known;
+	uint8_t resident_known;
 	int64_t go_resident; // of the process's ledger: what the runtime's memory takes, really
 	int64_t rss;
 };
