@@ -31,8 +31,8 @@ bool runtime_part_take(const struct runtime_part_source *source, struct snapshot
 	go_metrics_compute(source->runtime, source->stats, &out->gc, &out->scheduler,
 			   &out->metrics);
 	for (int i = 0; i < GO_SETTING_COUNT; i++)
-		(void)!go_setting_find(source->runtime, (enum go_setting_id)i, &out->writable[i].place,
-				       &out->writable[i].absent);
+		(void)!go_setting_find(source->runtime, (enum go_setting_id)i,
+				       &out->writable[i].place, &out->writable[i].absent);
 	out->taken_monotonic_ns = clock_monotonic_ns();
 	return true;
 }

@@ -14,6 +14,7 @@ import pytest
 from harness import (MIB, NOBODY, OTHER_ERROR, TARGET_ERROR, UNSUPPORTED, USAGE, VERSIONS, WHYOOM,
                      Target, minor_of, program)
 from reach import OLD_VERSION, ROOT, TARGETS, versions_of
+from test_hostile import LIES
 
 NEWEST = "1.26.8"
 NO_LIMIT = (1 << 63) - 1
@@ -136,6 +137,7 @@ def test_an_ancestors_limit_is_what_auto_goes_by(start, cgroup, relieve, tmp_pat
         below.rmdir()
 
 
+@pytest.mark.short
 def test_what_is_said_in_words(churn, whyoom, state):
     target = churn(NEWEST)
     shown = whyoom("relieve", target.pid, "--state", state).stdout
@@ -174,6 +176,7 @@ def test_a_leak_in_its_growth_is_put_off_not_prevented(churn, relieve):
     dies_of(target, "remember 150")
 
 
+@pytest.mark.short
 def test_a_leak_that_fills_its_room_is_refused_and_force_does_not_save_it(
         churn, whyoom, relieve, settings, state):
     target = churn(NEWEST, gogc="100", live=170)
@@ -264,6 +267,7 @@ def test_undo_leaves_alone_what_the_program_set_itself(churn, relieve, settings)
     assert settings(target)["memory_limit"] == 160 * MIB
 
 
+@pytest.mark.short
 def test_undo_after_two_changes_brings_back_the_first(churn, relieve, settings):
     target = churn(NEWEST)
     relieve(target, "--memory-limit", "120MiB")
@@ -336,6 +340,19 @@ def test_a_version_that_is_not_measured_is_not_written_to(whyoom, state, tmp_pat
         assert "does not write to a Go version that it was not measured with" in refused.stderr
 
 
+def test_a_setting_that_cannot_be_one_is_not_written(whyoom, start, state):
+    """What the target says of itself is believed only where it could be so."""
+    target = start("hostile", NEWEST)
+    for lie, arguments in ((LIES["a limit of nothing"], ["relieve", target.pid, "--memory-limit",
+                                                         "1GiB", "--force"]),
+                           (LIES["a profiling rate that is negative"],
+                            ["profiler", "on", target.pid])):
+        target.say(lie[0])
+        refused = whyoom(*arguments, "--state", state, code=TARGET_ERROR)
+        assert "which it never does: not written" in refused.stderr
+    assert not list(state.iterdir())
+
+
 def test_who_may_not_trace_may_not_write(churn, open_folder):
     target = churn(NEWEST)
     result = subprocess.run([*NOBODY, str(WHYOOM), "relieve", str(target.pid), "--memory-limit",
@@ -401,6 +418,7 @@ def test_the_profiler_goes_on_where_it_was_linked_out(start, whyoom, settings, s
     target.say("waste 64")
 
 
+@pytest.mark.short
 def test_the_profiler_of_a_program_that_turned_it_off(start, whyoom, state, version):
     target = start("allocs", version, env={"GODEBUG": "memprofilerate=0"})
     whyoom("profiler", "on", target.pid, "--state", state)
@@ -421,6 +439,7 @@ def relieve_cgroup(whyoom, group, state, *arguments, **options):
     return whyoom("relieve", "--cgroup", group.path, "--state", state, *arguments, **options)
 
 
+@pytest.mark.short
 def test_a_cgroups_limit_is_raised_and_lowered_again(churn, whyoom, state):
     target = churn(NEWEST)
     old = limits_of(target.group)
@@ -430,7 +449,8 @@ def test_a_cgroups_limit_is_raised_and_lowered_again(churn, whyoom, state):
     relieve_cgroup(whyoom, target.group, state, "--limit", "320MiB")
     target.say(f"waste {LOAD}")
     assert target.group.oom_control()["oom_kill"] == 0
-    target.say("remember 160")
+    target.say("collect")
+    target.say("remember 150")
     refused = relieve_cgroup(whyoom, target.group, state, "--undo", code=UNSUPPORTED)
     assert "would kill" in refused.stderr and limits_of(target.group)[0] == 320 * MIB
     target.stop()
