@@ -14,18 +14,19 @@
  * and starts a collection if the heap is above the new goal. Only the background scavenger's own
  * goal waits for the end of that collection (gcPaceScavenger; before Go 1.22 a slip in its
  * arithmetic makes it never follow the limit, then memory goes back only as the heap asks for
- * more). A process that allocates nothing notices nothing. GO_SETTING_GC_PERCENT,
- * runtime.gcController.gcPercent (atomic.Int32, Go 1.18 and later; a plain int32 before, so not
- * written). The heap goal that follows from it, gcPercentHeapGoal, is computed under a lock at the
- * end of each collection (commit), and is left to that: a new GOGC is in force after the next
- * collection, which starts where the old goal said. heapMinimum, 4 MiB * GOGC / 100, stays that of
- * the old GOGC; with GOGC=off it is beyond any heap, so off cannot be undone this way unless whyoom
- * did it. GO_SETTING_MEM_PROFILE_RATE, runtime.MemProfileRate (int, a variable that programs set by
- * plain assignment). mallocgc reads it with each allocation. Up to Go 1.23 what is left of the
- * processor's mcache.nextSample counts down first: it was drawn with the rate of the start, so a
- * few MiB at most, and it is 0 where the linker had turned the profiler off. From Go 1.24 on
- * mallocgc compares the rate with mcache.memProfRate and draws anew at once. So nothing local to a
- * processor has to be written, in any version from 1.11 on.
+ * more). A process that
+ *   allocates nothing notices nothing until the collection that the runtime forces every two
+ * minutes. GO_SETTING_GC_PERCENT, runtime.gcController.gcPercent (atomic.Int32, Go 1.18 and later;
+ * a plain int32 before, so not written). The heap goal that follows from it, gcPercentHeapGoal, is
+ * computed under a lock at the end of each collection (commit), and is left to that: a new GOGC is
+ * in force after the next collection, which starts where the old goal said. heapMinimum, 4 MiB *
+ * GOGC / 100, stays that of the old GOGC; with GOGC=off it is beyond any heap, so off cannot be
+ * undone this way unless whyoom did it. GO_SETTING_MEM_PROFILE_RATE, runtime.MemProfileRate (int, a
+ * variable that programs set by plain assignment). mallocgc reads it with each allocation. Up to
+ * Go 1.23 what is left of the processor's mcache.nextSample counts down first: it was drawn with
+ * the rate of the start, so a few MiB at most, and it is 0 where the linker had turned the profiler
+ * off. From Go 1.24 on mallocgc compares the rate with mcache.memProfRate and draws anew at once.
+ * So nothing local to a processor has to be written, in any version from 1.11 on.
  *
  * That the store of 8 bytes may be seen torn (the kernel copies) is harmless: any mixture of the
  * bytes of two numbers that are not negative is not negative either; a limit that is too low for an

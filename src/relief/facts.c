@@ -32,6 +32,9 @@ static void gather_pacer(const struct snapshot *snapshot, struct relief_facts *f
 	const struct go_pacer *pacer = &stats->pacer;
 	facts->heap_alloc = bytes_of(snapshot->go.heap_alloc_bytes);
 	facts->heap_marked = bytes_of(pacer->heap_marked);
+	const struct go_last_collection *last = &snapshot->runtime.last_collection;
+	facts->survived = last->known ? bytes_of(last->survived) : facts->heap_marked;
+	facts->heap_before = last->known ? bytes_of(last->heap_before) : 0;
 	facts->mapped_ready = bytes_of(pacer->mapped_ready);
 	facts->heap_free = bytes_of(pacer->heap_free);
 	facts->goal = goal_of(snapshot->runtime.gc.goal);
@@ -107,9 +110,9 @@ static bool check_settings(struct relief_facts *facts)
 static bool check_amounts(const struct relief_facts *facts)
 {
 	const int64_t amounts[] = {
-		facts->heap_alloc,  facts->heap_marked, facts->mapped_ready,
-		facts->heap_free,   facts->last_goal,   facts->heap_minimum,
-		facts->go_resident, facts->rss,         facts->roots / 2,
+		facts->survived,     facts->heap_before, facts->heap_alloc, facts->heap_marked,
+		facts->mapped_ready, facts->heap_free,   facts->last_goal,  facts->heap_minimum,
+		facts->go_resident,  facts->rss,         facts->roots / 2,
 	};
 	const int64_t goals[] = {facts->goal, facts->trigger, facts->gc_percent_goal};
 	for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)

@@ -21,8 +21,11 @@ struct relief_facts {
 	struct snapshot_setting settings[GO_SETTING_COUNT];
 	uint8_t linked_out; // the linker left the memory profiler out
 	// The pacer, in bytes (golang/pacer.h).
-	int64_t heap_alloc;              // of objects, garbage that is not swept yet included
-	int64_t heap_marked;             // live at the end of the last collection
+	int64_t heap_alloc;  // of objects, garbage that is not swept yet included
+	int64_t heap_marked; // live at the end of the last collection, or allocated while it ran
+	int64_t survived; // of what was there when that began; the same as `heap_marked` where that
+			  // is not known: before Go 1.19, and while a collection runs
+	int64_t heap_before;             // what was there when it began; 0: not known
 	int64_t mapped_ready, heap_free; // 0 before Go 1.19
 	int64_t goal, trigger;           // INT64_MAX: never
 	int64_t gc_percent_goal;         // likewise; before Go 1.19 the same as `goal`

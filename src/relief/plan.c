@@ -6,7 +6,8 @@
 
 enum {
 	MARGIN_LEAST = 4 << 20,
-	HEADROOM_LEAST = 1 << 20, // runtime.memoryLimitMinHeapGoalHeadroom
+	HEADROOM_LEAST = 1 << 20,    // runtime.memoryLimitMinHeapGoalHeadroom
+	ALLOCATED_LEAST_PERCENT = 5, // of the live heap, for a share of it to say something
 	SECOND_NS = 1000000000,
 };
 static const double STAYS = 0.5;        // of what is allocated: then it is no garbage
@@ -49,23 +50,29 @@ static bool is_there(const struct relief_facts *facts, enum go_setting_id settin
 	return snapshot_has(&facts->settings[setting].absent);
 }
 
-// From last_goal = live + (live + roots) * GOGC / 100. A goal that something else made tells
-// nothing.
+// How large the live heap was at the last collection but one, from last_goal = live + (live +
+// roots)
+// * GOGC / 100. A goal that something else made tells nothing: 0.
+static int64_t live_before(const struct relief_facts *facts)
+{
+	int64_t percent =
+		is_there(facts, GO_SETTING_GC_PERCENT) ? now(facts, GO_SETTING_GC_PERCENT) : -1;
+	if (percent <= 0 || facts->limited || facts->last_goal <= facts->heap_minimum)
+		return 0;
+	int64_t without_roots = facts->last_goal - percent_of(facts->roots, percent);
+	return (int64_t)((double)without_roots * 100 / (100 + (double)percent));
+}
+
 static void find_survivors(struct planning *planning)
 {
 	const struct relief_facts *facts = planning->facts;
 	struct relief_plan *plan = planning->plan;
-	int64_t percent =
-		is_there(facts, GO_SETTING_GC_PERCENT) ? now(facts, GO_SETTING_GC_PERCENT) : -1;
-	if (percent <= 0 || facts->limited || facts->last_goal <= facts->heap_minimum)
+	int64_t before = live_before(facts), grown = facts->survived - before;
+	int64_t allocated = (facts->heap_before ? facts->heap_before : facts->last_goal) - before;
+	if (before <= 0 || allocated < larger(percent_of(before, ALLOCATED_LEAST_PERCENT), 1))
 		return;
-	int64_t without_roots = facts->last_goal - percent_of(facts->roots, percent);
-	int64_t before = (int64_t)((double)without_roots * 100 / (100 + (double)percent));
-	if (before <= 0 || before >= facts->last_goal)
-		return;
-	int64_t grown = facts->heap_marked - before;
 	plan->survivors_known = true;
-	plan->survivors = (double)grown / (double)(facts->last_goal - before);
+	plan->survivors = (double)grown / (double)allocated;
 	plan->survivors = plan->survivors < 0 ? 0 : plan->survivors > 1 ? 1 : plan->survivors;
 	if (grown > 0 && facts->interval_ns > 0)
 		plan->growth_per_second =
@@ -76,9 +83,9 @@ static void find_needs(struct planning *planning)
 {
 	const struct relief_facts *facts = planning->facts;
 	struct relief_plan *plan = planning->plan;
-	int64_t since = larger(facts->heap_alloc - facts->heap_marked, 0);
+	int64_t since = larger(facts->heap_alloc - facts->survived, 0);
 	int64_t stays = (int64_t)(plan->survivors * (double)since);
-	plan->live_bytes = facts->heap_marked + stays;
+	plan->live_bytes = facts->survived + stays;
 	plan->reclaimable_bytes = since - stays + facts->heap_free;
 	plan->overhead_bytes =
 		larger(facts->mapped_ready - facts->heap_free - facts->heap_alloc, 0);
@@ -175,15 +182,15 @@ static int64_t goal_with(const struct planning *planning, int64_t limit)
 	if (request->has_gc_percent && request->gc_percent < 0)
 		goal = INT64_MAX;
 	else if (request->has_gc_percent)
-		goal = larger(facts->heap_marked + percent_of(facts->heap_marked + facts->roots,
-							      request->gc_percent),
+		goal = larger(facts->survived + percent_of(facts->survived + facts->roots,
+							   request->gc_percent),
 			      facts->heap_minimum);
 	if (limit == INT64_MAX)
 		return goal;
 	int64_t limited = larger(limit - planning->plan->overhead_bytes, 0);
 	int64_t headroom = larger(limited / 100 * facts->headroom_percent, HEADROOM_LEAST);
 	limited = limited < 2 * headroom ? headroom : limited - headroom;
-	return smaller(goal, larger(limited, facts->heap_marked));
+	return smaller(goal, larger(limited, facts->survived));
 }
 
 static void find_gc_cpu(struct planning *planning)
@@ -192,7 +199,7 @@ static void find_gc_cpu(struct planning *planning)
 	struct relief_plan *plan = planning->plan;
 	if (facts->collections < 2 || plan->goal_before == INT64_MAX || facts->gc_cpu >= 1)
 		return;
-	double before = (double)larger(plan->goal_before - facts->heap_marked, 1);
+	double before = (double)larger(plan->goal_before - facts->survived, 1);
 	double after = (double)larger(plan->goal_after - plan->live_bytes, HEADROOM_LEAST);
 	double ratio = facts->gc_cpu / (1 - facts->gc_cpu);
 	plan->gc_cpu_known = true;

@@ -7,11 +7,11 @@
  * run all the time and frees nothing, so none is set below `floor_bytes`, which has a margin on
  * top.
  *
- * The live heap is known as of the last collection only. Of what was allocated since, the part that
+ * The live heap is known as of the last collection only: what was there when that began and
+ * survived it. What was allocated while it marked counts as marked, but is no more likely to stay
+ * than the rest (golang/last_collection.h). Of all that was allocated since it began, the part that
  * will stay is taken to be the part that stayed the last time: the goal of the last collection says
- * how large the live heap was before it. What is allocated while a collection marks counts as live
- * until the next one, so a program that allocates very fast seems to need more than it does:
- * `cannot` may then be wrong, `helps` is not.
+ * how large the live heap was before it.
  *
  * `auto` gives the runtime what the cgroup's limit leaves: 95% of it, because a memory limit is
  * soft (a collection takes time, and meanwhile the program allocates), and because page tables and

@@ -187,6 +187,7 @@ void report_write_relief_plan(const struct relief_report *report, struct strbuf 
 
 static void write_when_limit(const struct relief_facts *facts, struct strbuf *out)
 {
+	bool off = facts->settings[GO_SETTING_GC_PERCENT].place.value < 0;
 	strbuf_add(out, "  The limit is in force from the next time on that the program asks for "
 			"memory; the collector then runs as needed.\n");
 	if (facts->go_minor < SCAVENGER_FOLLOWS_SINCE)
@@ -195,6 +196,11 @@ static void write_when_limit(const struct relief_facts *facts, struct strbuf *ou
 			"  Before Go 1.%d the runtime gives memory back only as it asks for more, "
 			"not in the background.\n",
 			SCAVENGER_FOLLOWS_SINCE);
+	else
+		strbuf_addf(out,
+			    "  An idle program notices nothing before its next collection, %s.\n",
+			    off ? "and with GOGC off none comes by itself"
+				: "two minutes after the last at most");
 }
 
 static void write_when_gc_percent(const struct relief_report *report, struct strbuf *out)

@@ -12,6 +12,7 @@
 #include "golang/buckets.h"
 #include "golang/contention.h"
 #include "golang/goroutines.h"
+#include "golang/last_collection.h"
 #include "golang/memstats.h"
 #include "golang/metrics.h"
 #include "golang/setting_places.h"
@@ -90,6 +91,7 @@ struct snapshot_setting {
 
 struct snapshot_runtime {
 	struct go_gc_state gc;
+	struct go_last_collection last_collection;
 	struct go_settings settings;
 	struct go_metrics metrics;
 	struct go_span_classes classes;

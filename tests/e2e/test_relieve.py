@@ -137,6 +137,18 @@ def test_an_ancestors_limit_is_what_auto_goes_by(start, cgroup, relieve, tmp_pat
         below.rmdir()
 
 
+def test_a_churn_at_full_speed_is_no_leak(churn, relieve):
+    """What is allocated while a collection marks counts as marked; it is garbage all the same."""
+    target = churn(NEWEST, room=None)
+    target.process.stdin.write("waste 4000\n")
+    target.process.stdin.flush()
+    looks = [relieve(target, "--dry-run", "--memory-limit", "120MiB")["memory"] for _ in range(5)]
+    lives = sorted(look["live_bytes"] for look in looks)
+    assert LIVE * MIB <= lives[len(lives) // 2] < (LIVE + 12) * MIB, lives
+    relieve(target, "--memory-limit", "120MiB", "--force")
+    assert target.process.stdout.readline() == "ok\n"
+
+
 @pytest.mark.short
 def test_what_is_said_in_words(churn, whyoom, state):
     target = churn(NEWEST)

@@ -21,6 +21,8 @@ static struct relief_facts make_facts(void)
 			     [GO_SETTING_MEM_PROFILE_RATE].place = {0x2000, 8, 0}},
 		.heap_alloc = 100 * MIB,
 		.heap_marked = 48 * MIB,
+		.survived = 48 * MIB,
+		.heap_before = 236 * MIB,
 		.mapped_ready = 114 * MIB,
 		.heap_free = 10 * MIB,
 		.goal = 240 * MIB,
@@ -79,13 +81,27 @@ static void garbage_can_be_helped(void **state)
 	assert_ok(relief_plan_allowed(&plan, &automatic, &error));
 }
 
+// What was allocated while the last collection marked is no live heap for that.
+static void a_fast_churn_is_no_leak(void **state)
+{
+	(void)state;
+	struct relief_facts facts = make_facts();
+	facts.heap_marked = 230 * MIB;
+	facts.heap_alloc = 400 * MIB;
+	facts.mapped_ready = 414 * MIB;
+	struct relief_plan plan = plan_of(&facts, &automatic);
+	assert_int_equal(RELIEF_HELPS, plan.outlook);
+	assert_int_equal(48 * MIB, plan.live_bytes);
+	assert_int_equal(362 * MIB, plan.reclaimable_bytes);
+}
+
 // The live heap was 40 MiB at the last collection but one, 200 MiB were allocated, 120 stayed.
 static void growth_is_put_off(void **state)
 {
 	(void)state;
 	struct relief_facts facts = make_facts();
-	facts.last_goal = 200 * MIB;
-	facts.heap_marked = 120 * MIB;
+	facts.last_goal = facts.heap_before = 200 * MIB;
+	facts.heap_marked = facts.survived = 120 * MIB;
 	facts.heap_alloc = 130 * MIB;
 	facts.mapped_ready = 144 * MIB;
 	struct relief_plan plan = plan_of(&facts, &automatic);
@@ -101,7 +117,7 @@ static void what_does_not_fit_is_refused_and_never_cut_into(void **state)
 {
 	(void)state;
 	struct relief_facts facts = make_facts();
-	facts.heap_marked = facts.heap_alloc = 170 * MIB;
+	facts.heap_marked = facts.survived = facts.heap_alloc = 170 * MIB;
 	facts.mapped_ready = 174 * MIB;
 	facts.heap_free = 0;
 	facts.go_resident = 110 * MIB;
@@ -183,17 +199,17 @@ static void extremes_do_not_overflow(void **state)
 {
 	(void)state;
 	static const int64_t values[] = {0, 1, 100 * MIB, RELIEF_BYTES_MAX};
-	enum { VALUES = 4, FIELDS = 8 };
+	enum { VALUES = 4, FIELDS = 9 };
 	struct relief_request request = {
 		.limit = RELIEF_LIMIT_AUTO, .has_gc_percent = true, .gc_percent = 100000};
 	for (unsigned int mix = 0; mix < 1u << (2 * FIELDS); mix += 7) {
 		struct relief_facts facts = make_facts();
 		struct relief_room room = make_room();
 		struct relief_plan plan;
-		int64_t *fields[FIELDS] = {&facts.heap_alloc,   &facts.heap_marked,
-					   &facts.mapped_ready, &facts.heap_free,
-					   &facts.goal,         &facts.last_goal,
-					   &facts.roots,        &room.limit_bytes};
+		int64_t *fields[FIELDS] = {
+			&facts.heap_alloc, &facts.heap_marked, &facts.mapped_ready,
+			&facts.heap_free,  &facts.goal,        &facts.last_goal,
+			&facts.roots,      &room.limit_bytes,  &facts.survived};
 		for (int i = 0; i < FIELDS; i++)
 			*fields[i] = values[mix >> (2 * i) & 3];
 		facts.gc_percent_goal = mix & 1 ? INT64_MAX : facts.goal;
@@ -243,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(garbage_can_be_helped),
+		cmocka_unit_test(a_fast_churn_is_no_leak),
 		cmocka_unit_test(growth_is_put_off),
 		cmocka_unit_test(what_does_not_fit_is_refused_and_never_cut_into),
 		cmocka_unit_test(a_size_is_held_against_the_live_heap_and_the_room),
