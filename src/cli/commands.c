@@ -193,7 +193,7 @@ const struct cli_command cli_commands[] = {
 		"stop the bleeding: a memory limit for a running Go process, or a higher one for its cgroup",
 		"With a PID alone: says whether it can help, and writes nothing. A limit helps where garbage\n"
 		"and idle memory are the trouble; a true leak it does not, and that is said beforehand. auto is\n"
-		"95% of the cgroup's limit (a memory limit is soft), less what is charged and is not Go's.\n"
+		"the cgroup's limit less a reserve (a memory limit is soft), and less what is not Go's.\n"
 		"What is written is printed before and after, read back, and noted for --undo. Go 1.19 and\n"
 		"later; --gogc from Go 1.18 on; not for a Go version that whyoom was not measured with.\n",
 		"  whyoom relieve 4711\n"

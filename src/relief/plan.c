@@ -6,6 +6,9 @@
 
 enum {
 	MARGIN_LEAST = 4 << 20,
+	RESERVE_PERCENT = 10,
+	RESERVE_LEAST = 32 << 20,
+	RESERVE_MOST_PERCENT = 20,
 	HEADROOM_LEAST = 1 << 20,    // runtime.memoryLimitMinHeapGoalHeadroom
 	ALLOCATED_LEAST_PERCENT = 5, // of the live heap, for a share of it to say something
 	SECOND_NS = 1000000000,
@@ -102,8 +105,12 @@ static void find_budget(struct planning *planning)
 	if (!plan->budget_known)
 		return;
 	plan->non_go_bytes = larger(room->stuck_bytes - facts->go_resident, 0);
-	plan->budget_bytes =
-		larger(percent_of(room->limit_bytes, RELIEF_AUTO_PERCENT) - plan->non_go_bytes, 0);
+	plan->reserve_bytes =
+		smaller(larger(percent_of(room->limit_bytes, RESERVE_PERCENT), RESERVE_LEAST),
+			percent_of(room->limit_bytes, RESERVE_MOST_PERCENT));
+	int64_t left = room->limit_bytes - plan->non_go_bytes;
+	plan->budget_bytes = larger(left - plan->reserve_bytes, 0);
+	plan->most_bytes = larger(left - percent_of(room->limit_bytes, RELIEF_MARGIN_PERCENT), 0);
 }
 
 static void add(struct relief_plan *plan, const struct relief_facts *facts,
@@ -221,7 +228,7 @@ static void judge(struct planning *planning, int64_t limit)
 	bool limit_asked = planning->request->limit == RELIEF_LIMIT_BYTES;
 	int64_t need = plan->live_bytes + plan->overhead_bytes, most = RELIEF_BYTES_MAX;
 	if (plan->budget_known)
-		most = plan->budget_bytes;
+		most = plan->most_bytes;
 	if (limit_asked)
 		most = smaller(most, limit);
 	plan->outlook = most < plan->floor_bytes                            ? RELIEF_CANNOT
@@ -304,7 +311,7 @@ bool relief_plan_allowed(const struct relief_plan *plan, const struct relief_req
 {
 	if (!plan->about_memory || plan->outlook != RELIEF_CANNOT || request->force)
 		return true;
-	int64_t most = plan->budget_known ? plan->budget_bytes : INT64_MAX;
+	int64_t most = plan->budget_known ? plan->most_bytes : INT64_MAX;
 	if (request->limit == RELIEF_LIMIT_BYTES)
 		most = smaller(most, request->limit_bytes);
 	error_set(error, ERROR_UNSUPPORTED,

@@ -77,6 +77,8 @@ static json_t *memory_to_json(const struct relief_report *report)
 			    known_or_null(plan->budget_known, json_integer(plan->non_go_bytes)));
 	json_object_set_new(object, "budget_bytes",
 			    known_or_null(plan->budget_known, json_integer(plan->budget_bytes)));
+	json_object_set_new(object, "reserve_bytes",
+			    known_or_null(plan->budget_known, json_integer(plan->reserve_bytes)));
 	set_bytes(object, "goal_before_bytes", plan->goal_before);
 	set_bytes(object, "goal_after_bytes", plan->goal_after);
 	json_object_set_new(object, "gc_cpu_fraction_before",

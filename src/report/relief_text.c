@@ -115,9 +115,11 @@ static void write_room(const struct relief_report *report, struct strbuf *out)
 	if (room->limit_is_above)
 		strbuf_add(out, " (the limit is of a cgroup above what is seen here)");
 	if (plan->budget_known)
-		strbuf_addf(out, "\n                %d%% of it, less %s that is not Go's, is %s",
-			    RELIEF_AUTO_PERCENT, human_bytes(plan->non_go_bytes).text,
-			    human_bytes(plan->budget_bytes).text);
+		strbuf_addf(
+			out,
+			"\n                less %s in reserve and %s that is not Go's, that is %s",
+			human_bytes(plan->reserve_bytes).text, human_bytes(plan->non_go_bytes).text,
+			human_bytes(plan->budget_bytes).text);
 	strbuf_add(out, "\n");
 }
 

@@ -97,7 +97,8 @@ def test_auto_saves_the_churn_and_undo_brings_back_what_was(
     assert memory["outlook"] == "helps" and done["written"]
     assert limit["before"] is None and limit["after"] == memory["budget_bytes"]
     assert memory["room"]["limit_bytes"] == ROOM
-    assert limit["after"] <= ROOM * 95 // 100 - memory["not_go_bytes"]
+    assert memory["reserve_bytes"] == 32 * MIB
+    assert limit["after"] == ROOM - 32 * MIB - memory["not_go_bytes"]
     assert LIVE * MIB <= memory["live_bytes"] < (LIVE + 4) * MIB
     assert memory["goal_after_bytes"] < ROOM < memory["goal_before_bytes"]
     assert settings(target)["memory_limit"] == limit["after"], "the program's own view"
@@ -157,7 +158,7 @@ def test_what_is_said_in_words(churn, whyoom, state):
     assert not list(state.iterdir())
     done = whyoom("relieve", target.pid, "--memory-limit", "auto", "--state", state).stdout
     before, after = done.split("written, and read back")
-    assert "memory limit  none -> " in before and "95%" in before and "collecting" in before
+    assert "memory limit  none -> " in before and "in reserve" in before and "collecting" in before
     assert f"undo: whyoom relieve {target.pid} --undo --state {state}" in after
     undone = whyoom("relieve", target.pid, "--undo", "--state", state).stdout
     assert "-> none, read back" in undone

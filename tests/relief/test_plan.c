@@ -66,7 +66,7 @@ static void garbage_can_be_helped(void **state)
 	(void)state;
 	struct relief_facts facts = make_facts();
 	struct relief_plan plan = plan_of(&facts, &automatic);
-	int64_t budget = 192 * MIB / 100 * 95 + 192 * MIB % 100 * 95 / 100 - 8 * MIB;
+	int64_t budget = (192 - 32 - 8) * MIB;
 	assert_int_equal(RELIEF_HELPS, plan.outlook);
 	assert_int_equal(48 * MIB, plan.live_bytes);
 	assert_int_equal(62 * MIB, plan.reclaimable_bytes);
@@ -93,6 +93,20 @@ static void a_fast_churn_is_no_leak(void **state)
 	assert_int_equal(RELIEF_HELPS, plan.outlook);
 	assert_int_equal(48 * MIB, plan.live_bytes);
 	assert_int_equal(362 * MIB, plan.reclaimable_bytes);
+}
+
+static void the_reserve_goes_before_the_live_heap_does(void **state)
+{
+	(void)state;
+	struct relief_facts facts = make_facts();
+	facts.heap_marked = facts.survived = facts.heap_alloc = 145 * MIB;
+	facts.last_goal = facts.heap_before = 5 * 145 * MIB; // nothing has grown
+	facts.mapped_ready = 149 * MIB;
+	facts.heap_free = 0;
+	struct relief_plan plan = plan_of(&facts, &automatic);
+	assert_int_equal(RELIEF_HELPS, plan.outlook);
+	assert_true(plan.floor_bytes > plan.budget_bytes && plan.floor_bytes < plan.most_bytes);
+	assert_int_equal(plan.floor_bytes, plan.changes[0].after);
 }
 
 // The live heap was 40 MiB at the last collection but one, 200 MiB were allocated, 120 stayed.
@@ -260,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(garbage_can_be_helped),
 		cmocka_unit_test(a_fast_churn_is_no_leak),
+		cmocka_unit_test(the_reserve_goes_before_the_live_heap_does),
 		cmocka_unit_test(growth_is_put_off),
 		cmocka_unit_test(what_does_not_fit_is_refused_and_never_cut_into),
 		cmocka_unit_test(a_size_is_held_against_the_live_heap_and_the_room),
