@@ -82,6 +82,8 @@ int cli_heap(const struct cli_arguments *arguments);
 int cli_runtime(const struct cli_arguments *arguments);
 int cli_profile(const struct cli_arguments *arguments);
 int cli_goroutines(const struct cli_arguments *arguments);
+int cli_relieve(const struct cli_arguments *arguments);
+int cli_profiler(const struct cli_arguments *arguments);
 int cli_watch(const struct cli_arguments *arguments);
 int cli_timeline(const struct cli_arguments *arguments);
 int cli_mark(const struct cli_arguments *arguments);
@@ -92,5 +94,6 @@ int cli_help(const struct cli_arguments *arguments);
 int cli_version(const struct cli_arguments *arguments);
 
 extern const struct cli_option account_options[], profile_options[], why_options[], heap_options[],
-	runtime_options[], goroutines_options[], watch_options[], timeline_options[],
-	mark_options[], incidents_options[], report_options[], diff_options[], no_options[];
+	runtime_options[], goroutines_options[], relieve_options[], profiler_options[],
+	watch_options[], timeline_options[], mark_options[], incidents_options[], report_options[],
+	diff_options[], no_options[];

@@ -70,6 +70,32 @@ const struct cli_option profile_options[] = {
 	{0},
 };
 
+// For commands that change something.
+#define CHANGE_OPTIONS                                                                             \
+	{"undo", 0, NULL, "bring back what was there before, where it is still what was written"}, \
+		{"dry-run", 0, NULL, "look and say, write nothing"},                               \
+	{                                                                                          \
+		"state", 0, "DIR", "where it is noted how to undo (default: /run/whyoom)"          \
+	}
+
+const struct cli_option relieve_options[] = {
+	{"memory-limit", 0, "SIZE",
+	 "the runtime's memory limit (GOMEMLIMIT): 900MiB; auto: what the cgroup's limit leaves; off"},
+	{"gogc", 0, "N", "GOGC, or off"},
+	{"cgroup", 'c', "PATH", "raise the limit of this memory cgroup instead"},
+	{"limit", 0, "SIZE", "with --cgroup: to 2GiB, by +512MiB or by +25%"},
+	{"force", 0, NULL, "although it cannot help"},
+	CHANGE_OPTIONS,
+	{"json", 0, NULL, "print JSON"},
+	{0},
+};
+
+const struct cli_option profiler_options[] = {
+	CHANGE_OPTIONS,
+	{"json", 0, NULL, "print JSON"},
+	{0},
+};
+
 const struct cli_option watch_options[] = {
 	{"pid", 'p', "PID", "watch this process and the memory cgroup it is in"},
 	{"cgroup", 'c', "PATH", "watch this memory cgroup; its largest process is the target"},
@@ -199,6 +225,39 @@ const struct cli_command cli_commands[] = {
 		"  whyoom goroutines 4711 -o goroutine.pb.gz && go tool pprof -top goroutine.pb.gz\n",
 		goroutines_options,
 		cli_goroutines,
+	},
+	{
+		"relieve",
+		"whyoom relieve PID [--memory-limit SIZE|auto] [--gogc N] [--force] [--dry-run] [--json]\n"
+		"       whyoom relieve --cgroup PATH --limit SIZE|+SIZE|+25% [--dry-run] [--json]\n"
+		"       whyoom relieve PID | --cgroup PATH --undo [--json]",
+		"stop the bleeding: a memory limit for a running Go process, or a higher one for its cgroup",
+		"With a PID alone: says whether it can help, and writes nothing. A limit helps where garbage\n"
+		"and idle memory are the trouble; a true leak it does not, and that is said beforehand. auto is\n"
+		"the cgroup's limit less a reserve (a memory limit is soft), and less what is not Go's.\n"
+		"What is written is printed before and after, read back, and noted for --undo. Go 1.19 and\n"
+		"later; --gogc from Go 1.18 on; not for a Go version that whyoom was not measured with.\n",
+		"  whyoom relieve 4711\n"
+		"  whyoom relieve 4711 --memory-limit auto\n"
+		"  whyoom relieve 4711 --memory-limit 900MiB --gogc 50\n"
+		"  whyoom relieve 4711 --undo\n"
+		"  whyoom relieve --cgroup /sys/fs/cgroup/memory/docker/ID --limit +25%\n",
+		relieve_options,
+		cli_relieve,
+	},
+	{
+		"profiler",
+		"whyoom profiler on|off|RATE PID [--dry-run] [--json]\n"
+		"       whyoom profiler PID --undo [--json]",
+		"the heap profiler of a running Go process on or off, also where it was linked out",
+		"Writes runtime.MemProfileRate: what is allocated from then on is in the profile that\n"
+		"`whyoom heap` reads. RATE is the bytes that are allocated for each sample; on is 512 KiB, what\n"
+		"Go has by default. Samples that were taken at another rate are scaled by the new one.\n",
+		"  whyoom profiler on 4711\n"
+		"  whyoom profiler 64KiB 4711 && sleep 60 && whyoom heap 4711\n"
+		"  whyoom profiler 4711 --undo\n",
+		profiler_options,
+		cli_profiler,
 	},
 	{
 		"watch",

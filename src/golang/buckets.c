@@ -45,31 +45,34 @@ void go_scale_sample(int64_t rate, int64_t *count, int64_t *bytes)
 	}
 }
 
+// What counts is the rate: where the linker left the profiler out it is 0 from the start, until
+// somebody sets it.
 static bool profiler_is_on(const struct go_runtime *runtime, int64_t *rate, struct error *error)
 {
 	taddr_t disable = runtime->symbols[GO_SYMBOL_DISABLE_MEM_PROFILING], address;
 	uint8_t linked_out = 0;
-	if (disable && !target_read(runtime->target, disable, &linked_out, 1, error))
+	if (!go_runtime_symbol(runtime, GO_SYMBOL_MEM_PROFILE_RATE, &address, error) ||
+	    !target_read_u64(runtime->target, address, (uint64_t *)rate, error) ||
+	    (disable && !target_read(runtime->target, disable, &linked_out, 1, error)))
 		return false;
+	if (*rate > 0)
+		return true;
 	if (linked_out == 1) {
 		error_set(error, ERROR_UNSUPPORTED,
 			  "the linker left the memory profiler out of this program: nothing in it "
 			  "uses runtime.MemProfile, so it keeps no heap profile");
 		return error_hint(error,
 				  "import _ \"net/http/pprof\" or \"runtime/pprof\" anywhere "
-				  "in the program (no port needed); the ledger and the "
+				  "in the program (no port needed), or, for what is allocated from "
+				  "now on, `whyoom profiler on PID`; the ledger and the "
 				  "goroutines are there without it");
 	}
-	if (!go_runtime_symbol(runtime, GO_SYMBOL_MEM_PROFILE_RATE, &address, error) ||
-	    !target_read_u64(runtime->target, address, (uint64_t *)rate, error))
-		return false;
-	if (*rate > 0)
-		return true;
 	error_set(error, ERROR_UNSUPPORTED,
 		  "the program's memory profiler is off (runtime.MemProfileRate is %" PRId64 ")",
 		  *rate);
 	return error_hint(error, "start it without GODEBUG=memprofilerate=0 and without setting "
-				 "runtime.MemProfileRate = 0");
+				 "runtime.MemProfileRate = 0; or, for what is allocated from now "
+				 "on, `whyoom profiler on PID`");
 }
 
 // False, and nothing added, when no program can have counted so far.

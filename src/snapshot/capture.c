@@ -37,6 +37,11 @@ void capture_close(struct capture *capture)
 	free(capture);
 }
 
+const struct process_files *capture_get_files(const struct capture *capture)
+{
+	return &capture->files;
+}
+
 static void open_cgroup(struct capture *capture, const char *proc_root, const char *path)
 {
 	if (path)

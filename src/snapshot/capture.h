@@ -42,6 +42,9 @@ bool capture_find_guest(struct capture *capture, struct error *error) must_check
 bool capture_open_core(const char *core_path, const char *exe_path, struct capture **capture,
 		       struct error *error) must_check;
 void capture_close(struct capture *capture);
+// Of a process: the descriptors of it, borrowed; the process that all of them belong to is one.
+struct process_files;
+const struct process_files *capture_get_files(const struct capture *capture);
 
 // Both with privileges. Between them capture_take, in another process, reads a target that stands
 // still; without the first it reads a live one. See snapshot/still.h.

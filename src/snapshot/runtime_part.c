@@ -6,7 +6,10 @@
 #include "base/clock.h"
 #include "base/file.h"
 
-enum { ENVIRONMENT_MAX = 4 << 20 }; // the kernel allows a quarter of the stack's limit
+enum {
+	ENVIRONMENT_MAX = 4 << 20,          // the kernel allows a quarter of the stack's limit
+	COLLECTION_PATIENCE_NS = 100000000, // one under way may be waited for
+};
 
 // Without the environment the settings in force are known all the same.
 static void add_environment(int fd, struct go_settings *settings)
@@ -30,6 +33,10 @@ bool runtime_part_take(const struct runtime_part_source *source, struct snapshot
 	go_span_classes_sum(source->spans, &out->classes);
 	go_metrics_compute(source->runtime, source->stats, &out->gc, &out->scheduler,
 			   &out->metrics);
+	for (int i = 0; i < GO_SETTING_COUNT; i++)
+		(void)!go_setting_find(source->runtime, (enum go_setting_id)i,
+				       &out->writable[i].place, &out->writable[i].absent);
+	go_last_collection_read(source->runtime, COLLECTION_PATIENCE_NS, &out->last_collection);
 	out->taken_monotonic_ns = clock_monotonic_ns();
 	return true;
 }

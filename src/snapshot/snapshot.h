@@ -12,8 +12,10 @@
 #include "golang/buckets.h"
 #include "golang/contention.h"
 #include "golang/goroutines.h"
+#include "golang/last_collection.h"
 #include "golang/memstats.h"
 #include "golang/metrics.h"
+#include "golang/setting_places.h"
 #include "golang/settings.h"
 #include "golang/span_classes.h"
 #include "goroutine/groups.h"
@@ -81,12 +83,20 @@ struct snapshot_go {
 	uint64_t unswept_bytes; // of heap_alloc: in spans that hold garbage of the last cycle still
 };
 
+// Where a setting is, for who may write it; `absent` says why whyoom would not.
+struct snapshot_setting {
+	struct error absent;
+	struct go_setting_place place;
+};
+
 struct snapshot_runtime {
 	struct go_gc_state gc;
+	struct go_last_collection last_collection;
 	struct go_settings settings;
 	struct go_metrics metrics;
 	struct go_span_classes classes;
 	struct go_scheduler scheduler;
+	struct snapshot_setting writable[GO_SETTING_COUNT];
 	int64_t taken_monotonic_ns; // the clock of the runtime's timers
 };
 

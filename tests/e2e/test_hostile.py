@@ -12,7 +12,7 @@ import pytest
 
 from harness import OK, ROOT, TARGET_ERROR, UNSUPPORTED, WHYOOM
 
-COMMANDS = ["heap", "why"]
+COMMANDS = ["heap", "why", "relieve"]
 PEAK_BYTES_MAX = 256 << 20
 NOWHERE = 0xdead0000
 

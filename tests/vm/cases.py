@@ -133,6 +133,24 @@ def case_without_controller(results):
     return last_capture(report)
 
 
+def case_relief(results):
+    """Relief: garbage that would not fit is collected; memory.max goes up, and down again."""
+    for case in ("relief", "relief-raise", "relief-lower", "relief-undo"):
+        check_exit(results, case, OK)
+    done = json.loads(results["relief/out"])
+    limit = done["changes"]["memory_limit"]["after"]
+    equal("the room", done["memory"]["room"]["limit_bytes"], 128 * MIB)
+    assert done["memory"]["goal_before_bytes"] > 128 * MIB, "there would have been no kill"
+    settings = json.loads(results["relief/settings"])
+    equal("the program's own limit", settings["memory_limit"], limit)
+    equal("memory.max, raised", text(results, "relief-raise/max"), str(160 * MIB))
+    check_exit(results, "relief-too-much", 2)
+    equal("memory.max, lowered", text(results, "relief-lower/max"), str(128 * MIB))
+    equal("the undo", json.loads(results["relief-undo/out"])["undone"]["memory_limit"]["outcome"],
+          "restored")
+    contains("memory.events", text(results, "relief/events"), "oom_kill 0")
+
+
 def case_hold(results):
     """--hold is refused, and changes nothing."""
     check_exit(results, "hold", UNSUPPORTED)
@@ -267,5 +285,5 @@ def case_ledger_parent(results):
 
 ALL = [case_ledger_logs, case_ledger_tmpfs, case_ledger_sockets, case_ledger_files,
        case_ledger_parent, case_leak, case_old_leak, case_parent_limit, case_sibling, case_without_controller,
-       case_hold, case_download, case_group, case_bystander, case_user, case_foreign,
+       case_relief, case_hold, case_download, case_group, case_bystander, case_user, case_foreign,
        case_user_watch]
