@@ -116,12 +116,16 @@ static int watch_many(const struct cli_arguments *arguments)
 		.watch_one = watch_one,
 	};
 	struct error error = {0};
+	_cleanup_free_ char *db = cli_timeline_path(arguments);
 	int signal = 0;
+	options.feed.db = db;
 	if (cli_value(arguments, "pid") || cli_value(arguments, "cgroup") ||
 	    cli_value(arguments, "container") || cli_flag(arguments, "hold") ||
 	    arguments->positional_count)
-		return cli_usage("watch: --all and --name PATTERN go with --out and --json only");
-	if (!host_run(&options, &signal, &error))
+		return cli_usage(
+			"watch: --all and --name PATTERN go with --out, --db and --json only");
+	if (!cli_timeline_size(arguments, &options.feed.size_bytes, &error) ||
+	    !host_run(&options, &signal, &error))
 		return cli_fail(arguments, &error);
 	return SIGNAL_EXIT_BASE + signal;
 }

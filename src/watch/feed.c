@@ -31,13 +31,12 @@ static void set_text(char *out, size_t capacity, const char *text)
 	out[length] = '\0';
 }
 
-static void describe(struct feed *feed, const struct process_files *process,
-		     const struct cgroup *cgroup)
+void feed_describe(const struct process_files *process, const struct cgroup *cgroup,
+		   struct store_target *target)
 {
 	struct process_status status = {0};
 	struct process_stat stat;
 	struct container container;
-	struct store_target *target = &feed->target;
 	_cleanup_free_ char *cgroups = NULL;
 	size_t size;
 	target->pid = process->pid;
@@ -67,13 +66,13 @@ void feed_begin(struct feed *feed, const struct feed_options *options,
 		return;
 	}
 	feed->begun_ns = clock_monotonic_ns();
-	describe(feed, process, cgroup);
+	feed_describe(process, cgroup, &feed->target);
 	gauges_begin(&feed->gauges, process, cgroup);
 }
 
 // ---- samples ----
 
-static void fill(const struct sampler *sampler, struct store_sample *sample)
+void feed_fill(const struct sampler *sampler, struct store_sample *sample)
 {
 	sample->values[STORE_USAGE] = sampler->usage_bytes;
 	sample->values[STORE_LIMIT] = sampler->limit_bytes;
@@ -113,7 +112,7 @@ void feed_sample(struct feed *feed, const struct sampler *sampler)
 		feed->handle = store_target(feed->writer, &feed->target);
 	}
 	struct store_sample sample = store_sample_at(clock_unix_ns());
-	fill(sampler, &sample);
+	feed_fill(sampler, &sample);
 	if (now_ns - feed->gauged_ns >= SECOND_NS / 2) {
 		gauges_take(&feed->gauges, &sample);
 		feed->gauged_ns = now_ns;
@@ -211,7 +210,7 @@ void feed_finish(struct feed *feed, const struct sampler *sampler, const struct 
 		feed->handle = store_target(feed->writer, &feed->target);
 	// The last thing that was seen of it.
 	struct store_sample sample = store_sample_at(clock_unix_ns());
-	fill(sampler, &sample);
+	feed_fill(sampler, &sample);
 	store_sample(feed->writer, feed->handle, &sample);
 	set_text(ending.cause, sizeof ending.cause, cause_of(kill));
 	describe_end(feed, kill, ending.text, sizeof ending.text);

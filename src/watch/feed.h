@@ -29,6 +29,11 @@ struct feed_options {
 	int64_t size_bytes; // 0: the default
 };
 
+// What the timeline is told of a process and of a sample; for those that write to it themselves.
+void feed_describe(const struct process_files *process, const struct cgroup *cgroup,
+		   struct store_target *target);
+void feed_fill(const struct sampler *sampler, struct store_sample *sample);
+
 void feed_begin(struct feed *feed, const struct feed_options *options,
 		const struct process_files *process, const struct cgroup *cgroup,
 		const struct progress *progress);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -35,7 +36,8 @@ struct host {
 	int signals, ends; // the latter: an epoll over the pidfds of all members
 	sigset_t old_signals;
 	struct progress progress;
-	struct worker *baseline; // at most one is being taken
+	struct store_writer *timeline; // NULL: none
+	struct worker *baseline;       // at most one is being taken
 	struct host_group *baseline_group;
 	int64_t scan_due_ns, line_due_ns;
 	int watchers, signal;
@@ -91,6 +93,8 @@ static void add_process(struct host *host, const struct discovered *process)
 	host_group_add(group, process, pidfd);
 	struct epoll_event event = {.events = EPOLLIN};
 	epoll_ctl(host->ends, EPOLL_CTL_ADD, pidfd, &event);
+	if (group->limited && group->timeline < 0)
+		host_group_introduce(group, host->timeline);
 	if (group->limited)
 		progress_say(&host->progress, "found process %d (%s) in %s, limit %s", process->pid,
 			     process->name, path, human_bytes(group->sampler.limit_bytes).text);
@@ -132,6 +136,7 @@ static _Noreturn void watch_in_child(const struct host *host, const struct host_
 		.out = options->out,
 		.json = options->json,
 		.colour = options->colour,
+		.feed = options->feed,
 		.calm_ns = CALM_NS,
 		.baseline_directory = baseline->directory[0] ? baseline->directory : NULL,
 		.baseline_usage_bytes = baseline->usage_bytes,
@@ -241,7 +246,7 @@ static bool update_group(struct host *host, struct host_group *group, int64_t no
 	bool wanted;
 	if (group->watcher)
 		return true;
-	if (!group->members.count || !host_group_sample(group, now_ns, &wanted))
+	if (!group->members.count || !host_group_sample(group, host->timeline, now_ns, &wanted))
 		return false;
 	if (wanted)
 		begin_watch(host, group);
@@ -313,12 +318,22 @@ static void await(struct host *host, int64_t due_ns)
 			host->signal = (int)info.ssi_signo;
 }
 
+static void hear_timeline(struct host *host)
+{
+	struct store_news news;
+	if (!host->timeline || !store_update(host->timeline, &news))
+		return;
+	progress_say(&host->progress, "timeline: %s",
+		     news.error.code == ERROR_NONE ? "written again" : news.error.message);
+}
+
 static void loop(struct host *host)
 {
 	while (!host->signal) {
 		int64_t now_ns = clock_monotonic_ns();
 		reap(host);
 		update_baseline(host, now_ns);
+		hear_timeline(host);
 		if (now_ns >= host->scan_due_ns)
 			scan(host, now_ns);
 		int64_t due_ns = update_groups(host, now_ns);
@@ -354,6 +369,25 @@ static void end_watches(struct host *host)
 			;
 }
 
+// Each cgroup takes a dozen descriptors.
+static void allow_files(void)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)!setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static void open_timeline(struct host *host)
+{
+	const struct feed_options *feed = &host->options->feed;
+	struct store_options store = {.path = feed->db, .size_bytes = feed->size_bytes};
+	struct error error = {0};
+	if (feed->db && !store_open(&store, &host->timeline, &error))
+		progress_say(&host->progress, "no timeline: %s", error.message);
+}
+
 bool host_run(const struct host_options *options, int *signal, struct error *error)
 {
 	struct host host = {.options = options,
@@ -361,7 +395,10 @@ bool host_run(const struct host_options *options, int *signal, struct error *err
 			    .ends = -1,
 			    .progress = {.live_line = options->live_line}};
 	host.discovery = discovery_new("/proc", options->pattern);
+	allow_files();
 	bool ok = open_signals(&host, error);
+	if (ok)
+		open_timeline(&host);
 	if (ok) {
 		loop(&host);
 		progress_clear(&host.progress);
@@ -372,6 +409,8 @@ bool host_run(const struct host_options *options, int *signal, struct error *err
 		drop_group(&host, host.groups.count - 1);
 	vec_deinit(&host.groups);
 	worker_free(host.baseline);
+	if (host.timeline)
+		store_close(host.timeline);
 	discovery_free(host.discovery);
 	cleanup_close(&host.ends);
 	if (host.signals >= 0) {

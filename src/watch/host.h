@@ -14,8 +14,9 @@
 #include "watch/watch.h"
 
 struct host_options {
-	const char *pattern; // of the names; NULL: all
-	const char *out;     // directory for incidents
+	const char *pattern;      // of the names; NULL: all
+	const char *out;          // directory for incidents
+	struct feed_options feed; // of the timeline
 	bool json, colour, live_line;
 	// Runs one watch, in a child, and tells its result; returns the child's exit code.
 	int (*watch_one)(const struct watch_options *options);

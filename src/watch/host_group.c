@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
+#include "watch/feed.h"
 
 enum { WANTED_PERCENT = 45, CHANGE_PERCENT = 2 };
 
@@ -25,6 +27,7 @@ bool host_group_open(const char *path, struct host_group **out, struct error *er
 	struct error above = {0}, unlimited = {0};
 	struct host_group *group = alloc_zero(sizeof *group);
 	snprintf(group->path, sizeof group->path, "%s", path);
+	group->timeline = -1;
 	if (!cgroup_open(path, &group->cgroup, error)) {
 		free(group);
 		return false;
@@ -115,7 +118,29 @@ static bool grows_fast(const struct host_group *group, int64_t usage_bytes, int6
 }
 
 // A glance costs one read. Only where it shows something is the page cache told from the rest.
-bool host_group_sample(struct host_group *group, int64_t now_ns, bool *wanted)
+static void tell_timeline(const struct host_group *group, struct store_writer *timeline)
+{
+	if (!timeline || group->timeline < 0)
+		return;
+	struct store_sample sample = store_sample_at(clock_unix_ns());
+	feed_fill(&group->sampler, &sample);
+	store_sample(timeline, group->timeline, &sample);
+}
+
+void host_group_introduce(struct host_group *group, struct store_writer *timeline)
+{
+	struct process_files process = PROCESS_FILES_NONE;
+	struct store_target target = {0};
+	if (!timeline || !group->members.count ||
+	    !process_files_open("/proc", group->members.items[0].pid, &process, NULL))
+		return;
+	feed_describe(&process, group->cgroup, &target);
+	process_files_close(&process);
+	group->timeline = store_target(timeline, &target);
+}
+
+bool host_group_sample(struct host_group *group, struct store_writer *timeline, int64_t now_ns,
+		       bool *wanted)
 {
 	struct sampler *sampler = &group->sampler;
 	int64_t mark = sampler->limit_bytes / 100 * WANTED_PERCENT, usage;
@@ -132,6 +157,7 @@ bool host_group_sample(struct host_group *group, int64_t now_ns, bool *wanted)
 		if (!sampler_take(sampler, NULL))
 			return false;
 		group->taken_ns = now_ns;
+		tell_timeline(group, timeline);
 		usage = sampler_pinned_bytes(sampler);
 		*wanted = usage >= mark || (fast && usage * 2 > group->last_usage_bytes);
 	}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/vec.h"
+#include "store/writer.h"
 #include "watch/discovery.h"
 #include "watch/sampler.h"
 #include "watch/store.h"
@@ -28,6 +29,7 @@ struct host_group {
 	pid_t watcher;                     // the child that watches it; 0: it is calm
 	int64_t due_ns, taken_ns;          // the next sample; the last whole one
 	int64_t last_usage_bytes, last_ns; // the last glance
+	int timeline;                      // its number there, of the first program in it; -1: none
 	struct store store;                // of the baselines
 	bool has_store;
 	struct host_baseline baseline, next_baseline; // the older one is compared with
@@ -42,8 +44,12 @@ bool host_group_has(const struct host_group *group, pid_t pid);
 void host_group_add(struct host_group *group, const struct discovered *process, int pidfd);
 // The member with the most anonymous memory; 0 without members.
 pid_t host_group_largest(const struct host_group *group);
-// Samples it. *wanted: it needs a watch of its own. False when it is gone.
-bool host_group_sample(struct host_group *group, int64_t now_ns, bool *wanted);
+// Samples it. A whole sample goes to the timeline, if there is one. *wanted: it needs a watch of
+// its own. False when it is gone.
+bool host_group_sample(struct host_group *group, struct store_writer *timeline, int64_t now_ns,
+		       bool *wanted);
+// Tells the timeline of the program that it is about.
+void host_group_introduce(struct host_group *group, struct store_writer *timeline);
 // Of its limit, as of the last whole sample: what cannot be reclaimed.
 double host_group_share(const struct host_group *group);
 

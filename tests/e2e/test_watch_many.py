@@ -115,7 +115,7 @@ def test_a_program_that_a_shell_becomes(watch, own, cgroup, tmp_path):
         shell.wait()
 
 
-def test_many_are_killed_at_once(watch, leak, cgroup, tmp_path):
+def test_many_are_killed_at_once(whyoom, watch, leak, cgroup, tmp_path):
     """Each has its incident, with its own heap."""
     running = watch("--name", f"k*-{os.getpid() % 10000}", "--out", tmp_path / "out")
     victims = [leak(f"k{i}", cgroup(100 * MIB), "-await", "-rate", 25) for i in range(KILLS)]
@@ -132,6 +132,12 @@ def test_many_are_killed_at_once(watch, leak, cgroup, tmp_path):
         assert report["verdict"]["guilty"]["function"] == LEAK
         folder = next(tmp_path.glob(f"out/incident-*-{report['identity']['pid']}"))
         assert set(FILES) <= set(os.listdir(folder))
+    killed = {victim.pid for victim in victims}
+
+    def listed():
+        return {row["pid"] for row in json.loads(whyoom("incidents", "--json").stdout)}
+
+    wait_until(lambda: killed <= listed(), 20, "the incidents in the timeline")
 
 
 def test_a_killed_watch_leaves_no_child(watch, leak, cgroup, tmp_path):
