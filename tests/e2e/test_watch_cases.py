@@ -329,7 +329,9 @@ def test_a_hold_that_let_another_be_killed(watch, cgroup, leak, taker, tmp_path)
     baseline_taken(running)
     say_go(other)
     assert other.wait(20) == -signal.SIGKILL
-    wait_until(lambda: "held the kill" in running.output(), 5, "the hold is over")
+    # The guard may be so fast that the watch only hears that it is over.
+    over = re.compile("held the kill|the time limit let the kill go")
+    wait_until(lambda: over.search(running.output()), 5, "the hold is over")
     time.sleep(0.5)
     os.kill(target.pid, signal.SIGKILL)
     assert running.wait(10) == OK, running.output()
