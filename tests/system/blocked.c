@@ -131,7 +131,8 @@ void blocked_start(struct blocked *blocked)
 	for (int call = 0; call < BLOCKED_CALLS; call++)
 		assert_int_equal(0, socketpair(AF_UNIX, SOCK_STREAM, 0, blocked->pipes[call]));
 	blocked->pid = lab_spawn(NULL, run_child, blocked);
-	while (__atomic_load_n(&blocked->shared->began, __ATOMIC_SEQ_CST) < BLOCKED_CALLS)
+	while (__atomic_load_n(&blocked->shared->began, __ATOMIC_SEQ_CST) < BLOCKED_CALLS ||
+	       !__atomic_load_n(&blocked->shared->turns, __ATOMIC_SEQ_CST))
 		lab_sleep_ms(1);
 	lab_sleep_ms(30);
 	assert_ok(process_files_open("/proc", blocked->pid, &blocked->files, &error));

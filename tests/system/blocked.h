@@ -45,7 +45,7 @@ struct blocked {
 	int pipes[BLOCKED_CALLS][2];
 };
 
-// Returns once every thread waits.
+// Returns once every thread waits, or computes.
 void blocked_start(struct blocked *blocked);
 // Lets every call end and asserts that each ended as if nothing had happened.
 void blocked_assert_undisturbed(struct blocked *blocked);
