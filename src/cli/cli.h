@@ -79,9 +79,10 @@ int cli_heap(const struct cli_arguments *arguments);
 int cli_runtime(const struct cli_arguments *arguments);
 int cli_profile(const struct cli_arguments *arguments);
 int cli_goroutines(const struct cli_arguments *arguments);
+int cli_crash(const struct cli_arguments *arguments);
 int cli_watch(const struct cli_arguments *arguments);
 int cli_help(const struct cli_arguments *arguments);
 int cli_version(const struct cli_arguments *arguments);
 
-extern const struct cli_option account_options[], profile_options[], why_options[], heap_options[],
+extern const struct cli_option account_options[], crash_options[], profile_options[], why_options[], heap_options[],
 	runtime_options[], goroutines_options[], watch_options[], no_options[];
