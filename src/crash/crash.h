@@ -129,7 +129,7 @@ struct crash {
 	uint64_t profile_total;                // as the profile states it
 	bool cut_front, cut_end;
 	bool recovered; // the program caught it and went on
-	bool is_gccgo, wide_headers, old_headers;
+	bool is_gccgo, wide_headers;
 	struct kernel_oom oom; // CRASH_KERNEL_OOM
 	// What follows from it, made by crash_analyse.
 	const struct crash_group *fault;   // NULL: the log has not got it
@@ -143,6 +143,7 @@ struct crash {
 	struct crash_version version;
 	const char *main_module;
 	uint64_t highest_id;
+	const char *headline; // the answer in one line
 	VEC(struct crash_finding) findings; // the weightiest first
 };
 

@@ -306,6 +306,11 @@ static bool is_blocked(const struct crash_group *group)
 	return false;
 }
 
+static bool is_deadlock(const struct crash *crash)
+{
+	return strcmp(crash->cause->id, "deadlock") == 0;
+}
+
 static const struct crash_frame *first_user_frame(const struct crash_group *group)
 {
 	for (int owner = CRASH_OWNER_OWN; owner <= CRASH_OWNER_THIRD_PARTY; owner++)
@@ -324,11 +329,11 @@ static void say_stuck(struct crash *crash, struct crash_log *log)
 		bool for_ever = has_word(group->state, "nil chan") ||
 				has_word(group->state, "no cases");
 		if (group == crash->fault || group->kind != CRASH_STACK_GOROUTINE || !frame ||
-		    frame->owner >= CRASH_OWNER_STANDARD || is_idle_by_design(group) ||
-		    !is_blocked(group) || said >= GROUPS_MAX)
+		    frame->owner >= CRASH_OWNER_STANDARD || !is_blocked(group) ||
+		    said >= GROUPS_MAX || (is_idle_by_design(group) && !is_deadlock(crash)))
 			continue;
 		bool many = group->count >= MANY_STUCK, old = oldest >= LONG_MINUTES;
-		if (!many && !for_ever && !(old && group->count > 1))
+		if (!many && !for_ever && !is_deadlock(crash) && !(old && group->count > 1))
 			continue;
 		char wait[96] = "";
 		if (oldest)
@@ -338,7 +343,10 @@ static void say_stuck(struct crash *crash, struct crash_log *log)
 				 oldest, crash_group_median_minutes(group));
 		say(crash, log, "stuck", "%s in [%s] at %s%s%s.",
 		    human_count((int64_t)group->count).text, group->state, name_frame(frame).text,
-		    wait, for_ever ? ": nothing can ever wake it" : ": they look stuck");
+		    wait,
+		    for_ever             ? ": nothing can ever wake it"
+		    : is_deadlock(crash) ? ": that is where it waits for ever"
+					 : ": they look stuck");
 		said++;
 	}
 }
@@ -421,8 +429,33 @@ static void say_kernel(struct crash *crash, struct crash_log *log)
 		say(crash, log, "invoker", "%s had asked for memory when it happened.", oom->invoker);
 }
 
+// The answer in one line: what happened, and where or how much.
+static const char *headline(const struct crash *crash, struct crash_log *log)
+{
+	char text[SENTENCE_MAX];
+	const char *title = crash->cause->title;
+	uint64_t asked = crash->asked.bytes.known && !crash->asked.uncertain
+				 ? crash->asked.bytes.value
+				 : 0;
+	if (strcmp(crash->cause->id, "out-of-memory") == 0 && asked)
+		snprintf(text, sizeof text, "%s%s",
+			 is_giant(crash, asked)
+				 ? "out of memory: one giant request was refused, "
+				 : "out of memory: the memory was full, the last straw was ",
+			 human_bytes((int64_t)asked).text);
+	else if (strcmp(crash->cause->id, "panic") == 0 && crash->own)
+		snprintf(text, sizeof text, "panic: %.160s, in %s", crash->message,
+			 name_frame(crash->own).text);
+	else if (crash->own && crash->kind != CRASH_SIGNAL && strlen(title) < 64)
+		snprintf(text, sizeof text, "%s, in %s", title, name_frame(crash->own).text);
+	else
+		return title;
+	return crash_text(log, span_of(text));
+}
+
 void findings_make(struct crash *crash, struct crash_log *log)
 {
+	crash->headline = headline(crash, log);
 	say_kernel(crash, log);
 	say_sizes(crash, log);
 	say_recursion(crash, log);

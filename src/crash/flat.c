@@ -88,28 +88,55 @@ static size_t path_start(struct span piece)
 	return blank == SPAN_NONE ? 0 : blank + 1;
 }
 
-// The length of a line that stands before a function: a header, a message.
-static size_t lead_length(struct span text)
+// What begins a line of its own, wherever it stands.
+static const struct span marks[] = {
+	{"goroutine ", 10},	{"fatal error: ", 13}, {"panic: ", 7},	     {"runtime: ", 9},
+	{"runtime stack:", 14}, {"[signal ", 8},       {"SIGQUIT: ", 9},     {"SIGABRT: ", 9},
+	{"SIGSEGV: ", 9},	{"PC=0x", 5},	       {"created by ", 11},  {"unexpected fault ", 17},
+	{"...additional ", 14}, {"exit status ", 12},  {"http: panic serving ", 20},
+};
+
+static bool is_mark(struct span text)
 {
-	struct span rest = text;
-	if (span_starts(text, SPAN("goroutine "))) {
-		size_t end = span_find(text, SPAN("]:"));
-		return end == SPAN_NONE ? 0 : end + 2;
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+		if (!span_starts(text, marks[i]))
+			continue;
+		// "created by F in goroutine 1" is one line.
+		return text.at[0] != 'g' || (text.length > 10 && is_digit(text.at[10]));
 	}
+	return false;
+}
+
+// The next mark behind a blank, or the end. A run of blanks counts where lines were parted by them.
+static size_t next_mark(struct span text)
+{
+	static const struct span in = {"in ", 3};
+	for (size_t i = 1; i < text.length; i++) {
+		if (text.at[i - 1] != ' ' || text.at[i] == ' ')
+			continue;
+		bool of_message = i > 1 && text.at[i - 2] == ':'; // "fatal error: runtime: "
+		bool of_creator = i > 3 && span_equals((struct span){text.at + i - 3, 3}, in);
+		if ((i > 1 && text.at[i - 2] == ' ') ||
+		    (is_mark(span_from(text, i)) && !of_creator && !of_message))
+			return i;
+	}
+	return text.length;
+}
+
+// Where a line ends that has an end of its own: "goroutine 1 [running]:"; 0: it has none.
+static size_t own_end(struct span text)
+{
+	struct span close = SPAN("]");
 	if (span_starts(text, SPAN("runtime stack:")))
 		return SPAN("runtime stack:").length;
-	if (span_starts(text, SPAN("[signal "))) {
-		size_t end = span_find_char(text, ']');
-		return end == SPAN_NONE ? 0 : end + 1;
-	}
-	// A message ends at a run of blanks, or where the next line plainly begins.
-	size_t run = span_find(rest, SPAN("  "));
-	static const char *const next[] = {" goroutine ", " runtime stack:", " [signal "};
-	for (size_t i = 0; i < sizeof next / sizeof *next; i++) {
-		size_t at = span_find(text, span_of(next[i]));
-		run = at < run ? at : run;
-	}
-	return run == SPAN_NONE ? 0 : run;
+	if (span_starts(text, SPAN("...additional ")))
+		close = SPAN("elided...");
+	else if (span_starts(text, SPAN("goroutine ")))
+		close = SPAN("]:");
+	else if (!span_starts(text, SPAN("[signal ")))
+		return 0;
+	size_t end = span_find(text, close);
+	return end == SPAN_NONE ? 0 : end + close.length;
 }
 
 // What stands before a path: lines, the last of which is the function.
@@ -117,14 +144,15 @@ static void add_front(struct span front, struct strbuf *out)
 {
 	for (;;) {
 		front = span_trim(front);
-		size_t lead = lead_length(front);
-		if (!lead || lead >= front.length)
-			break;
+		size_t end = own_end(front);
+		if (!end)
+			end = next_mark(front);
+		if (!front.length)
+			return;
 		bool header = span_starts(front, SPAN("goroutine "));
-		add_line(span_first(front, lead), header ? "\n" : "", out);
-		front = span_from(front, lead);
+		add_line(span_first(front, end), header ? "\n" : "", out);
+		front = span_from(front, end);
 	}
-	add_line(front, "", out);
 }
 
 void flat_restore(struct span line, struct strbuf *out)

@@ -23,6 +23,7 @@ struct crash_input {
 	uint8_t *raw;
 	size_t raw_start, raw_end;
 	bool at_end, cut;
+	bool open; // in the middle of a compressed member
 	z_stream gzip;
 	ZSTD_DCtx *zstd;
 };
@@ -137,12 +138,15 @@ static void damage(struct crash_input *input)
 static size_t take_gzip(struct crash_input *input, uint8_t *buffer, size_t capacity)
 {
 	z_stream *stream = &input->gzip;
+	if (input->raw_start == input->raw_end)
+		return 0;
 	stream->next_in = input->raw + input->raw_start;
 	stream->avail_in = (uInt)(input->raw_end - input->raw_start);
 	stream->next_out = buffer;
 	stream->avail_out = (uInt)capacity;
 	int status = inflate(stream, Z_NO_FLUSH);
 	input->raw_start = input->raw_end - stream->avail_in;
+	input->open = status != Z_STREAM_END;
 	if (status == Z_STREAM_END)
 		status = inflateReset(stream);
 	if (status != Z_OK && status != Z_BUF_ERROR)
@@ -152,10 +156,13 @@ static size_t take_gzip(struct crash_input *input, uint8_t *buffer, size_t capac
 
 static size_t take_zstd(struct crash_input *input, uint8_t *buffer, size_t capacity)
 {
+	if (input->raw_start == input->raw_end && !input->open)
+		return 0;
 	ZSTD_inBuffer in = {input->raw + input->raw_start, input->raw_end - input->raw_start, 0};
 	ZSTD_outBuffer out = {buffer, capacity, 0};
 	size_t status = ZSTD_decompressStream(input->zstd, &out, &in);
 	input->raw_start += in.pos;
+	input->open = status != 0;
 	if (ZSTD_isError(status))
 		damage(input);
 	return out.pos;
@@ -215,6 +222,7 @@ bool crash_input_read(struct crash_input *input, void *buffer, size_t capacity, 
 	*size = 0;
 	for (;;) {
 		*size = take(input, buffer, capacity);
+		input->cut = input->cut || (input->at_end && !*size && input->open);
 		if (*size || input->at_end)
 			return true;
 		if (!more(input, error))

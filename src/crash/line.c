@@ -12,7 +12,7 @@ static bool is_source_file(struct span path)
 {
 	static const char *const endings[] = {".go", ".s", ".c", ".h", ".cc", ".S", ".cpp", ".cxx",
 					      ".m", ".y", ".goc", ".rl", ".hpp", ".cgo"};
-	if (!path.length || path.length > NAME_MAX_BYTES)
+	if (!path.length || path.length > NAME_MAX_BYTES || span_find_char(path, '\t') != SPAN_NONE)
 		return false;
 	size_t dot = span_find_last(path, '.');
 	if (dot != SPAN_NONE && path.length - dot <= 4)

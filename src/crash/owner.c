@@ -47,7 +47,7 @@ static void find_goroot(struct places *places, const struct crash_frame *frame)
 {
 	size_t at = span_find(span_of(frame->file), SPAN("/src/runtime/"));
 	if (!places->goroot.length && at != SPAN_NONE &&
-	    (strncmp(frame->function, "runtime.", 8) == 0 || strcmp(frame->function, "panic") == 0))
+	    !has_domain(owner_package(frame->function)))
 		places->goroot = span_first(span_of(frame->file), at + 5);
 }
 

@@ -60,6 +60,19 @@ static size_t day_length(struct span text)
 	return i > start && i < text.length && text.at[i] == ' ' ? i : 0;
 }
 
+// The seconds of "ERRO[0012] ", behind its bracket: how many digits.
+static size_t counter_length(const char *start, struct span text)
+{
+	const char *at = text.at;
+	size_t length = 0;
+	if (at - start < 5 || at[-1] != '[' || at[-2] < 'A' || at[-2] > 'Z' || at[-3] < 'A' ||
+	    at[-3] > 'Z')
+		return 0;
+	while (length < text.length && is_digit(text.at[length]))
+		length++;
+	return length >= 4 ? length : 0;
+}
+
 // One piece of a prefix: how much of each side it takes.
 struct step {
 	size_t ours, theirs; // 0 and 0: they differ
@@ -91,6 +104,10 @@ size_t prefix_match(const struct prefix *prefix, struct span line)
 			      (is_digit(ours.at[-1]) || ours.at[-1] == '.' || ours.at[-1] == ':');
 		if (!inside)
 			step = step_time(ours, theirs);
+		if (!step.ours && counter_length(prefix->text, ours) &&
+		    counter_length(line.at, theirs))
+			step = (struct step){counter_length(prefix->text, ours),
+					     counter_length(line.at, theirs)};
 		if (!step.ours && ours.at[0] == theirs.at[0])
 			step = (struct step){1, 1};
 		if (!step.ours)

@@ -172,8 +172,7 @@ static bool continues(const struct recogniser *recogniser, enum crash_kind kind)
 	const struct crash *crash = &recogniser->crash;
 	if (recogniser->phase != PHASE_MESSAGE)
 		return false;
-	return crash->kind == kind ? kind == CRASH_PANIC || !recogniser->text.length
-				   : crash->kind == CRASH_DUMP;
+	return crash->kind == kind || crash->kind == CRASH_DUMP;
 }
 
 static void take_message(struct recogniser *recogniser, enum crash_kind kind, struct span text,
@@ -187,7 +186,9 @@ static void take_message(struct recogniser *recogniser, enum crash_kind kind, st
 	recogniser->message_lines = 0;
 	if (kind == CRASH_PANIC)
 		add_panic(recogniser, text);
-	add_message(recogniser, text);
+	// Several threads may say the same at once.
+	if (kind == CRASH_PANIC || !recogniser->text.length)
+		add_message(recogniser, text);
 }
 
 static void take_note(struct recogniser *recogniser, struct span text, uint64_t number,

@@ -8,8 +8,7 @@
 enum { NEWEST = 99, REASON_MAX = 512 };
 
 struct guess {
-	int low, high;        // minor versions
-	int low_patch, high_patch; // of lines of the runtime: the versions that were seen with them
+	int low, high; // minor versions
 	char low_reason[REASON_MAX], high_reason[REASON_MAX];
 	char exact[32];
 };
@@ -49,10 +48,10 @@ static const struct {
 	{"runtime.mHeap_", 5, 8},
 	{"runtime.largeAlloc", 4, 15},
 	{"internal/poll.", 9, NEWEST},
-	{"main.init.func", 21, NEWEST},
-	{"main.glob..func", 5, 20},
+	{"main.init.func", 22, NEWEST},
+	{"main.glob..func", 5, 21},
 	{"net/http.HandlerFunc", 0, NEWEST},
-	{"sync.runtime_SemacquireMutex", 9, 23},
+	{"sync.runtime_SemacquireMutex", 8, 23},
 	{"sync.runtime_SemacquireWaitGroup", 25, NEWEST},
 	{"sync.runtime_SemacquireRWMutex", 20, NEWEST},
 	{"runtime.(*pageAlloc)", 14, NEWEST},
@@ -180,7 +179,7 @@ static void by_text(struct guess *guess, const struct crash *crash)
 		if (panic->repanicked)
 			at_least(guess, 25, "\"[recovered, repanicked]\"");
 	if (crash->wide_headers)
-		at_least(guess, 23, "goroutines with gp= and mp=");
+		at_least(guess, 22, "goroutines with gp= and mp=");
 	VEC_FOREACH (note, &crash->notes)
 		if (span_has(span_of(*note), SPAN("[signal 0x")))
 			at_most(guess, 8, "\"[signal 0xb ...]\"");
@@ -223,7 +222,10 @@ void version_guess(struct crash *crash, struct crash_log *log)
 	VEC_FOREACH (group, &crash->groups)
 		for (size_t i = 0; i < group->depth; i++)
 			by_lines(&guess, &group->frames[i]);
-	if (guess.low > guess.high) // contradictions: say nothing rather than something wrong
-		guess = (struct guess){.low = 0, .high = NEWEST};
+	if (guess.low > guess.high) { // contradictions: say nothing rather than something wrong
+		guess.low = 0;
+		guess.high = NEWEST;
+		guess.low_reason[0] = guess.high_reason[0] = '\0';
+	}
 	write(&guess, crash, log);
 }

@@ -101,7 +101,7 @@ static void write_head(struct strbuf *out, const struct crash *crash, struct rep
 		snprintf(title, sizeof title, "%zu of %zu", number, of);
 		text_title(out, style, title);
 	}
-	text_bold(out, style, crash->cause->title);
+	text_bold(out, style, crash->headline);
 	strbuf_add(out, "\n");
 	if (crash->message[0]) {
 		strbuf_add(out, "  ");
@@ -161,13 +161,10 @@ static void write_groups(struct strbuf *out, const struct crash *crash, struct r
 {
 	size_t left = crash->groups.count - (crash->fault != NULL);
 	if (crash->fault) {
-		text_title(out, style, crash->recovered ? "GOROUTINE THAT PANICKED"
-							: "GOROUTINE AT FAULT");
-		strbuf_add(out, "> own code, + third party\n");
-		strbuf_addf(out, "  goroutine %" PRIu64 " [%s]\n", crash->first_id,
-			    crash->fault->state);
+		text_title(out, style, crash->recovered ? "PANICKED" : "AT FAULT");
+		strbuf_addf(out, "goroutine %" PRIu64 " [%s]; > own code, + third party\n",
+			    crash->first_id, crash->fault->state);
 		write_frames(out, crash->fault, FAULT_FRAMES);
-		strbuf_add(out, "\n");
 	}
 	if (!left)
 		return;
@@ -183,7 +180,6 @@ static void write_groups(struct strbuf *out, const struct crash *crash, struct r
 	}
 	if (left)
 		strbuf_addf(out, "  (%zu more groups: --rows shows them)\n", left);
-	strbuf_add(out, "\n");
 }
 
 static void write_crash(struct strbuf *out, const struct crash *crash, struct report_style style,
@@ -192,11 +188,10 @@ static void write_crash(struct strbuf *out, const struct crash *crash, struct re
 	write_head(out, crash, style, number, of);
 	VEC_FOREACH (finding, &crash->findings)
 		write_wrapped(out, "  - ", finding->text);
-	if (crash->findings.count)
-		strbuf_add(out, "\n");
 	write_groups(out, crash, style, rows);
+	strbuf_add(out, "\n");
 	VEC_FOREACH (note, &crash->notes) {
-		strbuf_add(out, note == crash->notes.items ? "ALSO SAID  " : "           ");
+		strbuf_add(out, note == crash->notes.items ? "also said: " : "           ");
 		strbuf_add_safe(out, *note);
 		strbuf_add(out, "\n");
 	}

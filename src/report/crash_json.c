@@ -160,6 +160,7 @@ static json_t *crash_to_json(const struct crash *crash)
 	json_t *object = json_object();
 	set(object, "kind", json_string(kinds[crash->kind]));
 	set_text(object, "cause", crash->cause->id);
+	set_text(object, "headline", crash->headline);
 	set_text(object, "title", crash->cause->title);
 	set_text(object, "message", crash->message);
 	set_text(object, "text", crash->text);

@@ -156,7 +156,7 @@ func workers() {
 }
 
 var ways = map[string]func(){
-	"giant":          func() { export.Giant(1 << 35) },
+	"giant":          func() { shift := uint(35); export.Giant(1 << shift) },
 	"toolong":        func() { n := -5; export.Giant(n) },
 	"body":           export.CopyBody,
 	"cache":          export.FillCache,
@@ -190,7 +190,7 @@ var ways = map[string]func(){
 	"recovered":      recovered,
 	"served":         served,
 	"in-goroutine":   func() { go handle(4); time.Sleep(time.Second) },
-	"fault":          func() { *address(0xdeadbeef000) = 1 },
+	"fault":          func() { shift := uint(12); *address(uintptr(0xdeadbeef) << shift) = 1 },
 	"unlock":         func() { var m sync.Mutex; m.Unlock() },
 	"waitgroup":      func() { var g sync.WaitGroup; g.Done() },
 	"sigquit":        func() { signalled(syscall.SIGQUIT) },
