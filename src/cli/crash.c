@@ -17,7 +17,7 @@ enum { ROWS_DEFAULT = 10, ROWS_MAX = 1000000 };
 struct request {
 	const struct cli_arguments *arguments;
 	const char *path;
-	int fd;
+	int fd, exe_fd;
 	size_t rows;
 	uint64_t goroutine;
 	bool raw;
@@ -78,6 +78,8 @@ static int work(void *context)
 {
 	const struct request *request = context;
 	struct crash_options options = {.wanted_id = request->goroutine,
+					.exe_path = cli_value(request->arguments, "exe"),
+					.exe_fd = request->exe_fd,
 					.raw = request->raw ? print_raw : NULL};
 	struct crash_log log = {0};
 	struct error error = {0};
@@ -117,14 +119,17 @@ int cli_crash(const struct cli_arguments *arguments)
 		return EXIT_USAGE;
 	request.raw = cli_flag(arguments, "raw");
 	const char *path = arguments->positional_count ? arguments->positional[0] : "-";
-	if (strcmp(path, "-") == 0) {
-		request.fd = STDIN_FILENO;
-		return cli_run_sandboxed(work, &request, arguments);
-	}
-	_cleanup_close_ int fd = -1;
-	if (!file_open(AT_FDCWD, path, &fd, &error))
+	const char *exe = cli_value(arguments, "exe");
+	_cleanup_close_ int fd = -1, exe_fd = -1;
+	if (exe && !file_open(AT_FDCWD, exe, &exe_fd, &error))
 		return cli_fail(arguments, &error);
-	request.path = path;
-	request.fd = fd;
+	request.exe_fd = exe_fd;
+	request.fd = STDIN_FILENO;
+	if (strcmp(path, "-") != 0) {
+		if (!file_open(AT_FDCWD, path, &fd, &error))
+			return cli_fail(arguments, &error);
+		request.path = path;
+		request.fd = fd;
+	}
 	return cli_run_sandboxed(work, &request, arguments);
 }

@@ -127,9 +127,9 @@ static void find_cut(struct crash *crash)
 	VEC_FOREACH (group, &crash->groups) {
 		const struct crash_frame *last =
 			group->depth ? &group->frames[group->depth - 1] : NULL;
-		if (last && !last->file[0])
+		if (last && last->function[0] && !last->file[0])
 			crash->cut_end = true;
-		if (last && !group->frames[0].function[0])
+		if (last && !group->frames[0].function[0] && group->frames[0].file[0])
 			crash->cut_front = true;
 	}
 }

@@ -5,6 +5,8 @@
 // together they are rare in ordinary text; what passes is compared in full.
 #include "crash/anchors.h"
 
+#include <endian.h>
+
 typedef unsigned char block __attribute__((vector_size(16)));
 typedef long long halves __attribute__((vector_size(16)));
 
@@ -72,17 +74,31 @@ static block candidates(const char *at)
 	return found;
 }
 
+// The first whole anchor at one of the marked bytes of eight; 8: there is none.
+static size_t check_half(struct span text, size_t at, uint64_t half)
+{
+	while (half) {
+		size_t j = (size_t)__builtin_ctzll(half) / 8;
+		if (matches(span_from(text, at + j)))
+			return j;
+		half &= ~((uint64_t)0xff << j * 8);
+	}
+	return 8;
+}
+
 size_t crash_find_anchor(struct span text)
 {
 	size_t i = 0;
 	for (; i + BLOCK_BYTES + FARTHEST <= text.length; i += BLOCK_BYTES) {
-		block found = candidates(text.at + i);
-		halves both = (halves)found;
-		if (!(both[0] | both[1]))
+		halves found = (halves)candidates(text.at + i);
+		if (!(found[0] | found[1]))
 			continue;
-		for (size_t j = 0; j < BLOCK_BYTES; j++)
-			if (found[j] && matches(span_from(text, i + j)))
-				return i + j;
+		for (int half = 0; half < 2; half++) {
+			size_t at = i + (size_t)half * 8;
+			size_t j = check_half(text, at, le64toh((uint64_t)found[half]));
+			if (j < 8)
+				return at + j;
+		}
 	}
 	for (; i < text.length; i++)
 		if (matches(span_from(text, i)))

@@ -11,6 +11,7 @@ void block_deinit(struct block *block)
 	strbuf_deinit(&block->text);
 	strbuf_deinit(&block->state);
 	strbuf_deinit(&block->labels);
+	strbuf_deinit(&block->addresses);
 	vec_deinit(&block->lines);
 }
 
@@ -63,6 +64,21 @@ void block_begin(struct block *block, const struct crash_line *header)
 	block->lines.count = 0;
 	strbuf_clear(&block->text);
 	keep_header(block, header);
+	strbuf_clear(&block->addresses);
+	if (header->kind == LINE_PROFILE_STACK && header->text.length < TEXT_MAX)
+		strbuf_add_bytes(&block->addresses, header->text.at, header->text.length);
+}
+
+// A profile without comments has addresses only: the program's file may know them.
+static void use_addresses(struct block *block)
+{
+	struct span rest = {block->addresses.text, block->addresses.length};
+	uint64_t pc;
+	while (rest.length && block->lines.count < CRASH_FRAMES_MAX) {
+		if (span_skip(&rest, SPAN("0x")) && span_take_hex(&rest, &pc))
+			vec_push(&block->lines, {.kind = LINE_FUNCTION, .pc = pc});
+		rest = span_from(rest, 1);
+	}
 }
 
 // The path of the last function's file, or a new line of a profile.
@@ -248,6 +264,8 @@ void block_finish(struct block *block, struct crash_log *log, struct crash *cras
 	block->is_open = false;
 	if (block->header.kind == LINE_OTHER && !block->lines.count)
 		return;
+	if (!block->lines.count)
+		use_addresses(block);
 	enum crash_stack_kind kind = kind_of(&block->header);
 	struct state state = kind == CRASH_STACK_ACCESS
 				     ? (struct state){.text = state_of(block)}

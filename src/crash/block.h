@@ -20,7 +20,7 @@ struct block {
 	struct strbuf text;
 	VEC(struct block_line) lines;
 	struct crash_line header; // without its spans, which are here:
-	struct strbuf state, labels;
+	struct strbuf state, labels, addresses;
 	uint64_t hash;
 	bool elided, no_stack;
 };

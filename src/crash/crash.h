@@ -153,6 +153,7 @@ struct crash_log {
 	VEC(const char *) string_list;
 	VEC(struct crash) crashes;
 	uint64_t bytes, lines, crashes_left_out;
+	const char *exe_version; // of the program that was given; NULL: none
 	uint64_t waits_kept;
 	bool input_cut; // its compression was damaged or cut
 	struct strbuf wanted; // the text of the goroutine that was asked for
@@ -163,6 +164,8 @@ struct crash_options {
 	// Called with each restored line of a crash; NULL: nobody wants them.
 	void (*raw)(void *context, const char *line, size_t length);
 	void *raw_context;
+	const char *exe_path; // the program, NULL: not given
+	int exe_fd;
 };
 
 // Reads `fd` to its end: text, gzip or zstd. ERROR_NOT_FOUND where there is no crash in it.

@@ -88,9 +88,13 @@ static bool is_function_name(struct span name)
 
 static bool is_arguments(struct span arguments)
 {
-	static const char allowed[] = "0123456789abcdefABCDEFx,{}?_. -";
+	static const bool allowed[256] = {
+		['0' ... '9'] = true, ['a' ... 'f'] = true, ['A' ... 'F'] = true, ['x'] = true,
+		[','] = true,	      ['{'] = true,	    ['}'] = true,	  ['?'] = true,
+		['_'] = true,	      [' '] = true,	    ['.'] = true,	  ['-'] = true,
+	};
 	for (size_t i = 0; i < arguments.length; i++)
-		if (!memchr(allowed, arguments.at[i], sizeof allowed - 1))
+		if (!allowed[(unsigned char)arguments.at[i]])
 			return false;
 	return true;
 }
@@ -194,8 +198,10 @@ static bool take_access(struct span line, struct crash_line *out)
 static bool take_profile_stack(struct span line, struct crash_line *out)
 {
 	*out = (struct crash_line){.kind = LINE_PROFILE_STACK};
-	return span_take_u64(&line, &out->number) && span_skip(&line, SPAN(" @")) &&
-	       (line.length == 0 || span_starts(line, SPAN(" 0x")));
+	if (!span_take_u64(&line, &out->number) || !span_skip(&line, SPAN(" @")))
+		return false;
+	out->text = line;
+	return (line.length == 0 || span_starts(line, SPAN(" 0x")));
 }
 
 // "#	0x1	main.f+0x2	/a/b.go:12"

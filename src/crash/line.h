@@ -38,7 +38,7 @@ enum crash_line_kind {
 
 struct crash_line {
 	enum crash_line_kind kind;
-	struct span text;      // of a message: behind its mark
+	struct span text;      // of a message: behind its mark; of a profile's stack: addresses
 	struct span name;      // of a function
 	struct span arguments; // between its parentheses
 	struct span path;

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "crash/anchors.h"
 #include "crash/crash.h"
+#include "crash/exe_lines.h"
 #include "crash/input.h"
 #include "crash/model_priv.h"
 #include "crash/unwrap.h"
@@ -159,11 +160,14 @@ bool crash_log_read(int fd, const char *path, const struct crash_options *option
 	made.input_cut = crash_input_is_cut(input);
 	crash_input_free(input);
 	free(scan.buffer);
-	VEC_FOREACH (crash, &made.crashes) {
+	ok = ok && has_crash(&made, path, error);
+	VEC_FOREACH (crash, &made.crashes)
 		crash_sort_groups(crash);
+	if (ok && options->exe_path)
+		ok = exe_lines_add(&made, options->exe_fd, options->exe_path, error);
+	VEC_FOREACH (crash, &made.crashes)
 		crash_analyse(&made, crash);
-	}
-	if (!ok || !has_crash(&made, path, error)) {
+	if (!ok) {
 		crash_log_deinit(&made);
 		return false;
 	}

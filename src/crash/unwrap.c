@@ -210,13 +210,12 @@ static bool take_strings(struct unwrap *unwrap, uint64_t key, struct span line,
 // What needs no second look: most lines of a crash.
 static bool is_plain(struct span line)
 {
-	for (size_t i = 0; i < line.length; i++) {
-		char c = line.at[i];
-		if (c == '"' || c == '\\' || c == '&' || c == '#' || c == '\033' || c == '<' ||
-		    c == '^')
-			return false;
-	}
-	return true;
+	static const bool special[256] = {['"'] = true,	   ['\\'] = true, ['&'] = true, ['#'] = true,
+					  ['\033'] = true, ['<'] = true,  ['^'] = true};
+	bool found = false;
+	for (size_t i = 0; i < line.length; i++)
+		found |= special[(unsigned char)line.at[i]];
+	return !found;
 }
 
 static bool take_escapes(struct unwrap *unwrap, uint64_t key, struct span line,

@@ -228,4 +228,8 @@ void version_guess(struct crash *crash, struct crash_log *log)
 		guess.low_reason[0] = guess.high_reason[0] = '\0';
 	}
 	write(&guess, crash, log);
+	if (log->exe_version && strncmp(log->exe_version, "go", 2) == 0) {
+		crash->version.exact = log->exe_version + 2;
+		crash->version.reason = "the program that was given says so";
+	}
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """whyoom crash over the corpus of tests/crash: what each log has to say, in each wrapping."""
 
+import functools
 import json
 import random
 import re
@@ -80,15 +81,22 @@ def essence(found):
     }
 
 
+@functools.cache
+def plain(name):
+    """The lines of a log, and what is said of it as it is."""
+    text = (CRASH / f"logs/{name}.log").read_text()
+    expected, = crashes(text.encode())
+    return text.rstrip("\n").split("\n"), essence(expected)
+
+
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @pytest.mark.parametrize("name", WRAPPED)
 def test_wrappings(name, wrapping):
-    text = (CRASH / f"logs/{name}.log").read_text()
-    expected, = crashes(text.encode())
-    found = crashes(WRAPPINGS[wrapping](text.rstrip("\n").split("\n")))
+    lines, expected = plain(name)
+    found = crashes(WRAPPINGS[wrapping](lines))
     assert len(found) == (2 if wrapping == "twice" else 1)
     for one in found:
-        assert essence(one) == essence(expected)
+        assert essence(one) == expected
 
 
 def test_a_giant_request_without_its_goroutine():
