@@ -84,5 +84,5 @@ int cli_watch(const struct cli_arguments *arguments);
 int cli_help(const struct cli_arguments *arguments);
 int cli_version(const struct cli_arguments *arguments);
 
-extern const struct cli_option account_options[], crash_options[], profile_options[], why_options[], heap_options[],
-	runtime_options[], goroutines_options[], watch_options[], no_options[];
+extern const struct cli_option account_options[], crash_options[], profile_options[], why_options[],
+	heap_options[], runtime_options[], goroutines_options[], watch_options[], no_options[];

@@ -45,7 +45,8 @@ static void find_fault(struct crash *crash)
 			crash->runtime = group;
 	bool runs = first && (strcmp(first->state, "running") == 0 ||
 			      strcmp(first->state, "stack growth") == 0);
-	bool in_c = first && strcmp(first->state, "syscall") == 0 && has_frame(first, "runtime.cgocall");
+	bool in_c = first && strcmp(first->state, "syscall") == 0 &&
+		    has_frame(first, "runtime.cgocall");
 	bool can_have = crash->kind == CRASH_FATAL || crash->kind == CRASH_PANIC ||
 			(crash->kind == CRASH_SIGNAL && in_c);
 	if (can_have && (runs || in_c))
@@ -111,8 +112,7 @@ static void find_started_by(struct crash *crash)
 	VEC_FOREACH (group, &crash->groups) {
 		bool below = false;
 		for (size_t i = 0; i < group->depth && !crash->started_by; i++) {
-			below = below ||
-				strcmp(group->frames[i].function, creator->function) == 0;
+			below = below || strcmp(group->frames[i].function, creator->function) == 0;
 			if (below && group->frames[i].owner == CRASH_OWNER_OWN) {
 				crash->started_by = &group->frames[i];
 				crash->started_by_id = group->ids[0];

@@ -11,7 +11,7 @@ typedef unsigned char block __attribute__((vector_size(16)));
 typedef long long halves __attribute__((vector_size(16)));
 
 // `second` bytes behind its start, an anchor has `b`; at its start `a`.
-#define ANCHORS(ROW)                                 \
+#define ANCHORS(ROW)                                  \
 	ROW('g', 't', 5, "goroutine ", 10)            \
 	ROW('f', 'l', 4, "fatal error: ", 13)         \
 	ROW('p', 'c', 4, "panic: ", 7)                \
@@ -56,9 +56,9 @@ static bool is_whole(struct span rest)
 
 static bool matches(struct span rest)
 {
-#define ROW(a, b, second, literal, size)                                                \
-	if (rest.length >= (size) && rest.at[0] == (a) && rest.at[second] == (b) &&     \
-	    memcmp(rest.at, literal, size) == 0)                                        \
+#define ROW(a, b, second, literal, size)                                            \
+	if (rest.length >= (size) && rest.at[0] == (a) && rest.at[second] == (b) && \
+	    memcmp(rest.at, literal, size) == 0)                                    \
 		return is_whole(rest);
 	ANCHORS(ROW)
 #undef ROW
@@ -68,7 +68,8 @@ static bool matches(struct span rest)
 static block candidates(const char *at)
 {
 	block here = load(at), found = {0};
-#define ROW(a, b, second, literal, size) found |= (block)((here == (a)) & (load(at + (second)) == (b)));
+#define ROW(a, b, second, literal, size) \
+	found |= (block)((here == (a)) & (load(at + (second)) == (b)));
 	ANCHORS(ROW)
 #undef ROW
 	return found;

@@ -37,7 +37,8 @@ static void replace(struct strbuf *buffer, struct span text)
 	strbuf_clear(buffer);
 	strbuf_add(buffer, ""); // not NULL
 	if (text.length)
-		strbuf_add_bytes(buffer, text.at, text.length < STATE_MAX ? text.length : STATE_MAX);
+		strbuf_add_bytes(buffer, text.at,
+				 text.length < STATE_MAX ? text.length : STATE_MAX);
 }
 
 // Copies the header's texts, which its line has only borrowed.
@@ -208,7 +209,10 @@ static bool make_group(const struct block *block, struct crash_log *log, const s
 		.frames = arena_array(&log->arena, count ? count : 1, sizeof *group->frames),
 		.elided = block->elided,
 		.no_stack = block->no_stack,
-		.creator = {.function = "", .arguments = "", .file = "", .module = "",
+		.creator = {.function = "",
+			    .arguments = "",
+			    .file = "",
+			    .module = "",
 			    .module_version = ""},
 	};
 	if (!group->frames)
@@ -242,8 +246,8 @@ static struct crash_group *find_group(struct block *block, struct crash_log *log
 	return vec_push(&crash->groups, group);
 }
 
-static void count(struct crash_group *group, const struct block *block,
-		  const struct state *state, struct crash_log *log)
+static void count(struct crash_group *group, const struct block *block, const struct state *state,
+		  struct crash_log *log)
 {
 	bool is_profile = group->kind == CRASH_STACK_PROFILE;
 	group->count += is_profile ? block->header.number : 1;
@@ -267,9 +271,8 @@ void block_finish(struct block *block, struct crash_log *log, struct crash *cras
 	if (!block->lines.count)
 		use_addresses(block);
 	enum crash_stack_kind kind = kind_of(&block->header);
-	struct state state = kind == CRASH_STACK_ACCESS
-				     ? (struct state){.text = state_of(block)}
-				     : parse_state(state_of(block));
+	struct state state = kind == CRASH_STACK_ACCESS ? (struct state){.text = state_of(block)}
+							: parse_state(state_of(block));
 	struct crash_group *group = find_group(block, log, crash, &state);
 	if (kind == CRASH_STACK_GOROUTINE)
 		crash->goroutines++;
@@ -280,10 +283,11 @@ void block_finish(struct block *block, struct crash_log *log, struct crash *cras
 		return;
 	}
 	count(group, block, &state, log);
-	if (!crash->first_set && kind == CRASH_STACK_GOROUTINE && block->header.kind == LINE_HEADER) {
+	if (!crash->first_set && kind == CRASH_STACK_GOROUTINE &&
+	    block->header.kind == LINE_HEADER) {
 		crash->first_set = true;
 		crash->first_id = block_id(block);
 	}
-	crash->last_open = !block->lines.count ||
-			   block->lines.items[block->lines.count - 1].path_length == 0;
+	crash->last_open =
+		!block->lines.count || block->lines.items[block->lines.count - 1].path_length == 0;
 }

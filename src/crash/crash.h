@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a log says about crashes of Go programs: each crash with its message, its goroutines in groups of
- * the same stack, the sizes in it, and what follows from them.
+ * What a log says about crashes of Go programs: each crash with its message, its goroutines in
+ * groups of the same stack, the sizes in it, and what follows from them.
  *
  * Goroutines are one group where state, functions, files, lines and creator are the same; arguments
  * are those of the first, because what registers left behind differs between equal goroutines.
@@ -33,7 +33,7 @@ enum {
 	CRASH_MESSAGE_MAX = 4096,
 	CRASH_WAITS_MAX = 1 << 20, // wait times kept, of all groups
 };
-#define CRASH_ARENA_BYTES ((size_t)24 << 20)
+#define CRASH_ARENA_BYTES ((size_t)16 << 20)
 
 enum crash_owner {
 	CRASH_OWNER_UNKNOWN,
@@ -65,7 +65,7 @@ struct crash_group {
 	const char *labels;
 	struct crash_frame *frames; // innermost first
 	size_t depth;
-	bool elided; // frames are missing in it
+	bool elided;   // frames are missing in it
 	bool no_stack; // "stack unavailable"
 	bool locked;
 	struct crash_frame creator; // function "": none
@@ -99,7 +99,7 @@ struct crash_size {
 };
 
 struct crash_version {
-	int low, high; // minor versions of Go 1; 0: not known on that side
+	int low, high;     // minor versions of Go 1; 0: not known on that side
 	const char *exact; // "1.26.8", or ""
 	const char *reason;
 };
@@ -115,10 +115,10 @@ struct crash_cause; // causes.h
 struct crash {
 	enum crash_kind kind;
 	const struct crash_cause *cause;
-	const char *message;  // its first line, without "panic: " or "fatal error: "
-	const char *text;     // all of it
-	const char *wrapping; // what was unwrapped; "" for plain text
-	uint64_t first_line;  // of the input, from 1
+	const char *message;     // its first line, without "panic: " or "fatal error: "
+	const char *text;        // all of it
+	const char *wrapping;    // what was unwrapped; "" for plain text
+	uint64_t first_line;     // of the input, from 1
 	VEC(const char *) notes; // "runtime: ..." lines and signal lines before or behind it
 	VEC(struct crash_panic) panics;
 	VEC(struct crash_group) groups; // most numerous first; the stack at fault stays `fault`
@@ -126,7 +126,7 @@ struct crash {
 	uint64_t goroutines, left_out; // the latter: in no group, for want of room
 	uint64_t first_id;             // of the first goroutine, if first_set
 	bool first_set, last_open;     // last_open: the last line is half a frame
-	uint64_t profile_total;                // as the profile states it
+	uint64_t profile_total;        // as the profile states it
 	bool cut_front, cut_end;
 	bool recovered; // the program caught it and went on
 	bool is_gccgo, wide_headers;
@@ -134,7 +134,7 @@ struct crash {
 	// What follows from it, made by crash_analyse.
 	const struct crash_group *fault;   // NULL: the log has not got it
 	const struct crash_group *runtime; // the scheduler's stack; NULL: none
-	const struct crash_frame *own;     // the first frame of the user's in the goroutine at fault
+	const struct crash_frame *own; // the first frame of the user's in the goroutine at fault
 	const struct crash_frame *started_by; // own code that called its creator; NULL: not seen
 	uint64_t started_by_id;               // in which goroutine
 	struct crash_size asked, grew, in_use;
@@ -143,7 +143,7 @@ struct crash {
 	struct crash_version version;
 	const char *main_module;
 	uint64_t highest_id;
-	const char *headline; // the answer in one line
+	const char *headline;               // the answer in one line
 	VEC(struct crash_finding) findings; // the weightiest first
 };
 
@@ -155,7 +155,7 @@ struct crash_log {
 	uint64_t bytes, lines, crashes_left_out;
 	const char *exe_version; // of the program that was given; NULL: none
 	uint64_t waits_kept;
-	bool input_cut; // its compression was damaged or cut
+	bool input_cut;       // its compression was damaged or cut
 	struct strbuf wanted; // the text of the goroutine that was asked for
 };
 

@@ -67,11 +67,13 @@ static bool open_program(int fd, const char *path, struct program *program, stru
 	if (!elf_image_open(fd, &program->image, error))
 		return false;
 	if (elf_image_is_relocatable(program->image)) {
-		error_set(error, ERROR_UNSUPPORTED,
-			  "%s is position-independent: its addresses in a log are moved, and no log "
-			  "says by how much",
-			  path);
-		return error_hint(error, "leave --exe out: the rest of the report needs no program");
+		error_set(
+			error, ERROR_UNSUPPORTED,
+			"%s is position-independent: its addresses in a log are moved, and no log "
+			"says by how much",
+			path);
+		return error_hint(error,
+				  "leave --exe out: the rest of the report needs no program");
 	}
 	if (!go_buildinfo_read(fd, program->image, &program->info, error))
 		return false;

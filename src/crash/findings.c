@@ -19,8 +19,8 @@ enum {
 	FINDINGS_MAX = 24,
 };
 
-__attribute__((format(printf, 4, 5))) static void
-say(struct crash *crash, struct crash_log *log, const char *id, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void say(struct crash *crash, struct crash_log *log,
+						      const char *id, const char *format, ...)
 {
 	char text[SENTENCE_MAX];
 	va_list arguments;
@@ -119,8 +119,8 @@ static void say_sizes(struct crash *crash, struct crash_log *log)
 		else
 			say_last_straw(crash, log, asked->bytes.value);
 	} else if (grew->bytes.known && !grew->uncertain) {
-		bool giant = is_giant(crash, grew->bytes.value) &&
-			     grew->bytes.value % (64 * MIB) != 0;
+		bool giant =
+			is_giant(crash, grew->bytes.value) && grew->bytes.value % (64 * MIB) != 0;
 		say(crash, log, "grew",
 		    "The heap was to grow by %s (%" PRIu64 " bytes, from %s)%s.",
 		    human_bytes((int64_t)grew->bytes.value).text, grew->bytes.value, grew->from,
@@ -139,8 +139,7 @@ static void say_sizes(struct crash *crash, struct crash_log *log)
 		say(crash, log, "uncertain",
 		    "%s has 0x%" PRIx64 " (%s) as its size, but since Go 1.17 arguments are in "
 		    "registers and this one may be stale: not certain.",
-		    asked->from, asked->bytes.value,
-		    human_bytes((int64_t)asked->bytes.value).text);
+		    asked->from, asked->bytes.value, human_bytes((int64_t)asked->bytes.value).text);
 }
 
 // ---- the goroutine at fault ----
@@ -185,8 +184,7 @@ static void say_who(struct crash *crash, struct crash_log *log)
 		    name_frame(&fault->creator).text, name_module(&fault->creator).text,
 		    crash_owner_name(fault->creator.owner));
 	if (crash->started_by)
-		say(crash, log, "started-by",
-		    "Own code called that: %s, in goroutine %" PRIu64 ".",
+		say(crash, log, "started-by", "Own code called that: %s, in goroutine %" PRIu64 ".",
 		    name_frame(crash->started_by).text, crash->started_by_id);
 }
 
@@ -245,14 +243,15 @@ static void say_missing_workers(struct crash *crash, struct crash_log *log)
 	if (!worker || !crash->cause->is_memory)
 		return;
 	uint64_t seen = count_of_creator(crash, &fault->creator);
-	uint64_t missing = crash->highest_id > crash->goroutines
-				   ? crash->highest_id - crash->goroutines
-				   : 0;
+	uint64_t missing =
+		crash->highest_id > crash->goroutines ? crash->highest_id - crash->goroutines : 0;
 	say(crash, log, "parallelism",
-	    "It is one worker of a pool (%s, %" PRIu64 " of its creator in the log%s). Many workers "
+	    "It is one worker of a pool (%s, %" PRIu64
+	    " of its creator in the log%s). Many workers "
 	    "of one creator, each with its own piece of work in memory, point to parallelism out of "
 	    "proportion with the host: fewer workers need less at once.",
-	    worker, seen, missing ? "; the goroutines' numbers show that others are missing in it" : "");
+	    worker, seen,
+	    missing ? "; the goroutines' numbers show that others are missing in it" : "");
 }
 
 static void say_parallelism(struct crash *crash, struct crash_log *log)
@@ -263,23 +262,32 @@ static void say_parallelism(struct crash *crash, struct crash_log *log)
 		say_missing_workers(crash, log);
 		return;
 	}
-	say(crash, log, "parallelism",
-	    "%s of %s goroutines were started at one place: %s%s%s", human_count((int64_t)most).text,
-	    human_count((int64_t)crash->goroutines).text, name_frame(creator).text,
-	    name_module(creator).text,
-	    crash->cause->is_memory ? ". So many at once, each with its own piece of work in memory, "
-				      "point to parallelism without a bound."
-				    : ".");
+	say(crash, log, "parallelism", "%s of %s goroutines were started at one place: %s%s%s",
+	    human_count((int64_t)most).text, human_count((int64_t)crash->goroutines).text,
+	    name_frame(creator).text, name_module(creator).text,
+	    crash->cause->is_memory
+		    ? ". So many at once, each with its own piece of work in memory, "
+		      "point to parallelism without a bound."
+		    : ".");
 }
 
 // What waits by design: no leak, however long.
 static const char *const idle_functions[] = {
-	"internal/poll.(*FD).Accept", "net.(*netFD).accept", "os/signal.loop",
-	"os/signal.signal_recv", "database/sql.(*DB).connectionOpener",
-	"database/sql.(*DB).connectionResetter", "database/sql.(*DB).connectionCleaner",
-	"net/http.(*Server).Serve", "net/http.(*connReader).backgroundRead", "runtime.ensureSigM",
-	"go.opencensus.io/stats/view.(*worker).start", "k8s.io/klog", "github.com/golang/glog",
-	"net/http.(*persistConn).readLoop", "net/http.(*persistConn).writeLoop",
+	"internal/poll.(*FD).Accept",
+	"net.(*netFD).accept",
+	"os/signal.loop",
+	"os/signal.signal_recv",
+	"database/sql.(*DB).connectionOpener",
+	"database/sql.(*DB).connectionResetter",
+	"database/sql.(*DB).connectionCleaner",
+	"net/http.(*Server).Serve",
+	"net/http.(*connReader).backgroundRead",
+	"runtime.ensureSigM",
+	"go.opencensus.io/stats/view.(*worker).start",
+	"k8s.io/klog",
+	"github.com/golang/glog",
+	"net/http.(*persistConn).readLoop",
+	"net/http.(*persistConn).writeLoop",
 	"google.golang.org/grpc/internal/transport.(*controlBuffer).get",
 };
 
@@ -298,8 +306,8 @@ static bool is_idle_by_design(const struct crash_group *group)
 
 static bool is_blocked(const struct crash_group *group)
 {
-	static const char *const states[] = {"chan send", "chan receive", "semacquire", "sync.",
-					     "select", "IO wait"};
+	static const char *const states[] = {"chan send", "chan receive", "semacquire",
+					     "sync.",     "select",       "IO wait"};
 	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
 		if (strncmp(group->state, states[i], strlen(states[i])) == 0)
 			return true;
@@ -326,8 +334,8 @@ static void say_stuck(struct crash *crash, struct crash_log *log)
 	VEC_FOREACH (group, &crash->groups) {
 		uint64_t oldest = crash_group_oldest_minutes(group);
 		const struct crash_frame *frame = first_user_frame(group);
-		bool for_ever = has_word(group->state, "nil chan") ||
-				has_word(group->state, "no cases");
+		bool for_ever =
+			has_word(group->state, "nil chan") || has_word(group->state, "no cases");
 		if (group == crash->fault || group->kind != CRASH_STACK_GOROUTINE || !frame ||
 		    frame->owner >= CRASH_OWNER_STANDARD || !is_blocked(group) ||
 		    said >= GROUPS_MAX || (is_idle_by_design(group) && !is_deadlock(crash)))
@@ -377,12 +385,15 @@ static void say_limits(struct crash *crash, struct crash_log *log)
 		say(crash, log, "recovered",
 		    "The program has recovered from it and went on: this is no end of the process.");
 	if (crash->cut_front)
-		say(crash, log, "cut", "The beginning is cut off: what happened first is not in it.");
+		say(crash, log, "cut",
+		    "The beginning is cut off: what happened first is not in it.");
 	if (crash->cut_end)
 		say(crash, log, "cut", "The end is cut off: goroutines may be missing.");
 	if (crash->left_out)
-		say(crash, log, "left-out", "%" PRIu64 " goroutines are in no group: there were more "
-		    "different stacks than whyoom keeps.", crash->left_out);
+		say(crash, log, "left-out",
+		    "%" PRIu64 " goroutines are in no group: there were more "
+		    "different stacks than whyoom keeps.",
+		    crash->left_out);
 	bool ended = crash->kind == CRASH_FATAL || crash->kind == CRASH_PANIC;
 	if (ended && !crash->goroutines && !crash->recovered)
 		say(crash, log, "no-goroutines",
@@ -394,7 +405,8 @@ static void say_limits(struct crash *crash, struct crash_log *log)
 	if (crash->cause->next[0])
 		say(crash, log, "next", "Next: %s.", crash->cause->next);
 	else if (ended && crash->goroutines == 1 && !crash->recovered)
-		say(crash, log, "next", "Next: run with GOTRACEBACK=all to see the other goroutines, "
+		say(crash, log, "next",
+		    "Next: run with GOTRACEBACK=all to see the other goroutines, "
 		    "too.");
 }
 
@@ -419,14 +431,18 @@ static void say_kernel(struct crash *crash, struct crash_log *log)
 		say(crash, log, "victim-size", "It had %s of anonymous memory resident.",
 		    human_bytes((int64_t)oom->anon_rss_bytes.value).text);
 	if (oom->constraint == OOM_CONSTRAINT_MEMCG)
-		say(crash, log, "limit", "The limit of cgroup %s was reached%s%s: not the machine's "
-		    "memory.", oom->oom_memcg[0] ? oom->oom_memcg : "(not named)",
+		say(crash, log, "limit",
+		    "The limit of cgroup %s was reached%s%s: not the machine's "
+		    "memory.",
+		    oom->oom_memcg[0] ? oom->oom_memcg : "(not named)",
 		    oom->limit_bytes.known ? ", " : "",
-		    oom->limit_bytes.known ? human_bytes((int64_t)oom->limit_bytes.value).text : "");
+		    oom->limit_bytes.known ? human_bytes((int64_t)oom->limit_bytes.value).text
+					   : "");
 	else if (oom->constraint == OOM_CONSTRAINT_NONE)
 		say(crash, log, "limit", "The machine as a whole had no memory left.");
 	if (oom->invoker[0] && strcmp(oom->invoker, oom->victim) != 0)
-		say(crash, log, "invoker", "%s had asked for memory when it happened.", oom->invoker);
+		say(crash, log, "invoker", "%s had asked for memory when it happened.",
+		    oom->invoker);
 }
 
 // The answer in one line: what happened, and where or how much.
@@ -434,9 +450,8 @@ static const char *headline(const struct crash *crash, struct crash_log *log)
 {
 	char text[SENTENCE_MAX];
 	const char *title = crash->cause->title;
-	uint64_t asked = crash->asked.bytes.known && !crash->asked.uncertain
-				 ? crash->asked.bytes.value
-				 : 0;
+	uint64_t asked =
+		crash->asked.bytes.known && !crash->asked.uncertain ? crash->asked.bytes.value : 0;
 	if (strcmp(crash->cause->id, "out-of-memory") == 0 && asked)
 		snprintf(text, sizeof text, "%s%s",
 			 is_giant(crash, asked)

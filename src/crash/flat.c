@@ -90,10 +90,11 @@ static size_t path_start(struct span piece)
 
 // What begins a line of its own, wherever it stands.
 static const struct span marks[] = {
-	{"goroutine ", 10},	{"fatal error: ", 13}, {"panic: ", 7},	     {"runtime: ", 9},
-	{"runtime stack:", 14}, {"[signal ", 8},       {"SIGQUIT: ", 9},     {"SIGABRT: ", 9},
-	{"SIGSEGV: ", 9},	{"PC=0x", 5},	       {"created by ", 11},  {"unexpected fault ", 17},
-	{"...additional ", 14}, {"exit status ", 12},  {"http: panic serving ", 20},
+	{"goroutine ", 10},     {"fatal error: ", 13},  {"panic: ", 7},
+	{"runtime: ", 9},       {"runtime stack:", 14}, {"[signal ", 8},
+	{"SIGQUIT: ", 9},       {"SIGABRT: ", 9},       {"SIGSEGV: ", 9},
+	{"PC=0x", 5},           {"created by ", 11},    {"unexpected fault ", 17},
+	{"...additional ", 14}, {"exit status ", 12},   {"http: panic serving ", 20},
 };
 
 static bool is_mark(struct span text)

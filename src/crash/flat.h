@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A crash whose line breaks became blanks, as pages and chat programs do it: the lines again. A file
- * ends where its line number and offset end, and what stands before it is a function.
+ * A crash whose line breaks became blanks, as pages and chat programs do it: the lines again. A
+ * file ends where its line number and offset end, and what stands before it is a function.
  */
 #pragma once
 

@@ -12,7 +12,7 @@
 
 #include "base/alloc.h"
 
-enum { RAW_BYTES = 256 << 10, GZIP_WINDOW_BITS = 15 + 16, ZSTD_WINDOW_LOG_MAX = 25 };
+enum { RAW_BYTES = 64 << 10, GZIP_WINDOW_BITS = 15 + 16, ZSTD_WINDOW_LOG_MAX = 25 };
 
 enum packing { PACKING_NONE, PACKING_GZIP, PACKING_ZSTD, PACKING_UTF16_LE, PACKING_UTF16_BE };
 
@@ -71,8 +71,7 @@ static enum packing find_packing(const uint8_t *data, size_t size)
 
 static bool open_packing(struct crash_input *input, struct error *error)
 {
-	if (input->packing == PACKING_GZIP &&
-	    inflateInit2(&input->gzip, GZIP_WINDOW_BITS) != Z_OK)
+	if (input->packing == PACKING_GZIP && inflateInit2(&input->gzip, GZIP_WINDOW_BITS) != Z_OK)
 		return error_set(error, ERROR_LIMIT, "no memory to decompress");
 	if (input->packing == PACKING_ZSTD) {
 		input->zstd = ZSTD_createDCtx();

@@ -10,8 +10,8 @@ enum { NAME_MAX_BYTES = 4096, STATE_MAX_BYTES = 256 };
 
 static bool is_source_file(struct span path)
 {
-	static const char *const endings[] = {".go", ".s", ".c", ".h", ".cc", ".S", ".cpp", ".cxx",
-					      ".m", ".y", ".goc", ".rl", ".hpp", ".cgo"};
+	static const char *const endings[] = {".go",  ".s", ".c", ".h",   ".cc", ".S",   ".cpp",
+					      ".cxx", ".m", ".y", ".goc", ".rl", ".hpp", ".cgo"};
 	if (!path.length || path.length > NAME_MAX_BYTES || span_find_char(path, '\t') != SPAN_NONE)
 		return false;
 	size_t dot = span_find_last(path, '.');
@@ -90,8 +90,8 @@ static bool is_arguments(struct span arguments)
 {
 	static const bool allowed[256] = {
 		['0' ... '9'] = true, ['a' ... 'f'] = true, ['A' ... 'F'] = true, ['x'] = true,
-		[','] = true,	      ['{'] = true,	    ['}'] = true,	  ['?'] = true,
-		['_'] = true,	      [' '] = true,	    ['.'] = true,	  ['-'] = true,
+		[','] = true,         ['{'] = true,         ['}'] = true,         ['?'] = true,
+		['_'] = true,         [' '] = true,         ['.'] = true,         ['-'] = true,
 	};
 	for (size_t i = 0; i < arguments.length; i++)
 		if (!allowed[(unsigned char)arguments.at[i]])
@@ -176,9 +176,9 @@ static bool take_header(struct span line, struct crash_line *out)
 
 static bool take_access(struct span line, struct crash_line *out)
 {
-	static const char *const starts[] = {"Read at 0x",   "Write at 0x",   "Previous read at 0x",
-					     "Previous write at 0x", "Goroutine ", "Atomic ",
-					     "Previous atomic "};
+	static const char *const starts[] = {
+		"Read at 0x", "Write at 0x", "Previous read at 0x", "Previous write at 0x",
+		"Goroutine ", "Atomic ",     "Previous atomic "};
 	line = span_trim(line);
 	if (!line.length || line.at[line.length - 1] != ':')
 		return false;
@@ -312,8 +312,8 @@ struct crash_line crash_line_parse(struct span line)
 	if (!trimmed.length)
 		return out;
 	char first = trimmed.at[0];
-	if (take_file(line, &out) || (trimmed.at[trimmed.length - 1] == ')' &&
-				      take_function(trimmed, &out)))
+	if (take_file(line, &out) ||
+	    (trimmed.at[trimmed.length - 1] == ')' && take_function(trimmed, &out)))
 		return out;
 	if (first == 'g' && take_header(trimmed, &out))
 		return out;
@@ -336,13 +336,26 @@ struct crash_line crash_line_parse(struct span line)
 
 // What a log's prefix may stand before.
 static const struct span anchors[] = {
-	{"goroutine ", 10},	     {"fatal error: ", 13},	{"panic: ", 7},
-	{"http: panic serving ", 20}, {"runtime stack:", 14},	{"runtime: ", 9},
-	{"SIGQUIT: ", 9},	     {"SIGABRT: ", 9},		{"SIGSEGV: ", 9},
-	{"SIGBUS: ", 8},	     {"SIGFPE: ", 8},		{"SIGTRAP: ", 9},
-	{"SIGILL: ", 8},	     {"SIGSYS: ", 8},		{"[signal ", 8},
-	{"WARNING: DATA RACE", 18},  {"unexpected fault ", 17}, {"runtime/cgo: ", 13},
-	{"created by ", 11},	     {"http2: panic serving ", 21},
+	{"goroutine ", 10},
+	{"fatal error: ", 13},
+	{"panic: ", 7},
+	{"http: panic serving ", 20},
+	{"runtime stack:", 14},
+	{"runtime: ", 9},
+	{"SIGQUIT: ", 9},
+	{"SIGABRT: ", 9},
+	{"SIGSEGV: ", 9},
+	{"SIGBUS: ", 8},
+	{"SIGFPE: ", 8},
+	{"SIGTRAP: ", 9},
+	{"SIGILL: ", 8},
+	{"SIGSYS: ", 8},
+	{"[signal ", 8},
+	{"WARNING: DATA RACE", 18},
+	{"unexpected fault ", 17},
+	{"runtime/cgo: ", 13},
+	{"created by ", 11},
+	{"http2: panic serving ", 21},
 };
 
 static bool anchors_at(struct span rest)

@@ -12,28 +12,28 @@
 enum crash_line_kind {
 	LINE_OTHER,
 	LINE_EMPTY,
-	LINE_HEADER,       // "goroutine 1 [running]:"
-	LINE_FUNCTION,     // "main.f(0x1, 0x2)"
-	LINE_NAME,         // "main.f", as gccgo prints it; only where a file follows
-	LINE_FILE,         // "\t/a/b.go:12 +0x1f"
-	LINE_CREATED,      // "created by main.f in goroutine 1"
-	LINE_ELIDED,       // "...additional frames elided..."
-	LINE_NO_STACK,     // "goroutine running on other thread; stack unavailable"
-	LINE_RUNTIME_STACK, // "runtime stack:"
-	LINE_FATAL,        // "fatal error: ..."
-	LINE_PANIC,        // "panic: ...", with or without a tab
-	LINE_SERVING,      // "http: panic serving 127.0.0.1:1: ..."
-	LINE_SIGNAL,       // "SIGQUIT: quit"
-	LINE_SIGNAL_NOTE,  // "[signal SIGSEGV: ... addr=0x0 pc=0x1]"
-	LINE_NOTE,         // "runtime: ...", "unexpected fault address ..."
-	LINE_RACE,         // "WARNING: DATA RACE"
-	LINE_RACE_ACCESS,  // "Read at 0x.. by goroutine 7:", "Goroutine 7 (running) created at:"
-	LINE_RULE,         // "=================="
-	LINE_PROFILE,      // "goroutine profile: total 12"
-	LINE_PROFILE_STACK, // "3 @ 0x1 0x2"
-	LINE_PROFILE_FRAME, // "#	0x1	main.f+0x2	/a/b.go:12"
+	LINE_HEADER,         // "goroutine 1 [running]:"
+	LINE_FUNCTION,       // "main.f(0x1, 0x2)"
+	LINE_NAME,           // "main.f", as gccgo prints it; only where a file follows
+	LINE_FILE,           // "\t/a/b.go:12 +0x1f"
+	LINE_CREATED,        // "created by main.f in goroutine 1"
+	LINE_ELIDED,         // "...additional frames elided..."
+	LINE_NO_STACK,       // "goroutine running on other thread; stack unavailable"
+	LINE_RUNTIME_STACK,  // "runtime stack:"
+	LINE_FATAL,          // "fatal error: ..."
+	LINE_PANIC,          // "panic: ...", with or without a tab
+	LINE_SERVING,        // "http: panic serving 127.0.0.1:1: ..."
+	LINE_SIGNAL,         // "SIGQUIT: quit"
+	LINE_SIGNAL_NOTE,    // "[signal SIGSEGV: ... addr=0x0 pc=0x1]"
+	LINE_NOTE,           // "runtime: ...", "unexpected fault address ..."
+	LINE_RACE,           // "WARNING: DATA RACE"
+	LINE_RACE_ACCESS,    // "Read at 0x.. by goroutine 7:", "Goroutine 7 (running) created at:"
+	LINE_RULE,           // "=================="
+	LINE_PROFILE,        // "goroutine profile: total 12"
+	LINE_PROFILE_STACK,  // "3 @ 0x1 0x2"
+	LINE_PROFILE_FRAME,  // "#	0x1	main.f+0x2	/a/b.go:12"
 	LINE_PROFILE_LABELS, // "# labels: {...}"
-	LINE_EXIT,         // "exit status 2"
+	LINE_EXIT,           // "exit status 2"
 };
 
 struct crash_line {

@@ -3,7 +3,7 @@
 // lines; the rest is unwrapped line by line.
 #include <stdlib.h>
 
-#include "base/cleanup.h"
+#include "base/alloc.h"
 #include "crash/anchors.h"
 #include "crash/crash.h"
 #include "crash/exe_lines.h"
@@ -11,12 +11,14 @@
 #include "crash/model_priv.h"
 #include "crash/unwrap.h"
 
-#define BUFFER_BYTES ((size_t)2 << 20) // a longer line is taken in pieces
+#define BUFFER_BYTES     ((size_t)128 << 10)
+#define BUFFER_BYTES_MAX ((size_t)2 << 20) // a longer line is taken in pieces
 
 struct scan {
 	struct unwrap unwrap;
 	struct crash_log *log;
 	char *buffer;
+	size_t capacity;
 	size_t start, end; // what was not looked at yet
 	bool at_end;
 };
@@ -89,19 +91,30 @@ static void take_line(struct scan *scan, size_t length, size_t with_end)
 }
 
 // Lines until no crash goes on any more, but a few at least; false where the next one is not whole.
-static bool take_lines(struct scan *scan, struct error *error)
+static bool take_lines(struct scan *scan)
 {
 	for (int taken = 0; taken < 4 || streams_are_active(&scan->unwrap.streams); taken++) {
 		struct span text = rest_of(scan);
 		size_t length = span_find_char(text, '\n');
 		if (length != SPAN_NONE)
 			take_line(scan, length, length + 1);
-		else if (text.length && (scan->at_end || text.length == BUFFER_BYTES))
+		else if (text.length && (scan->at_end || text.length == BUFFER_BYTES_MAX))
 			take_line(scan, text.length, text.length);
 		else
 			return false;
 	}
-	(void)error;
+	return true;
+}
+
+// For a line that is longer than all of it.
+static bool grow(struct scan *scan, struct error *error)
+{
+	char *grown = realloc(scan->buffer, scan->capacity * 2);
+	if (!grown)
+		return error_set(error, ERROR_LIMIT, "no memory for a line of %zu bytes",
+				 scan->capacity);
+	scan->buffer = grown;
+	scan->capacity *= 2;
 	return true;
 }
 
@@ -111,7 +124,9 @@ static bool fill(struct scan *scan, struct crash_input *input, struct error *err
 	memmove(scan->buffer, scan->buffer + scan->start, left);
 	scan->start = 0;
 	scan->end = left;
-	if (!crash_input_read(input, scan->buffer + left, BUFFER_BYTES - left, &got, error))
+	if (left == scan->capacity && !grow(scan, error))
+		return false;
+	if (!crash_input_read(input, scan->buffer + left, scan->capacity - left, &got, error))
 		return false;
 	scan->end += got;
 	scan->log->bytes += got;
@@ -129,7 +144,7 @@ static bool scan_all(struct scan *scan, struct crash_input *input, struct error 
 			if (!streams_are_active(&scan->unwrap.streams))
 				skip_ordinary(scan);
 			size_t before = scan->start;
-			whole = take_lines(scan, error) && scan->start > before;
+			whole = take_lines(scan) && scan->start > before;
 		}
 	}
 	return true;
@@ -141,9 +156,10 @@ static bool has_crash(const struct crash_log *log, const char *path, struct erro
 		return true;
 	error_set(error, ERROR_NOT_FOUND, "%s: no crash of a Go program in %llu lines (%llu bytes)",
 		  path, (unsigned long long)log->lines, (unsigned long long)log->bytes);
-	return error_hint(error, "looked for \"fatal error:\", \"panic:\", \"goroutine N [state]:\", "
-				 "signals, race reports, goroutine profiles and the kernel's "
-				 "\"Out of memory: Killed process\"");
+	return error_hint(error,
+			  "looked for \"fatal error:\", \"panic:\", \"goroutine N [state]:\", "
+			  "signals, race reports, goroutine profiles and the kernel's "
+			  "\"Out of memory: Killed process\"");
 }
 
 bool crash_log_read(int fd, const char *path, const struct crash_options *options,
@@ -153,7 +169,8 @@ bool crash_log_read(int fd, const char *path, const struct crash_options *option
 	struct crash_input *input = NULL;
 	if (!crash_input_open(fd, path, &input, error))
 		return false;
-	struct scan scan = {.log = &made, .buffer = alloc_array(BUFFER_BYTES, 1)};
+	struct scan scan = {
+		.log = &made, .buffer = alloc_array(BUFFER_BYTES, 1), .capacity = BUFFER_BYTES};
 	unwrap_init(&scan.unwrap, &made, options);
 	bool ok = scan_all(&scan, input, error);
 	unwrap_deinit(&scan.unwrap);

@@ -50,7 +50,8 @@ const char *crash_text(struct crash_log *log, struct span text)
 	if (!text.length)
 		return "";
 	bool is_new;
-	uint64_t *index = map_put(&log->strings, crash_hash(text, 1), log->string_list.count, &is_new);
+	uint64_t *index =
+		map_put(&log->strings, crash_hash(text, 1), log->string_list.count, &is_new);
 	if (!is_new) {
 		const char *old = log->string_list.items[*index];
 		if (strlen(old) == text.length && memcmp(old, text.at, text.length) == 0)

@@ -25,6 +25,12 @@ static bool is_within(struct span path, struct span folder)
 		folder.at[folder.length - 1] == '/');
 }
 
+// Else it was built with -trimpath.
+static bool is_absolute(struct span file)
+{
+	return file.length > 2 && (file.at[0] == '/' || file.at[1] == ':');
+}
+
 static bool has_domain(struct span package)
 {
 	struct span first = span_first(package, span_find_char(package, '/'));
@@ -36,7 +42,8 @@ static bool is_runtime(struct span package)
 	return span_equals(package, SPAN("runtime")) ||
 	       is_within(package, SPAN("runtime/internal")) ||
 	       is_within(package, SPAN("internal/runtime")) ||
-	       span_equals(package, SPAN("panic")) || span_equals(package, SPAN("internal/bytealg")) ||
+	       span_equals(package, SPAN("panic")) ||
+	       span_equals(package, SPAN("internal/bytealg")) ||
 	       span_starts(package, SPAN("_cgo")) || span_starts(package, SPAN("x_cgo")) ||
 	       span_equals(package, SPAN("runtime/cgo"));
 }
@@ -119,7 +126,8 @@ static const char *decode_module(struct crash_log *log, struct span path)
 	size_t used = 0;
 	for (size_t i = 0; i < path.length && used < sizeof name - 1; i++) {
 		char c = path.at[i];
-		if (c == '!' && i + 1 < path.length && path.at[i + 1] >= 'a' && path.at[i + 1] <= 'z')
+		if (c == '!' && i + 1 < path.length && path.at[i + 1] >= 'a' &&
+		    path.at[i + 1] <= 'z')
 			c = (char)(path.at[++i] - 'a' + 'A');
 		name[used++] = c;
 	}
@@ -137,7 +145,8 @@ static struct span elements(struct span package, int count)
 
 static int module_elements(struct span package)
 {
-	return span_starts(package, SPAN("gopkg.in/")) || span_starts(package, SPAN("golang.org/")) ||
+	return span_starts(package, SPAN("gopkg.in/")) ||
+			       span_starts(package, SPAN("golang.org/")) ||
 			       span_starts(package, SPAN("google.golang.org/")) ||
 			       span_starts(package, SPAN("go.uber.org/")) ||
 			       span_starts(package, SPAN("example.com/"))
@@ -194,7 +203,7 @@ static bool set_by_cache(struct crash_log *log, struct crash_frame *frame)
 	struct span file = span_of(frame->file);
 	size_t cache = span_find(file, module_cache);
 	struct span path = cache == SPAN_NONE ? file : span_from(file, cache + module_cache.length);
-	bool trimmed = cache == SPAN_NONE && file.length && file.at[0] != '/';
+	bool trimmed = cache == SPAN_NONE && file.length && !is_absolute(file);
 	if (cache == SPAN_NONE && !trimmed)
 		return false;
 	return set_versioned(log, frame, path) || set_hidden(log, frame, path);
@@ -206,7 +215,7 @@ static bool is_standard(const struct places *places, const struct crash_frame *f
 	if (places->goroot.length && span_starts(file, places->goroot))
 		return true;
 	bool below_goroot = span_has(file, SPAN("/go/src/")) && span_has(file, package);
-	bool trimmed = !file.length || file.at[0] != '/';
+	bool trimmed = !is_absolute(file);
 	return !has_domain(package) && !span_equals(package, SPAN("main")) &&
 	       !is_within(package, places->main_module) && (trimmed || below_goroot) &&
 	       !is_within(file, places->main_folder);

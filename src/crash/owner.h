@@ -7,7 +7,7 @@
 
 // What the frames of a crash say about where things are.
 struct places {
-	struct span goroot; // "/usr/local/go/src/", "" when not known
+	struct span goroot;      // "/usr/local/go/src/", "" when not known
 	struct span main_folder; // of package main
 	struct span main_module; // guessed: the root of the import paths of its own packages
 };

@@ -28,8 +28,7 @@ static size_t time_length(struct span text)
 		digits += digit;
 		marks += !digit && text.at[length] != 'T' && text.at[length] != 'Z';
 	}
-	while (length && strchr("-+TZ/,", text.at[length - 1]) &&
-	       text.at[length - 1] != 'Z') {
+	while (length && strchr("-+TZ/,", text.at[length - 1]) && text.at[length - 1] != 'Z') {
 		length--;
 		marks--;
 	}
@@ -124,7 +123,7 @@ bool prefix_is_plausible(struct span text)
 	if (!trimmed.length)
 		return true;
 	char last = trimmed.at[trimmed.length - 1];
-	if (strchr("|]>:", last))
+	if (strchr("|]>:=", last))
 		return true;
 	for (size_t i = 0; i < text.length; i++)
 		if ((i == 0 || !is_digit(text.at[i - 1])) && time_length(span_from(text, i)))

@@ -17,8 +17,8 @@ struct prefix {
 
 // False where it is too long.
 bool prefix_learn(struct span text, struct prefix *prefix);
-// The length of the prefix in `line`, or SPAN_NONE. A line that ends within the blanks at the end of
-// a prefix is an empty line.
+// The length of the prefix in `line`, or SPAN_NONE. A line that ends within the blanks at the end
+// of a prefix is an empty line.
 size_t prefix_match(const struct prefix *prefix, struct span line);
 // Whether it can stand before a line of a log: it has a time, or ends as such prefixes end.
 bool prefix_is_plausible(struct span text);

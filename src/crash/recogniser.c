@@ -23,12 +23,12 @@ struct recogniser {
 	struct crash_log *log;
 	const struct crash_options *options;
 	enum phase phase;
-	struct crash crash;   // the one that is being read
-	struct strbuf text;   // its message
-	bool message_open;    // its next lines belong to it, too
-	bool message_blank;   // the last of them was empty
+	struct crash crash; // the one that is being read
+	struct strbuf text; // its message
+	bool message_open;  // its next lines belong to it, too
+	bool message_blank; // the last of them was empty
 	unsigned int message_lines;
-	struct block block;   // the goroutine that is being read
+	struct block block;      // the goroutine that is being read
 	struct strbuf name_text; // a line that may be a function of gccgo
 	bool kernel_open;
 	struct kernel_oom_collector kernel;
@@ -60,10 +60,11 @@ static void add_panics(struct recogniser *recogniser)
 		panic->repanicked = span_has(text, SPAN("[recovered, repanicked]"));
 		panic->recovered = panic->repanicked || span_ends(text, SPAN("[recovered]"));
 		panic->goexit = span_ends(text, SPAN("[goexit]"));
-		size_t mark = panic->recovered || panic->goexit ? span_find_last(text, '[')
-								: SPAN_NONE;
+		size_t mark =
+			panic->recovered || panic->goexit ? span_find_last(text, '[') : SPAN_NONE;
 		if (mark != SPAN_NONE)
-			panic->text = crash_text(recogniser->log, span_trim(span_first(text, mark)));
+			panic->text =
+				crash_text(recogniser->log, span_trim(span_first(text, mark)));
 	}
 }
 
@@ -115,9 +116,13 @@ static void begin_crash(struct recogniser *recogniser, enum crash_kind kind, enu
 			uint64_t number, const char *wrapping)
 {
 	finish_crash(recogniser);
-	recogniser->crash = (struct crash){
-		.kind = kind, .message = "", .text = "", .wrapping = wrapping, .first_line = number,
-		.main_module = "", .growing = ""};
+	recogniser->crash = (struct crash){.kind = kind,
+					   .message = "",
+					   .text = "",
+					   .wrapping = wrapping,
+					   .first_line = number,
+					   .main_module = "",
+					   .growing = ""};
 	recogniser->phase = phase;
 }
 
@@ -258,7 +263,8 @@ static void use_name(struct recogniser *recogniser)
 	if (!recogniser->name_text.length)
 		return;
 	line.name = (struct span){recogniser->name_text.text, recogniser->name_text.length};
-	recogniser->crash.is_gccgo = recogniser->crash.is_gccgo || block_is_open(&recogniser->block);
+	recogniser->crash.is_gccgo =
+		recogniser->crash.is_gccgo || block_is_open(&recogniser->block);
 	block_add(&recogniser->block, &line);
 	strbuf_clear(&recogniser->name_text);
 }

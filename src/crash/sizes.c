@@ -11,8 +11,8 @@ enum what { WHAT_ASKED, WHAT_GREW, WHAT_GREW_PAGES };
 static const struct {
 	const char *function;
 	enum what what;
-	int argument;       // from 0, words, without braces
-	int low, high;      // minor versions that have it so
+	int argument;  // from 0, words, without braces
+	int low, high; // minor versions that have it so
 } rows[] = {
 	{"runtime.largeAlloc", WHAT_ASKED, 0, 0, 16},
 	{"runtime.mallocgc", WHAT_ASKED, 0, 0, 99},

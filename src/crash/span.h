@@ -21,18 +21,21 @@ static inline struct span span_of(const char *text)
 
 static inline bool span_equals(struct span span, struct span other)
 {
-	return span.length == other.length && memcmp(span.at, other.at, other.length) == 0;
+	return span.length == other.length &&
+	       (!other.length || memcmp(span.at, other.at, other.length) == 0);
 }
 
 static inline bool span_starts(struct span span, struct span with)
 {
-	return span.length >= with.length && memcmp(span.at, with.at, with.length) == 0;
+	return span.length >= with.length &&
+	       (!with.length || memcmp(span.at, with.at, with.length) == 0);
 }
 
 static inline bool span_ends(struct span span, struct span with)
 {
 	return span.length >= with.length &&
-	       memcmp(span.at + span.length - with.length, with.at, with.length) == 0;
+	       (!with.length ||
+		memcmp(span.at + span.length - with.length, with.at, with.length) == 0);
 }
 
 // From `skip` on; nothing where it is shorter.
@@ -51,7 +54,7 @@ static inline struct span span_first(struct span span, size_t length)
 
 static inline size_t span_find(struct span span, struct span what)
 {
-	const char *found = memmem(span.at, span.length, what.at, what.length);
+	const char *found = span.length ? memmem(span.at, span.length, what.at, what.length) : NULL;
 	return found ? (size_t)(found - span.at) : SPAN_NONE;
 }
 
@@ -86,8 +89,8 @@ static inline struct span span_trim(struct span span)
 {
 	while (span.length && is_blank(span.at[0]))
 		span = span_from(span, 1);
-	while (span.length && (is_blank(span.at[span.length - 1]) ||
-			       span.at[span.length - 1] == '\r'))
+	while (span.length &&
+	       (is_blank(span.at[span.length - 1]) || span.at[span.length - 1] == '\r'))
 		span.length--;
 	return span;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// In: lines of several processes, with their prefixes. Out: each process's lines, to its recogniser.
+// In: lines of several processes, with their prefixes. Out: each process's lines, to its
+// recogniser.
 #include "crash/streams.h"
 
 #include "crash/anchors.h"

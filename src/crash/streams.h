@@ -25,7 +25,7 @@ struct streams {
 	size_t count;
 	struct recogniser *kernel;
 	uint64_t kernel_line, key;
-	uint64_t line; // of the input
+	uint64_t line;          // of the input
 	struct strbuf previous; // the line before, in case a stack begins in the middle
 };
 

@@ -92,12 +92,12 @@ static const struct {
 	struct span entity;
 	const char *text;
 } entities[] = {
-	{{"&lt;", 4}, "<"},    {{"&gt;", 4}, ">"},     {{"&amp;", 5}, "&"},  {{"&quot;", 6}, "\""},
-	{{"&#39;", 5}, "'"},   {{"&#34;", 5}, "\""},   {{"&#x27;", 6}, "'"}, {{"&#x2F;", 6}, "/"},
-	{{"&apos;", 6}, "'"},  {{"&nbsp;", 6}, " "},   {{"&#43;", 5}, "+"},  {{"&#9;", 4}, "\t"},
-	{{"&#10;", 5}, "\n"},  {{"&#xA;", 5}, "\n"},   {{"<br>", 4}, "\n"},  {{"<br/>", 5}, "\n"},
-	{{"<br />", 6}, "\n"}, {{"<pre>", 5}, "\n"},   {{"</pre>", 6}, "\n"}, {{"<code>", 6}, ""},
-	{{"</code>", 7}, ""},  {{"&#013;", 6}, ""},    {{"&#160;", 6}, " "}, {{"&Tab;", 5}, "\t"},
+	{{"&lt;", 4}, "<"},    {{"&gt;", 4}, ">"},   {{"&amp;", 5}, "&"},   {{"&quot;", 6}, "\""},
+	{{"&#39;", 5}, "'"},   {{"&#34;", 5}, "\""}, {{"&#x27;", 6}, "'"},  {{"&#x2F;", 6}, "/"},
+	{{"&apos;", 6}, "'"},  {{"&nbsp;", 6}, " "}, {{"&#43;", 5}, "+"},   {{"&#9;", 4}, "\t"},
+	{{"&#10;", 5}, "\n"},  {{"&#xA;", 5}, "\n"}, {{"<br>", 4}, "\n"},   {{"<br/>", 5}, "\n"},
+	{{"<br />", 6}, "\n"}, {{"<pre>", 5}, "\n"}, {{"</pre>", 6}, "\n"}, {{"<code>", 6}, ""},
+	{{"</code>", 7}, ""},  {{"&#013;", 6}, ""},  {{"&#160;", 6}, " "},  {{"&Tab;", 5}, "\t"},
 	{{"<p>", 3}, "\n"},    {{"</p>", 4}, "\n"},
 };
 
@@ -187,8 +187,8 @@ void unescape_terminal(struct span text, struct strbuf *out)
 
 bool unescape_has_written_breaks(struct span text)
 {
-	static const char *const signs[] = {"\\n\\t", "\\ngoroutine ", "]:\\n", "\\n\\ngoroutine ",
-					    "\\n\\tpanic: ", "\\n[signal "};
+	static const char *const signs[] = {"\\n\\t",           "\\ngoroutine ", "]:\\n",
+					    "\\n\\ngoroutine ", "\\n\\tpanic: ", "\\n[signal "};
 	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
 		if (span_has(text, span_of(signs[i])))
 			return true;

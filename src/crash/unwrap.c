@@ -8,7 +8,7 @@
 #include "crash/unescape.h"
 
 enum {
-	PARTIAL_BYTES = 16000,     // docker cuts lines of 16 KiB
+	PARTIAL_BYTES = 16000, // docker cuts lines of 16 KiB
 	PARTIAL_MAX_BYTES = 1 << 20,
 	FLAT_MIN_BYTES = 160,
 };
@@ -48,8 +48,8 @@ static struct span filled(const struct strbuf *buffer)
 }
 
 // Each line of a text that has several; one line end at its end says nothing.
-static void take_lines(struct unwrap *unwrap, uint64_t key, struct span text,
-		       const char *wrapping, unsigned int depth)
+static void take_lines(struct unwrap *unwrap, uint64_t key, struct span text, const char *wrapping,
+		       unsigned int depth)
 {
 	if (text.length && text.at[text.length - 1] == '\n')
 		text.length--;
@@ -127,10 +127,13 @@ static bool take_cri(struct unwrap *unwrap, uint64_t key, struct span line, unsi
 static bool is_identity(struct span name)
 {
 	static const char *const names[] = {
-		"stream",   "container_id", "container_name",    "pod_name",     "pod",
-		"host",     "hostname",     "_PID",              "CONTAINER_ID", "CONTAINER_NAME",
-		"service",  "instance",     "_SYSTEMD_UNIT",     "logStream",    "pod_id",
-		"replica",  "source",       "SYSLOG_IDENTIFIER", "_HOSTNAME",    "task",
+		"stream",         "container_id", "container_name",
+		"pod_name",       "pod",          "host",
+		"hostname",       "_PID",         "CONTAINER_ID",
+		"CONTAINER_NAME", "service",      "instance",
+		"_SYSTEMD_UNIT",  "logStream",    "pod_id",
+		"replica",        "source",       "SYSLOG_IDENTIFIER",
+		"_HOSTNAME",      "task",
 	};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (span_equals(name, span_of(names[i])))
@@ -166,14 +169,14 @@ static bool has_anchor(struct span text)
 	return crash_find_anchor(text) != SPAN_NONE;
 }
 
-static void take_string(struct unwrap *unwrap, uint64_t key, struct span name,
-			struct span string, unsigned int depth)
+static void take_string(struct unwrap *unwrap, uint64_t key, struct span name, struct span string,
+			unsigned int depth)
 {
 	bool is_docker = span_equals(name, SPAN("log"));
 	struct strbuf *text = scratch(unwrap, depth, STAGE_STRING);
 	unescape_backslashes(string, text);
-	bool is_partial = is_docker && text->length >= PARTIAL_BYTES &&
-			  text->text[text->length - 1] != '\n';
+	bool is_partial =
+		is_docker && text->length >= PARTIAL_BYTES && text->text[text->length - 1] != '\n';
 	const char *wrapping = is_docker     ? "docker's JSON"
 			       : name.length ? "JSON"
 					     : "a quoted string";
@@ -181,8 +184,7 @@ static void take_string(struct unwrap *unwrap, uint64_t key, struct span name,
 }
 
 // Lines of a crash in strings; false where there are none.
-static bool take_strings(struct unwrap *unwrap, uint64_t key, struct span line,
-			 unsigned int depth)
+static bool take_strings(struct unwrap *unwrap, uint64_t key, struct span line, unsigned int depth)
 {
 	struct span rest = line, string, name = {"", 0};
 	bool is_key, found = false;
@@ -193,7 +195,8 @@ static bool take_strings(struct unwrap *unwrap, uint64_t key, struct span line,
 	uint64_t identity = identity_of(line, key);
 	while (unescape_next_string(&rest, &string, &is_key)) {
 		uint64_t hash = crash_hash(name, 0);
-		if (!is_key && ((name.length && is_crash_field(unwrap, hash)) || has_anchor(string))) {
+		if (!is_key &&
+		    ((name.length && is_crash_field(unwrap, hash)) || has_anchor(string))) {
 			if (!is_crash_field(unwrap, hash) &&
 			    unwrap->json_key_count < UNWRAP_KEYS_MAX && name.length)
 				unwrap->json_keys[unwrap->json_key_count++] = hash;
@@ -210,8 +213,9 @@ static bool take_strings(struct unwrap *unwrap, uint64_t key, struct span line,
 // What needs no second look: most lines of a crash.
 static bool is_plain(struct span line)
 {
-	static const bool special[256] = {['"'] = true,	   ['\\'] = true, ['&'] = true, ['#'] = true,
-					  ['\033'] = true, ['<'] = true,  ['^'] = true};
+	static const bool special[256] = {
+		['"'] = true,    ['\\'] = true, ['&'] = true, ['#'] = true,
+		['\033'] = true, ['<'] = true,  ['^'] = true};
 	bool found = false;
 	for (size_t i = 0; i < line.length; i++)
 		found |= special[(unsigned char)line.at[i]];

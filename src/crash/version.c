@@ -82,7 +82,8 @@ static void by_arguments(struct guess *guess, const struct crash_frame *frame)
 		at_least(guess, 18, "arguments have \"?\"");
 	else if (span_find_char(arguments, '{') != SPAN_NONE)
 		at_least(guess, 17, "arguments have braces");
-	if ((strcmp(frame->function, "panic") == 0 || strcmp(frame->function, "runtime.throw") == 0) &&
+	if ((strcmp(frame->function, "panic") == 0 ||
+	     strcmp(frame->function, "runtime.throw") == 0) &&
 	    span_starts(arguments, SPAN("0x")))
 		at_most(guess, 16, "arguments have no braces");
 }
@@ -92,11 +93,12 @@ static bool is_version_char(char c)
 	return is_digit(c) || c == '.';
 }
 
-// "…/toolchain@v0.0.1-go1.25.14.linux-amd64/src/…", "/usr/lib/go-1.19/src/…", "…/go/1.20.1/x64/src/…"
+// "…/toolchain@v0.0.1-go1.25.14.linux-amd64/src/…", "/usr/lib/go-1.19/src/…",
+// "…/go/1.20.1/x64/src/…"
 static void by_path(struct guess *guess, const struct crash_frame *frame)
 {
-	static const char *const marks[] = {"-go1.", "/go1.", "/go-1.", "/go/1.", "/golang-1.",
-					    "/go@1.", "/golang/1."};
+	static const char *const marks[] = {"-go1.",      "/go1.",  "/go-1.",    "/go/1.",
+					    "/golang-1.", "/go@1.", "/golang/1."};
 	struct span file = span_of(frame->file);
 	size_t src = span_find(file, SPAN("/src/"));
 	if (guess->exact[0] || src == SPAN_NONE || strncmp(frame->function, "runtime.", 8) != 0)

@@ -149,8 +149,9 @@ static void write_group(struct strbuf *out, const struct crash_group *group)
 		strbuf_add_safe(out, group->labels);
 	}
 	if (group->id_count)
-		strbuf_addf(out, group->count > 1 ? ", for example goroutine %" PRIu64
-						  : ", goroutine %" PRIu64,
+		strbuf_addf(out,
+			    group->count > 1 ? ", for example goroutine %" PRIu64
+					     : ", goroutine %" PRIu64,
 			    group->ids[0]);
 	strbuf_add(out, "\n");
 	write_frames(out, group, GROUP_FRAMES);

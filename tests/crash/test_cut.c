@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Real logs, cut at every byte from both ends: an answer or none, and nothing read that is not there.
+// Real logs, cut at every byte from both ends: an answer or none, and nothing read that is not
+// there.
 #include "system/lab.h"
 
 #include <fcntl.h>

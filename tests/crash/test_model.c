@@ -20,7 +20,7 @@ static void read_text(const char *text, struct crash_log *log)
 	assert_int_equal(1, log->crashes.count);
 }
 
-#define OOM(allocation)                                                                  \
+#define OOM(allocation)                                                                   \
 	"fatal error: runtime: out of memory\n\ngoroutine 1 [running]:\n" allocation "\n" \
 	"\t/usr/local/go/src/runtime/malloc.go:1 +0x1\n"                                  \
 	"main.f(0x1)\n\t/home/dev/shop/main.go:7 +0x1\n"

@@ -25,7 +25,8 @@ static void escapes(void **state)
 	check(unescape_backslashes, "a\\n\\tb\\\"\\u003c\\x41\\q\\", "a\n\tb\"<A\\q\\");
 	check(unescape_backslashes, "\\u00e4\\u20ac\\u00zz\\u0000", "\303\244\342\202\254\\u00zz?");
 	check(unescape_octal, "a#011b#012c#9#01", "a\tb\nc#9#01");
-	check(unescape_html, "&lt;nil&gt; &amp;x &#34;y&#39;<br/>z &zz; <", "<nil> &x \"y'\nz &zz; <");
+	check(unescape_html, "&lt;nil&gt; &amp;x &#34;y&#39;<br/>z &zz; <",
+	      "<nil> &x \"y'\nz &zz; <");
 	check(unescape_terminal, "\033[1;31mred\033[0m ^[[33mx#033[0my\033[", "red xy");
 }
 
@@ -56,11 +57,12 @@ static size_t match(const char *learned, const char *line)
 static void prefixes(void **state)
 {
 	(void)state;
-	assert_int_equal(28, match("Nov 21 03:04:05 host a[77]: ", "Dec  1 23:59:59 host a[77]: x"));
-	assert_true(SPAN_NONE == match("Nov 21 03:04:05 host a[77]: ",
-				       "Nov 21 03:04:05 host b[77]: x"));
-	assert_true(SPAN_NONE == match("Nov 21 03:04:05 host a[77]: ",
-				       "Nov 21 03:04:05 host a[78]: x"));
+	assert_int_equal(28,
+			 match("Nov 21 03:04:05 host a[77]: ", "Dec  1 23:59:59 host a[77]: x"));
+	assert_true(SPAN_NONE ==
+		    match("Nov 21 03:04:05 host a[77]: ", "Nov 21 03:04:05 host b[77]: x"));
+	assert_true(SPAN_NONE ==
+		    match("Nov 21 03:04:05 host a[77]: ", "Nov 21 03:04:05 host a[78]: x"));
 	assert_int_equal(23, match("2026-11-21T03:04:05.1Z ", "2027-01-01T00:00:00.2Z x"));
 	assert_int_equal(9, match("web-1  | ", "web-1  | x"));
 	assert_true(SPAN_NONE == match("web-1  | ", "web-2  | x"));
@@ -99,9 +101,9 @@ static void flat_lines(void **state)
 // At every place of a text, so that each offset within a block of bytes is tried.
 static void anchor_at_every_place(void **state)
 {
-	static const char *const anchors[] = {"goroutine 1 [", "fatal error: ", "panic: ",
-					      "SIGQUIT: ", "DATA RACE", "invoked oom-killer",
-					      "a.go:12 +0x1", "[signal ", "created by "};
+	static const char *const anchors[] = {
+		"goroutine 1 [",      "fatal error: ", "panic: ",  "SIGQUIT: ",  "DATA RACE",
+		"invoked oom-killer", "a.go:12 +0x1",  "[signal ", "created by "};
 	char text[100];
 	(void)state;
 	for (size_t i = 0; i < sizeof anchors / sizeof *anchors; i++) {
@@ -109,7 +111,8 @@ static void anchor_at_every_place(void **state)
 		size_t skip = strcmp(anchors[i], "a.go:12 +0x1") == 0;
 		for (size_t at = 0; at + length <= sizeof text; at++) {
 			memset(text, '-', sizeof text);
-			assert_true(SPAN_NONE == crash_find_anchor((struct span){text, sizeof text}));
+			assert_true(SPAN_NONE ==
+				    crash_find_anchor((struct span){text, sizeof text}));
 			memcpy(text + at, anchors[i], length);
 			size_t found = crash_find_anchor((struct span){text, sizeof text});
 			// "invoked oom-killer" has another one in it.
@@ -122,8 +125,10 @@ static void anchor_at_every_place(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(escapes),    cmocka_unit_test(strings),
-		cmocka_unit_test(prefixes),   cmocka_unit_test(flat_lines),
+		cmocka_unit_test(escapes),
+		cmocka_unit_test(strings),
+		cmocka_unit_test(prefixes),
+		cmocka_unit_test(flat_lines),
 		cmocka_unit_test(anchor_at_every_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,6 +92,14 @@ def nested_json(lines):
                  "stream": "stderr", "time": stamp(1)}).encode()
 
 
+def docker_partial(lines):
+    """A line of JSON that is longer than docker's 16 KiB."""
+    text = zap(["x" * 20000] + lines).decode()
+    pieces = [text[i:i + 16384] for i in range(0, len(text), 16384)]
+    return "\n".join(dump({"log": piece, "stream": "stderr", "time": stamp(1)})
+                     for piece in pieces).encode()
+
+
 def pretty_json(lines):
     events = [{"timestamp": 1760000000000 + i, "message": line + "\n"}
               for i, line in enumerate(lines)]
@@ -149,7 +157,9 @@ WRAPPINGS = {
     "html-breaks": html_breaks,
     "json-message": zap,
     "json-in-json": nested_json,
+    "docker-partial": docker_partial,
     "json-events": pretty_json,
+    "journal-export": each(lambda i, line: f"_PID=77\nMESSAGE={line}\n"),
     "logfmt": logfmt,
     "written-breaks": lambda lines: "\\n".join(lines).replace("\t", "\\t").encode(),
     "runs-of-blanks": flat("  ", "      "),
