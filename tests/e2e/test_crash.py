@@ -5,12 +5,13 @@ import functools
 import json
 import random
 import re
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from harness import ROOT, TARGET_ERROR, USAGE, WHYOOM
+from harness import (NEWEST_SERVICE, ROOT, TARGET_ERROR, USAGE, WHYOOM, program)
 
 sys.path.insert(0, str(ROOT / "tests/crash"))
 from wrappings import WRAPPINGS  # noqa: E402
@@ -232,3 +233,38 @@ def test_equal_goroutines_are_one_group_and_memory_is_bounded():
     found, = crashes(different.encode())
     assert found["goroutines"] == 50000
     assert sum(group["count"] for group in found["groups"]) + (found["left_out"] or 0) == 50000
+
+
+def test_the_program_adds_lines_where_there_are_only_addresses():
+    path = program("noprof", NEWEST_SERVICE)
+    process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    try:
+        assert process.stdout.readline().startswith(b"ready")
+        process.send_signal(signal.SIGQUIT)
+        log = process.communicate(timeout=30)[1]
+    finally:
+        process.kill()
+        process.wait()
+    # Frames that have called another function and are not inlined: their pc is a return address.
+    places = re.findall(r"^\t(\S+):(\d+)(?: \+0x\w+ fp=\w+ sp=\w+ pc=(\w+))?$", log.decode(),
+                        re.MULTILINE)
+    called = [(file, int(line), pc) for (_, _, above), (file, line, pc) in zip(places, places[1:])
+              if above and pc and file.endswith(".go")]
+    assert called
+    said = json.loads(crash(log, "--json", "--exe", path))["crashes"][0]
+    assert said["go_version"]["exact"] == NEWEST_SERVICE
+    assert any(".go:" in note or ".s:" in note for note in said["notes"])
+    profile = "goroutine profile: total 1\n1 @ " + " ".join(
+        pc for _, _, pc in called) + "\n"
+    group, = json.loads(crash(profile.encode(), "--json", "--exe", path))["crashes"][0]["groups"]
+    assert [(frame["file"], frame["line"]) for frame in group["frames"]] == [
+        (file, line) for file, line, _ in called]
+
+
+def test_a_program_that_is_none(tmp_path):
+    log = CRASH / "logs/1.26.8-nil.log"
+    (tmp_path / "text").write_text("no program")
+    crash(b"", str(log), "--exe", str(tmp_path / "text"), code=TARGET_ERROR)
+    crash(b"", str(log), "--exe", str(tmp_path / "absent"), code=TARGET_ERROR)
+    crash(b"", str(log), "--exe", "/usr/bin/python3", code=TARGET_ERROR)
