@@ -59,7 +59,7 @@ static size_t day_length(struct span text)
 	return i > start && i < text.length && text.at[i] == ' ' ? i : 0;
 }
 
-// The seconds of "ERRO[0012] ", behind its bracket: how many digits.
+// The seconds of "WARN[0012] ", behind its bracket: how many digits.
 static size_t counter_length(const char *start, struct span text)
 {
 	const char *at = text.at;

@@ -66,7 +66,7 @@ static void prefixes(void **state)
 	assert_int_equal(23, match("2026-11-21T03:04:05.1Z ", "2027-01-01T00:00:00.2Z x"));
 	assert_int_equal(9, match("web-1  | ", "web-1  | x"));
 	assert_true(SPAN_NONE == match("web-1  | ", "web-2  | x"));
-	assert_int_equal(11, match("ERRO[0012] ", "ERRO[0013] x"));
+	assert_int_equal(11, match("WARN[0012] ", "WARN[0013] x"));
 	assert_int_equal(8, match("web-1  | ", "web-1  |")); // an empty line, trimmed
 	assert_true(prefix_is_plausible(SPAN("2026/11/21 03:04:05 ")));
 	assert_true(prefix_is_plausible(SPAN("app | ")));

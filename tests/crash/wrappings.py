@@ -148,7 +148,7 @@ WRAPPINGS = {
     "journal-json": journal_json,
     "go-log": each(lambda i, line: f"2026/11/21 03:04:{i // 40 % 60:02d}.{i:06d} {line}"),
     "klog": each(lambda i, line: f"E1121 03:04:05.{i:06d}       1 runner.go:57] {line}"),
-    "logrus": each(lambda i, line: f"ERRO[{i:04d}] {line}"),
+    "logrus": each(lambda i, line: f"WARN[{i:04d}] {line}"),
     "level": each(lambda i, line: f"2026-11-21 03:04:05,{i % 1000:03d} ERROR [main] {line}"),
     "colours": coloured,
     "caret-colours": each(lambda i, line: f"^[[33m{line}^[[0m"),

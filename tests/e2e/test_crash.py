@@ -100,6 +100,7 @@ def test_wrappings(name, wrapping):
         assert essence(one) == expected
 
 
+@pytest.mark.short
 def test_a_giant_request_without_its_goroutine():
     found, = crashes((CRASH / "incidents/response-dump.log").read_bytes())
     assert found["cause"] == "out-of-memory"
@@ -114,6 +115,7 @@ def test_a_giant_request_without_its_goroutine():
     assert found["go_version"]["low"] == found["go_version"]["high"] == "1.13"
 
 
+@pytest.mark.short
 def test_too_many_workers_as_it_was_published():
     found, = crashes((CRASH / "incidents/too-many-workers.log").read_bytes())
     assert found["fault_id"] == 65
@@ -153,6 +155,7 @@ def test_kernel_blocks(prefix):
     assert found["kernel"]["anon_rss_bytes"] == 31000 << 10
 
 
+@pytest.mark.short
 def test_cut_at_every_place():
     """Never a crash of ours, never two crashes out of one."""
     text = (CRASH / "logs/1.26.8-nil-crash.log").read_bytes()
@@ -165,6 +168,7 @@ def test_cut_at_every_place():
                 assert len(json.loads(done.stdout)["crashes"]) == 1
 
 
+@pytest.mark.short
 def test_several_crashes_of_several_containers_at_once():
     first = (CRASH / "logs/1.26.8-nil-crash.log").read_text().splitlines()
     second = (CRASH / "logs/1.11.13-sigquit.log").read_text().splitlines()
