@@ -4,7 +4,7 @@
 
 #include "crash/line.h"
 
-enum { FILES_MIN = 2 };
+enum { FILES_MIN = 2, OWN_END_MAX = 1024 };
 
 // Behind ".go:12" or ".s:370": where the line number ends; SPAN_NONE where there is none.
 static size_t file_end(struct span text, size_t colon)
@@ -136,7 +136,7 @@ static size_t own_end(struct span text)
 		close = SPAN("]:");
 	else if (!span_starts(text, SPAN("[signal ")))
 		return 0;
-	size_t end = span_find(text, close);
+	size_t end = span_find(span_first(text, OWN_END_MAX), close);
 	return end == SPAN_NONE ? 0 : end + close.length;
 }
 

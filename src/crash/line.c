@@ -138,8 +138,8 @@ static bool skip_wide(struct span *rest)
 {
 	if (!span_starts(*rest, SPAN("gp=")))
 		return false;
-	size_t bracket = span_find(*rest, SPAN("["));
-	if (bracket == SPAN_NONE || bracket > STATE_MAX_BYTES)
+	size_t bracket = span_find_char(span_first(*rest, STATE_MAX_BYTES), '[');
+	if (bracket == SPAN_NONE)
 		return false;
 	*rest = span_from(*rest, bracket);
 	return true;
@@ -155,8 +155,8 @@ static bool take_header(struct span line, struct crash_line *out)
 	out->wide = skip_wide(&rest);
 	if (!span_skip(&rest, SPAN("[")))
 		return false;
-	size_t end = span_find_char(rest, ']');
-	if (end == SPAN_NONE || end > STATE_MAX_BYTES)
+	size_t end = span_find_char(span_first(rest, STATE_MAX_BYTES), ']');
+	if (end == SPAN_NONE)
 		return false;
 	out->state = span_first(rest, end);
 	rest = span_from(rest, end + 1);

@@ -272,3 +272,12 @@ def test_a_program_that_is_none(tmp_path):
     crash(b"", str(log), "--exe", str(tmp_path / "text"), code=TARGET_ERROR)
     crash(b"", str(log), "--exe", str(tmp_path / "absent"), code=TARGET_ERROR)
     crash(b"", str(log), "--exe", "/usr/bin/python3", code=TARGET_ERROR)
+
+
+@pytest.mark.parametrize("piece", ["goroutine 1 [", "x.go:1 y.go:2 goroutine 1 ", '"\\', '{"log":"',
+                                   '"a":"panic: ', "  a", "&lt;<&", "#012goroutine 1 [running]:"])
+def test_long_hostile_lines_end(piece):
+    """Work that grows with the square of a line's length would reach the sandbox's limit of time."""
+    line = ("panic: " + piece * ((2 << 20) // len(piece)) + "\n").encode()
+    done = subprocess.run([str(WHYOOM), "crash"], input=line * 2, capture_output=True, check=False)
+    assert done.returncode in (0, TARGET_ERROR), done.stderr[:500]
