@@ -84,6 +84,7 @@ int cli_profile(const struct cli_arguments *arguments);
 int cli_goroutines(const struct cli_arguments *arguments);
 int cli_relieve(const struct cli_arguments *arguments);
 int cli_profiler(const struct cli_arguments *arguments);
+int cli_crash(const struct cli_arguments *arguments);
 int cli_watch(const struct cli_arguments *arguments);
 int cli_timeline(const struct cli_arguments *arguments);
 int cli_mark(const struct cli_arguments *arguments);
@@ -93,7 +94,7 @@ int cli_diff(const struct cli_arguments *arguments);
 int cli_help(const struct cli_arguments *arguments);
 int cli_version(const struct cli_arguments *arguments);
 
-extern const struct cli_option account_options[], profile_options[], why_options[], heap_options[],
-	runtime_options[], goroutines_options[], relieve_options[], profiler_options[],
-	watch_options[], timeline_options[], mark_options[], incidents_options[], report_options[],
-	diff_options[], no_options[];
+extern const struct cli_option account_options[], crash_options[], profile_options[], why_options[],
+	heap_options[], runtime_options[], goroutines_options[], relieve_options[],
+	profiler_options[], watch_options[], timeline_options[], mark_options[],
+	incidents_options[], report_options[], diff_options[], no_options[];

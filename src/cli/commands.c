@@ -96,6 +96,15 @@ const struct cli_option profiler_options[] = {
 	{0},
 };
 
+const struct cli_option crash_options[] = {
+	{"json", 0, NULL, "print JSON"},
+	{"goroutine", 'g', "ID", "print this goroutine as the log has it"},
+	{"raw", 0, NULL, "print the restored log and nothing else"},
+	{"exe", 0, "BINARY", "the program: lines for what the log has only as addresses"},
+	{"rows", 'n', "N", "how many groups of goroutines to print (default 10)"},
+	{0},
+};
+
 const struct cli_option watch_options[] = {
 	{"pid", 'p', "PID", "watch this process and the memory cgroup it is in"},
 	{"cgroup", 'c', "PATH", "watch this memory cgroup; its largest process is the target"},
@@ -258,6 +267,19 @@ const struct cli_command cli_commands[] = {
 		"  whyoom profiler 4711 --undo\n",
 		profiler_options,
 		cli_profiler,
+	},
+	{
+		"crash",
+		"whyoom crash [FILE | -] [--json] [--goroutine ID] [--raw] [--exe BINARY]",
+		"what a crash log says: what happened, who asked, whose code, which goroutines",
+		"Reads what Go programs print when they die (any version), goroutine dumps and profiles,\n"
+		"race reports and the kernel's out-of-memory blocks; out of docker, CRI, syslog,\n"
+		"journald, compose and kubectl logs, JSON, HTML, gzip and zstd. A log may be of any size.\n",
+		"  whyoom crash app.log\n"
+		"  kubectl logs --previous POD | whyoom crash\n"
+		"  whyoom crash app.log.gz --json | jq '.crashes[0].findings[].text'\n",
+		crash_options,
+		cli_crash,
 	},
 	{
 		"watch",

@@ -8,7 +8,7 @@ import pytest
 
 from harness import (NOT_STORED, OTHER_ERROR, TARGET_ERROR, USAGE, WHYOOM, Target, program)
 
-COMMANDS = ["why", "heap", "watch"]
+COMMANDS = ["why", "heap", "crash", "watch"]
 pytestmark = pytest.mark.short
 
 

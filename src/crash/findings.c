@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: a crash with its conclusions. Out: sentences.
+#include "crash/findings.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdarg.h>
+
+#include "base/units.h"
+#include "crash/causes.h"
+
+#define MIB ((uint64_t)1 << 20)
+enum {
+	MANY_OF_ONE_CREATOR = 16,
+	MANY_STUCK = 10,
+	LONG_MINUTES = 10,
+	SENTENCE_MAX = 1024,
+	GROUPS_MAX = 3, // named of each kind
+	FINDINGS_MAX = 24,
+};
+
+__attribute__((format(printf, 4, 5))) static void say(struct crash *crash, struct crash_log *log,
+						      const char *id, const char *format, ...)
+{
+	char text[SENTENCE_MAX];
+	va_list arguments;
+	if (crash->findings.count >= FINDINGS_MAX)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	vec_push(&crash->findings, {id, crash_text(log, span_of(text))});
+}
+
+static const char *base_name(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	return slash ? slash + 1 : file;
+}
+
+// "main.f (main.go:12)"
+static struct human_frame {
+	char text[384];
+} name_frame(const struct crash_frame *frame)
+{
+	struct human_frame out;
+	const char *function = frame->function[0] ? frame->function : "(function not in the log)";
+	if (frame->file[0])
+		snprintf(out.text, sizeof out.text, "%.256s (%.96s:%" PRId64 ")", function,
+			 base_name(frame->file), frame->line);
+	else
+		snprintf(out.text, sizeof out.text, "%.256s", function);
+	return out;
+}
+
+static struct human_module {
+	char text[320];
+} name_module(const struct crash_frame *frame)
+{
+	struct human_module out = {""};
+	bool versioned = frame->module_version[0] != '\0';
+	if (frame->owner == CRASH_OWNER_THIRD_PARTY && frame->module[0])
+		snprintf(out.text, sizeof out.text, " of module %.200s%s%.64s", frame->module,
+			 versioned ? "@" : "", frame->module_version);
+	else if (frame->owner == CRASH_OWNER_OWN && frame->module[0])
+		snprintf(out.text, sizeof out.text, " of module %.200s", frame->module);
+	return out;
+}
+
+// ---- sizes ----
+
+static bool is_giant(const struct crash *crash, uint64_t asked)
+{
+	uint64_t in_use = crash->in_use.bytes.known ? crash->in_use.bytes.value : 0;
+	return asked >= 64 * MIB || (asked >= 4 * MIB && asked > in_use / 4);
+}
+
+static void say_giant(struct crash *crash, struct crash_log *log, uint64_t asked)
+{
+	say(crash, log, "giant-request",
+	    "One request of %s (%" PRIu64 " bytes, 0x%" PRIx64 ") was refused%s%s: a single "
+	    "allocation, not many small ones.",
+	    human_bytes((int64_t)asked).text, asked, asked,
+	    crash->asked.from[0] ? "; read from " : "", crash->asked.from);
+	if (crash->growing[0])
+		say(crash, log, "growth",
+		    "It is %s that grows: a growing buffer asks for about double of what it has and "
+		    "copies, so it held about %s then, and both are needed at once.",
+		    crash->growing, human_bytes((int64_t)(asked / 2)).text);
+	else if (!crash->fault)
+		say(crash, log, "growth",
+		    "If it is a buffer that grows (bytes.Buffer, append, io.ReadAll), it doubles: it "
+		    "then held about %s, and both are needed at once.",
+		    human_bytes((int64_t)(asked / 2)).text);
+}
+
+static void say_last_straw(struct crash *crash, struct crash_log *log, uint64_t asked)
+{
+	char grew[128] = "";
+	if (crash->grew.bytes.known)
+		snprintf(grew, sizeof grew, ", for which the heap had to grow by %s",
+			 human_bytes((int64_t)crash->grew.bytes.value).text);
+	say(crash, log, "last-straw",
+	    "The request that failed was small: %s (%" PRIu64 " bytes%s%s)%s. The memory was full "
+	    "already: this request is the last straw and not the cause, and no single request is to "
+	    "blame.",
+	    human_bytes((int64_t)asked).text, asked, crash->asked.from[0] ? ", from " : "",
+	    crash->asked.from, grew);
+}
+
+static void say_sizes(struct crash *crash, struct crash_log *log)
+{
+	const struct crash_size *asked = &crash->asked, *grew = &crash->grew;
+	if (!crash->cause->is_memory)
+		return;
+	if (asked->bytes.known && !asked->uncertain) {
+		if (is_giant(crash, asked->bytes.value))
+			say_giant(crash, log, asked->bytes.value);
+		else
+			say_last_straw(crash, log, asked->bytes.value);
+	} else if (grew->bytes.known && !grew->uncertain) {
+		bool giant =
+			is_giant(crash, grew->bytes.value) && grew->bytes.value % (64 * MIB) != 0;
+		say(crash, log, "grew",
+		    "The heap was to grow by %s (%" PRIu64 " bytes, from %s)%s.",
+		    human_bytes((int64_t)grew->bytes.value).text, grew->bytes.value, grew->from,
+		    giant ? ": one large request"
+			  : ": that is the runtime's usual step or a little more, so the size of "
+			    "the request itself is not known");
+	}
+	if (grew->bytes.known && asked->bytes.known && !grew->uncertain &&
+	    is_giant(crash, asked->bytes.value))
+		say(crash, log, "grew", "The heap was to grow by %s for it (from %s).",
+		    human_bytes((int64_t)grew->bytes.value).text, grew->from);
+	if (crash->in_use.bytes.known)
+		say(crash, log, "in-use", "The heap had %s from the system by then.",
+		    human_bytes((int64_t)crash->in_use.bytes.value).text);
+	if (asked->bytes.known && asked->uncertain)
+		say(crash, log, "uncertain",
+		    "%s has 0x%" PRIx64 " (%s) as its size, but since Go 1.17 arguments are in "
+		    "registers and this one may be stale: not certain.",
+		    asked->from, asked->bytes.value, human_bytes((int64_t)asked->bytes.value).text);
+}
+
+// ---- the goroutine at fault ----
+
+static const struct crash_frame *first_foreign(const struct crash *crash)
+{
+	for (size_t i = 0; i < crash->fault->depth; i++)
+		if (crash->fault->frames[i].owner == CRASH_OWNER_THIRD_PARTY)
+			return &crash->fault->frames[i];
+	return NULL;
+}
+
+static void say_absent(struct crash *crash, struct crash_log *log)
+{
+	if (crash->kind == CRASH_FATAL && crash->runtime && !crash->fault)
+		say(crash, log, "not-in-log",
+		    "Who asked is not in this log: it %s the runtime's own stack%s.",
+		    crash->goroutines ? "has" : "has only",
+		    crash->goroutines ? " and no goroutine that ran" : ", and no goroutine");
+}
+
+static void say_who(struct crash *crash, struct crash_log *log)
+{
+	const struct crash_group *fault = crash->fault;
+	if (!fault) {
+		say_absent(crash, log);
+		return;
+	}
+	const struct crash_frame *foreign = first_foreign(crash);
+	if (crash->own)
+		say(crash, log, "own-code", "Goroutine %" PRIu64 " was in own code at %s%s.",
+		    crash->first_id, name_frame(crash->own).text, name_module(crash->own).text);
+	if (foreign && (!crash->own || foreign < crash->own))
+		say(crash, log, "third-party", "Goroutine %" PRIu64 " %s third-party code at %s%s.",
+		    crash->first_id, crash->own ? "had called" : "was in", name_frame(foreign).text,
+		    name_module(foreign).text);
+	if (!crash->own)
+		say(crash, log, "no-own-code",
+		    "No frame of the program's own code is in that goroutine.");
+	if (fault->creator.function[0])
+		say(crash, log, "creator", "It was started by %s%s (%s).",
+		    name_frame(&fault->creator).text, name_module(&fault->creator).text,
+		    crash_owner_name(fault->creator.owner));
+	if (crash->started_by)
+		say(crash, log, "started-by", "Own code called that: %s, in goroutine %" PRIu64 ".",
+		    name_frame(crash->started_by).text, crash->started_by_id);
+}
+
+// ---- many goroutines ----
+
+static bool has_word(const char *text, const char *word)
+{
+	return strcasestr(text, word) != NULL;
+}
+
+static bool same_place(const struct crash_frame *a, const struct crash_frame *b)
+{
+	return strcmp(a->function, b->function) == 0 && a->line == b->line &&
+	       strcmp(a->file, b->file) == 0;
+}
+
+static uint64_t count_of_creator(const struct crash *crash, const struct crash_frame *creator)
+{
+	uint64_t count = 0;
+	VEC_FOREACH (group, &crash->groups)
+		if (same_place(&group->creator, creator))
+			count += group->count;
+	return count;
+}
+
+// The creator of most goroutines.
+static const struct crash_frame *top_creator(const struct crash *crash, uint64_t *most)
+{
+	const struct crash_frame *top = NULL;
+	size_t looked = 0;
+	*most = 0;
+	VEC_FOREACH (group, &crash->groups) {
+		if (!group->creator.function[0] || looked++ > 200) // they are sorted by size
+			continue;
+		uint64_t count = count_of_creator(crash, &group->creator);
+		if (count > *most) {
+			*most = count;
+			top = &group->creator;
+		}
+	}
+	return top;
+}
+
+static const char *worker_name(const struct crash_group *group)
+{
+	for (size_t i = group->depth; i-- > 0;)
+		if (has_word(group->frames[i].function, "worker"))
+			return group->frames[i].function;
+	return NULL;
+}
+
+static void say_missing_workers(struct crash *crash, struct crash_log *log)
+{
+	const struct crash_group *fault = crash->fault;
+	const char *worker = fault && fault->creator.function[0] ? worker_name(fault) : NULL;
+	if (!worker || !crash->cause->is_memory)
+		return;
+	uint64_t seen = count_of_creator(crash, &fault->creator);
+	uint64_t missing =
+		crash->highest_id > crash->goroutines ? crash->highest_id - crash->goroutines : 0;
+	say(crash, log, "parallelism",
+	    "It is one worker of a pool (%s, %" PRIu64
+	    " of its creator in the log%s). Many workers "
+	    "of one creator, each with its own piece of work in memory, point to parallelism out of "
+	    "proportion with the host: fewer workers need less at once.",
+	    worker, seen,
+	    missing ? "; the goroutines' numbers show that others are missing in it" : "");
+}
+
+static void say_parallelism(struct crash *crash, struct crash_log *log)
+{
+	uint64_t most;
+	const struct crash_frame *creator = top_creator(crash, &most);
+	if (!creator || most < MANY_OF_ONE_CREATOR) {
+		say_missing_workers(crash, log);
+		return;
+	}
+	say(crash, log, "parallelism", "%s of %s goroutines were started at one place: %s%s%s",
+	    human_count((int64_t)most).text, human_count((int64_t)crash->goroutines).text,
+	    name_frame(creator).text, name_module(creator).text,
+	    crash->cause->is_memory
+		    ? ". So many at once, each with its own piece of work in memory, "
+		      "point to parallelism without a bound."
+		    : ".");
+}
+
+// What waits by design: no leak, however long.
+static const char *const idle_functions[] = {
+	"internal/poll.(*FD).Accept",
+	"net.(*netFD).accept",
+	"os/signal.loop",
+	"os/signal.signal_recv",
+	"database/sql.(*DB).connectionOpener",
+	"database/sql.(*DB).connectionResetter",
+	"database/sql.(*DB).connectionCleaner",
+	"net/http.(*Server).Serve",
+	"net/http.(*connReader).backgroundRead",
+	"runtime.ensureSigM",
+	"go.opencensus.io/stats/view.(*worker).start",
+	"k8s.io/klog",
+	"github.com/golang/glog",
+	"net/http.(*persistConn).readLoop",
+	"net/http.(*persistConn).writeLoop",
+	"google.golang.org/grpc/internal/transport.(*controlBuffer).get",
+};
+
+static bool is_idle_by_design(const struct crash_group *group)
+{
+	for (size_t i = 0; i < group->depth; i++) {
+		if (strcmp(group->frames[i].function, "main.main") == 0)
+			return true;
+		for (size_t j = 0; j < sizeof idle_functions / sizeof *idle_functions; j++)
+			if (span_starts(span_of(group->frames[i].function),
+					span_of(idle_functions[j])))
+				return true;
+	}
+	return false;
+}
+
+static bool is_blocked(const struct crash_group *group)
+{
+	static const char *const states[] = {"chan send", "chan receive", "semacquire",
+					     "sync.",     "select",       "IO wait"};
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+		if (strncmp(group->state, states[i], strlen(states[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool is_deadlock(const struct crash *crash)
+{
+	return strcmp(crash->cause->id, "deadlock") == 0;
+}
+
+static const struct crash_frame *first_user_frame(const struct crash_group *group)
+{
+	for (int owner = CRASH_OWNER_OWN; owner <= CRASH_OWNER_THIRD_PARTY; owner++)
+		for (size_t i = 0; i < group->depth; i++)
+			if (group->frames[i].owner == (enum crash_owner)owner)
+				return &group->frames[i];
+	return group->depth ? &group->frames[0] : NULL;
+}
+
+static void say_stuck(struct crash *crash, struct crash_log *log)
+{
+	size_t said = 0;
+	VEC_FOREACH (group, &crash->groups) {
+		uint64_t oldest = crash_group_oldest_minutes(group);
+		const struct crash_frame *frame = first_user_frame(group);
+		bool for_ever =
+			has_word(group->state, "nil chan") || has_word(group->state, "no cases");
+		if (group == crash->fault || group->kind != CRASH_STACK_GOROUTINE || !frame ||
+		    frame->owner >= CRASH_OWNER_STANDARD || !is_blocked(group) ||
+		    said >= GROUPS_MAX || (is_idle_by_design(group) && !is_deadlock(crash)))
+			continue;
+		bool many = group->count >= MANY_STUCK, old = oldest >= LONG_MINUTES;
+		if (!many && !for_ever && !is_deadlock(crash) && !(old && group->count > 1))
+			continue;
+		char wait[96] = "";
+		if (oldest)
+			snprintf(wait, sizeof wait,
+				 ", the longest for %" PRIu64 " minutes, half of them for %" PRIu64
+				 " or more",
+				 oldest, crash_group_median_minutes(group));
+		say(crash, log, "stuck", "%s in [%s] at %s%s%s.",
+		    human_count((int64_t)group->count).text, group->state, name_frame(frame).text,
+		    wait,
+		    for_ever             ? ": nothing can ever wake it"
+		    : is_deadlock(crash) ? ": that is where it waits for ever"
+					 : ": they look stuck");
+		said++;
+	}
+}
+
+// ---- what is missing ----
+
+static void say_recursion(struct crash *crash, struct crash_log *log)
+{
+	const struct crash_group *fault = crash->fault;
+	if (strcmp(crash->cause->id, "stack-overflow") != 0 || !fault)
+		return;
+	for (size_t i = 0; i < fault->depth; i++) {
+		size_t times = 0;
+		for (size_t j = 0; j < fault->depth; j++)
+			times += strcmp(fault->frames[i].function, fault->frames[j].function) == 0;
+		if (times < 4)
+			continue;
+		say(crash, log, "recursion", "%s repeats: %zu of the %zu frames in the log%s.",
+		    name_frame(&fault->frames[i]).text, times, fault->depth,
+		    name_module(&fault->frames[i]).text);
+		return;
+	}
+}
+
+static void say_limits(struct crash *crash, struct crash_log *log)
+{
+	if (crash->recovered)
+		say(crash, log, "recovered",
+		    "The program has recovered from it and went on: this is no end of the process.");
+	if (crash->cut_front)
+		say(crash, log, "cut",
+		    "The beginning is cut off: what happened first is not in it.");
+	if (crash->cut_end)
+		say(crash, log, "cut", "The end is cut off: goroutines may be missing.");
+	if (crash->left_out)
+		say(crash, log, "left-out",
+		    "%" PRIu64 " goroutines are in no group: there were more "
+		    "different stacks than whyoom keeps.",
+		    crash->left_out);
+	bool ended = crash->kind == CRASH_FATAL || crash->kind == CRASH_PANIC;
+	if (ended && !crash->goroutines && !crash->recovered)
+		say(crash, log, "no-goroutines",
+		    "No goroutine is in the log: it was cut, or GOTRACEBACK is none.");
+	else if (ended && crash->cause->is_memory && !crash->recovered)
+		say(crash, log, "not-known",
+		    "Which code holds the memory cannot be seen in a crash log: it shows who asked "
+		    "last, not who keeps what.");
+	if (crash->cause->next[0])
+		say(crash, log, "next", "Next: %s.", crash->cause->next);
+	else if (ended && crash->goroutines == 1 && !crash->recovered)
+		say(crash, log, "next",
+		    "Next: run with GOTRACEBACK=all to see the other goroutines, "
+		    "too.");
+}
+
+static void say_race(struct crash *crash, struct crash_log *log)
+{
+	VEC_FOREACH (group, &crash->groups) {
+		const struct crash_frame *frame = first_user_frame(group);
+		if (group->kind == CRASH_STACK_ACCESS && frame)
+			say(crash, log, "access", "%s: %s%s.", group->state, name_frame(frame).text,
+			    name_module(frame).text);
+	}
+}
+
+static void say_kernel(struct crash *crash, struct crash_log *log)
+{
+	const struct kernel_oom *oom = &crash->oom;
+	if (crash->kind != CRASH_KERNEL_OOM)
+		return;
+	say(crash, log, "victim", "The kernel killed process %d (%s)%s.", (int)oom->victim_pid,
+	    oom->victim, oom->group_kill ? " with its whole cgroup" : "");
+	if (oom->anon_rss_bytes.known)
+		say(crash, log, "victim-size", "It had %s of anonymous memory resident.",
+		    human_bytes((int64_t)oom->anon_rss_bytes.value).text);
+	if (oom->constraint == OOM_CONSTRAINT_MEMCG)
+		say(crash, log, "limit",
+		    "The limit of cgroup %s was reached%s%s: not the machine's "
+		    "memory.",
+		    oom->oom_memcg[0] ? oom->oom_memcg : "(not named)",
+		    oom->limit_bytes.known ? ", " : "",
+		    oom->limit_bytes.known ? human_bytes((int64_t)oom->limit_bytes.value).text
+					   : "");
+	else if (oom->constraint == OOM_CONSTRAINT_NONE)
+		say(crash, log, "limit", "The machine as a whole had no memory left.");
+	if (oom->invoker[0] && strcmp(oom->invoker, oom->victim) != 0)
+		say(crash, log, "invoker", "%s had asked for memory when it happened.",
+		    oom->invoker);
+}
+
+// The answer in one line: what happened, and where or how much.
+static const char *headline(const struct crash *crash, struct crash_log *log)
+{
+	char text[SENTENCE_MAX];
+	const char *title = crash->cause->title;
+	uint64_t asked =
+		crash->asked.bytes.known && !crash->asked.uncertain ? crash->asked.bytes.value : 0;
+	if (strcmp(crash->cause->id, "out-of-memory") == 0 && asked)
+		snprintf(text, sizeof text, "%s%s",
+			 is_giant(crash, asked)
+				 ? "out of memory: one giant request was refused, "
+				 : "out of memory: the memory was full, the last straw was ",
+			 human_bytes((int64_t)asked).text);
+	else if (strcmp(crash->cause->id, "panic") == 0 && crash->own)
+		snprintf(text, sizeof text, "panic: %.160s, in %s", crash->message,
+			 name_frame(crash->own).text);
+	else if (crash->own && crash->kind != CRASH_SIGNAL && strlen(title) < 64)
+		snprintf(text, sizeof text, "%s, in %s", title, name_frame(crash->own).text);
+	else
+		return title;
+	return crash_text(log, span_of(text));
+}
+
+void findings_make(struct crash *crash, struct crash_log *log)
+{
+	crash->headline = headline(crash, log);
+	say_kernel(crash, log);
+	say_sizes(crash, log);
+	say_recursion(crash, log);
+	say_race(crash, log);
+	say_who(crash, log);
+	if (crash->kind != CRASH_RACE)
+		say_parallelism(crash, log);
+	say_stuck(crash, log);
+	if (crash->cause->meaning[0])
+		say(crash, log, "meaning", "It means: %s.", crash->cause->meaning);
+	say_limits(crash, log);
+}

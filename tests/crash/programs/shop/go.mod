@@ -1,0 +1,3 @@
+module example.com/shop
+
+require example.com/riot v0.10.0
