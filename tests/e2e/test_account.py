@@ -38,6 +38,10 @@ def status_bytes(pid, name):
     return int(re.search(rf"^{name}:\s+(\d+) kB", text, re.M).group(1)) * 1024
 
 
+def opened_by(pid):
+    return {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+
+
 def stat_of(group):
     return {key: int(value) for key, value in
             (line.split() for line in group.read("memory.stat").splitlines())}
@@ -206,7 +210,7 @@ def test_which_files_the_page_cache_is_of(whyoom, cgroup, start, tmp_path):
                    check=True, stderr=subprocess.DEVNULL)
     reader = subprocess.Popen(group.command(["tail", "-f", str(path)]), stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: Path(f"/proc/{reader.pid}/comm").read_text() == "tail\n", 10, "tail")
+        wait_until(lambda: str(path) in opened_by(reader.pid), 10, "tail")
         account = account_of(whyoom, target.pid)
     finally:
         end(reader)
