@@ -122,12 +122,16 @@ def test_running_goroutines_have_stacks(whyoom, start, version, mode):
 def test_reads_while_the_target_churns(whyoom, start, version, mode):
     target = start("allocs", version)
     target.say("churn on")
+    failed = 0
     for _ in range(5):
         evidence = read(whyoom, target, mode)["evidence"]
         assert evidence["profile_attempts"] == 1 and evidence["profile_consistent"]
-        assert evidence["damaged_buckets"] == evidence["failed_stacks"] == 0
+        assert evidence["damaged_buckets"] == 0
+        failed += evidence["failed_stacks"]
         assert evidence["moved_goroutines"] == 0
         assert not evidence["torn"]
+    # A thread can be stopped while it changes from one stack to another: then there is none to walk.
+    assert failed <= 1
     target.say("rest")
     assert_left_as_it_was(target.pid)
 
