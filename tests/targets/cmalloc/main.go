@@ -19,6 +19,9 @@ import (
 	"example.com/targets/internal/control"
 )
 
+// Every command runs on the main thread, whose arena is the main one.
+func init() { runtime.LockOSThread() }
+
 func main() {
 	control.Serve(map[string]control.Command{
 		"open":    open,
