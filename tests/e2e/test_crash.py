@@ -3,6 +3,7 @@
 
 import functools
 import json
+import os
 import random
 import re
 import signal
@@ -242,11 +243,12 @@ def test_equal_goroutines_are_one_group_and_memory_is_bounded():
 def test_the_program_adds_lines_where_there_are_only_addresses():
     path = program("noprof", NEWEST_SERVICE)
     process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
+                               stderr=subprocess.PIPE,
+                               env={**os.environ, "GOTRACEBACK": "system"})  # each frame's pc
     try:
         assert process.stdout.readline().startswith(b"ready")
         process.send_signal(signal.SIGQUIT)
-        log = process.communicate(timeout=30)[1]
+        log = process.stderr.read()  # its input stays open meanwhile: at its end it would exit
     finally:
         process.kill()
         process.wait()
