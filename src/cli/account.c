@@ -2,10 +2,8 @@
 // whyoom account: where every byte of a process or a cgroup is; --diff: which line grew.
 #include "report/account.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -108,14 +106,6 @@ static bool load_ledgers(const json_t *root, struct saved *saved, struct error *
 		error_hint(error, "give what `whyoom account --json` printed, or an incident"));
 }
 
-static bool open_saved(const char *path, int *fd, struct error *error)
-{
-	struct stat status;
-	_cleanup_free_ char *inside = alloc_format("%s/ledger.json", path);
-	bool is_directory = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-	return file_open(AT_FDCWD, is_directory ? inside : path, fd, error);
-}
-
 static bool load_saved(int fd, const char *path, struct saved *saved, struct error *error)
 {
 	_cleanup_free_ char *text = NULL;
@@ -184,7 +174,8 @@ static int account_diff(struct job *job)
 {
 	struct error error = {0};
 	for (int i = 0; i < 2; i++)
-		if (!open_saved(job->arguments->positional[i], &job->fds[i], &error))
+		if (!cli_open_saved(job->arguments->positional[i], "ledger.json", &job->fds[i],
+				    &error))
 			return cli_fail(job->arguments, &error);
 	int code = cli_run_sandboxed(difference, job, job->arguments);
 	cleanup_close(&job->fds[0]);

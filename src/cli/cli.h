@@ -54,6 +54,8 @@ int cli_fail(const struct cli_arguments *arguments, const struct error *error);
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Parses a process id or fails with what was wrong.
 bool cli_parse_pid(const char *text, int *pid, struct error *error) must_check;
+// Opens what was saved: a file, or what has the name `part` in an incident's directory.
+bool cli_open_saved(const char *path, const char *part, int *fd, struct error *error) must_check;
 bool cli_colour(void); // whether standard output takes colours
 // Prints and frees; false when standard output did not take it.
 struct json_t;

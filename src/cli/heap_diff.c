@@ -2,11 +2,9 @@
 // whyoom heap --diff: two saved profiles, what grew.
 #include "cli/heap_diff.h"
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -24,14 +22,6 @@ struct difference {
 	int fds[2];
 	int rows;
 };
-
-static bool open_saved(const char *path, int *fd, struct error *error)
-{
-	struct stat stat_buffer;
-	_cleanup_free_ char *inside = alloc_format("%s/heap.pb.gz", path);
-	bool is_directory = stat(path, &stat_buffer) == 0 && S_ISDIR(stat_buffer.st_mode);
-	return file_open(AT_FDCWD, is_directory ? inside : path, fd, error);
-}
 
 static bool read_saved(int fd, const char *path, struct profile **profile, struct error *error)
 {
@@ -144,7 +134,8 @@ int heap_diff(const struct cli_arguments *arguments, int rows)
 	if (arguments->positional_count != 2)
 		return cli_usage("heap --diff: give two profiles or incident directories");
 	for (int i = 0; i < 2; i++)
-		if (!open_saved(arguments->positional[i], &difference.fds[i], &error))
+		if (!cli_open_saved(arguments->positional[i], "heap.pb.gz", &difference.fds[i],
+				    &error))
 			return cli_fail(arguments, &error);
 	return cli_run_sandboxed(work, &difference, arguments);
 }

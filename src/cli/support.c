@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the commands share: arguments, messages, output, the sandboxed child.
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/units.h"
 #include "cli/cli.h"
 #include "report/report.h"
@@ -87,6 +90,14 @@ bool cli_parse_pid(const char *text, int *pid, struct error *error)
 		return error_set(error, ERROR_USAGE, "not a process id: %.64s", text);
 	*pid = (int)value;
 	return true;
+}
+
+bool cli_open_saved(const char *path, const char *part, int *fd, struct error *error)
+{
+	struct stat status;
+	_cleanup_free_ char *inside = alloc_format("%s/%s", path, part);
+	bool is_directory = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+	return file_open(AT_FDCWD, is_directory ? inside : path, fd, error);
 }
 
 bool cli_colour(void)

@@ -39,8 +39,14 @@ static int work(void *context)
 	if (!capture_take(why->capture, CAPTURE_ALL | CAPTURE_NATIVE, HEAP_INUSE_SPACE, &snapshot,
 			  &error))
 		return cli_fail(why->arguments, &error);
-	if (!snapshot->identity.is_go)
-		return cli_fail(why->arguments, &snapshot->go_absent);
+	if (!snapshot->identity.is_go) {
+		error = snapshot->go_absent;
+		if (!error.hint[0] && !snapshot->quality.of_core)
+			error_hint(&error,
+				   "whyoom account %d shows where its memory is all the same",
+				   snapshot->identity.pid);
+		return cli_fail(why->arguments, &error);
+	}
 	return show(why, snapshot);
 }
 

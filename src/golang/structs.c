@@ -58,12 +58,6 @@ double record_f64(const struct go_record *record, enum go_field field)
 	return value;
 }
 
-uint64_t record_u64_either(const struct go_record *record, enum go_field first,
-			   enum go_field second)
-{
-	return record_u64(record, layout_has(record->layout, first) ? first : second);
-}
-
 struct go_record record_at(const struct go_record *record, size_t offset, size_t size)
 {
 	if (offset > record->size || size > record->size - offset)

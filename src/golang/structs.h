@@ -30,9 +30,6 @@ bool go_variable_u32(const struct go_runtime *runtime, enum go_symbol symbol, ui
 bool go_variable_u64(const struct go_runtime *runtime, enum go_symbol symbol, uint64_t *value);
 
 double record_f64(const struct go_record *record, enum go_field field);
-// From whichever field the version has; 0 where it has none.
-uint64_t record_u64_either(const struct go_record *record, enum go_field first,
-			   enum go_field second);
 // The record of a structure inside another, at `offset` in it.
 struct go_record record_at(const struct go_record *record, size_t offset, size_t size);
 

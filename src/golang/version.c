@@ -36,8 +36,3 @@ bool go_version_parse(const char *text, struct go_version *out)
 	*out = version;
 	return true;
 }
-
-bool go_version_at_least(const struct go_version *version, int minor)
-{
-	return version->major > 1 || version->minor >= minor;
-}

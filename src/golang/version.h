@@ -14,4 +14,3 @@ struct go_version {
 
 // False when the text is no Go version ("unknown" from an obfuscated build, for one).
 bool go_version_parse(const char *text, struct go_version *version);
-bool go_version_at_least(const struct go_version *version, int minor);

@@ -10,15 +10,6 @@
 
 enum { PROCESSES_SHOWN = 5 }; // each in a row of its own
 
-// Sums of a few dozen of these stay in bounds, whatever a file says.
-static int64_t value(struct known_u64 number)
-{
-	const uint64_t most = INT64_MAX / 64;
-	if (!number.known)
-		return 0;
-	return (int64_t)(number.value < most ? number.value : most);
-}
-
 // The rows of the process's own account that are anonymous memory, one level deeper.
 static int64_t add_own_rows(struct ledger *ledger, const struct cgroup_process *process)
 {
@@ -62,7 +53,7 @@ static int64_t add_smaller(struct ledger *ledger, const struct cgroup_process *p
 
 static void add_anonymous(struct ledger *ledger, const struct cgroup_ledger_input *input)
 {
-	int64_t anon = value(input->stat->anon_bytes), left = anon;
+	int64_t anon = known_or_zero(input->stat->anon_bytes), left = anon;
 	ledger_add(ledger, 0, "anon", "anonymous memory of processes", anon, 0, "");
 	if (!anon)
 		return;
@@ -80,9 +71,10 @@ static void add_anonymous(struct ledger *ledger, const struct cgroup_ledger_inpu
 
 static void add_cache(struct ledger *ledger, const struct cgroup_stat *stat)
 {
-	int64_t shmem = value(stat->shmem_bytes), cache = value(stat->file_bytes) - shmem;
-	int64_t active = value(stat->active_file_bytes),
-		inactive = value(stat->inactive_file_bytes);
+	int64_t shmem = known_or_zero(stat->shmem_bytes),
+		cache = known_or_zero(stat->file_bytes) - shmem;
+	int64_t active = known_or_zero(stat->active_file_bytes),
+		inactive = known_or_zero(stat->inactive_file_bytes);
 	ledger_add(ledger, 0, "cache", "page cache of files", cache, LEDGER_RECLAIMABLE,
 		   "taken back before a kill");
 	if (cache) {
@@ -130,20 +122,21 @@ static int64_t told_kernel_bytes(const struct cgroup_stat *stat)
 {
 	int64_t told = 0;
 	for (int i = 0; i < KERNEL_PARTS; i++)
-		told += value(part_value(stat, &kernel_parts[i]));
+		told += known_or_zero(part_value(stat, &kernel_parts[i]));
 	return told;
 }
 
 // The sum is told by v1 always, by v2 since Linux 5.18.
 static int64_t kernel_bytes(const struct cgroup_stat *stat)
 {
-	return stat->kernel_bytes.known ? value(stat->kernel_bytes) : told_kernel_bytes(stat);
+	return stat->kernel_bytes.known ? known_or_zero(stat->kernel_bytes)
+					: told_kernel_bytes(stat);
 }
 
 static void add_slab_parts(struct ledger *ledger, const struct cgroup_stat *stat)
 {
-	int64_t dentries = value(stat->slab_dentries_bytes);
-	int64_t inodes = value(stat->slab_inodes_bytes);
+	int64_t dentries = known_or_zero(stat->slab_dentries_bytes);
+	int64_t inodes = known_or_zero(stat->slab_inodes_bytes);
 	if (!dentries && !inodes)
 		return;
 	ledger_add(ledger, 2, "kernel.slab.dentries", "names of files (dentries)", dentries,
@@ -155,7 +148,7 @@ static int64_t add_told_parts(struct ledger *ledger, const struct cgroup_stat *s
 {
 	for (int i = 0; i < KERNEL_PARTS; i++) {
 		const struct part *part = &kernel_parts[i];
-		ledger_add(ledger, 1, part->key, part->label, value(part_value(stat, part)),
+		ledger_add(ledger, 1, part->key, part->label, known_or_zero(part_value(stat, part)),
 			   part->flags, part->note);
 		if (part->offset == STAT(slab_reclaimable_bytes))
 			add_slab_parts(ledger, stat);
@@ -167,8 +160,8 @@ static int64_t add_told_parts(struct ledger *ledger, const struct cgroup_stat *s
 static int64_t add_estimated_parts(struct ledger *ledger, const struct cgroup_ledger_input *input)
 {
 	enum { STACK_BYTES = 16384 }; // THREAD_SIZE of amd64
-	int64_t tables = value(input->page_table_bytes);
-	int64_t threads = value(input->thread_count);
+	int64_t tables = known_or_zero(input->page_table_bytes);
+	int64_t threads = known_or_zero(input->thread_count);
 	int64_t stacks = threads < INT64_MAX / STACK_BYTES ? threads * STACK_BYTES : 0;
 	if (!input->stat->pagetables_bytes.known)
 		ledger_add(ledger, 1, "kernel.pagetables", "page tables", tables, LEDGER_ESTIMATED,
@@ -200,7 +193,7 @@ static void add_kernel(struct ledger *ledger, const struct cgroup_ledger_input *
 
 static int64_t add_sockets(struct ledger *ledger, const struct cgroup_ledger_input *input)
 {
-	int64_t sock = value(input->stat->sock_bytes);
+	int64_t sock = known_or_zero(input->stat->sock_bytes);
 	if (input->version == CGROUP_V2) {
 		ledger_add(ledger, 0, "sock", "socket buffers", sock, 0, "");
 		return sock;
@@ -214,7 +207,7 @@ static int64_t add_sockets(struct ledger *ledger, const struct cgroup_ledger_inp
 // memory. How many of the cached ones are mapped is not told.
 static int64_t add_swapcache(struct ledger *ledger, const struct cgroup_stat *stat, int64_t left)
 {
-	int64_t cached = value(stat->swapcached_bytes);
+	int64_t cached = known_or_zero(stat->swapcached_bytes);
 	int64_t bytes = left < cached ? left : cached;
 	if (bytes <= 0)
 		return 0;
@@ -227,7 +220,7 @@ static void add_limit(struct ledger *ledger, const char *key, const char *label,
 		      struct cgroup_limit limit, const char *note)
 {
 	if (limit.known && !limit.unlimited)
-		ledger_add_beside(ledger, key, label, value(known(limit.bytes)), 0, note);
+		ledger_add_beside(ledger, key, label, known_or_zero(known(limit.bytes)), 0, note);
 }
 
 static const struct part beside_parts[] = {
@@ -261,8 +254,8 @@ static void add_beside(struct ledger *ledger, const struct cgroup_stat *stat)
 			  headroom_reclaimable_bytes(stat), LEDGER_RECLAIMABLE, "");
 	for (size_t i = 0; i < sizeof beside_parts / sizeof beside_parts[0]; i++)
 		ledger_add_beside(ledger, beside_parts[i].key, beside_parts[i].label,
-				  value(part_value(stat, &beside_parts[i])), beside_parts[i].flags,
-				  beside_parts[i].note);
+				  known_or_zero(part_value(stat, &beside_parts[i])),
+				  beside_parts[i].flags, beside_parts[i].note);
 }
 
 void cgroup_ledger_build(const struct cgroup_ledger_input *input, struct ledger *out)
@@ -272,13 +265,14 @@ void cgroup_ledger_build(const struct cgroup_ledger_input *input, struct ledger 
 	add_anonymous(&ledger, input);
 	add_cache(&ledger, stat);
 	add_kernel(&ledger, input);
-	int64_t explained = value(stat->anon_bytes) + value(stat->file_bytes) + kernel_bytes(stat) +
-			    value(stat->hugetlb_bytes);
+	int64_t explained = known_or_zero(stat->anon_bytes) + known_or_zero(stat->file_bytes) +
+			    kernel_bytes(stat) + known_or_zero(stat->hugetlb_bytes);
 	explained += add_sockets(&ledger, input);
-	ledger_add(&ledger, 0, "hugetlb", "huge pages of hugetlbfs", value(stat->hugetlb_bytes), 0,
-		   "");
-	ledger.total_bytes =
-		stat->counts.usage_bytes.known ? value(stat->counts.usage_bytes) : explained;
+	ledger_add(&ledger, 0, "hugetlb", "huge pages of hugetlbfs",
+		   known_or_zero(stat->hugetlb_bytes), 0, "");
+	ledger.total_bytes = stat->counts.usage_bytes.known
+				     ? known_or_zero(stat->counts.usage_bytes)
+				     : explained;
 	explained += add_swapcache(&ledger, stat, ledger.total_bytes - explained);
 	ledger_add(&ledger, 0, "unexplained", "unexplained", ledger.total_bytes - explained,
 		   LEDGER_UNEXPLAINED, "charged ahead by the CPUs, or moved while it was read");

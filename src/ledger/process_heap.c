@@ -113,16 +113,6 @@ static void account_piece(struct builder *builder, const struct go_span *span, u
 	add_uncertain(builder, ACCOUNT_FREE_SLOTS, resident - of_objects, uncertain);
 }
 
-static taddr_t max_address(taddr_t left, taddr_t right)
-{
-	return left > right ? left : right;
-}
-
-static taddr_t min_address(taddr_t left, taddr_t right)
-{
-	return left < right ? left : right;
-}
-
 // The spans of the mapping; returns the resident bytes in them, `limit` at most. Spans are sorted,
 // and so are mappings: next_span moves on.
 static int64_t account_spans(struct builder *builder, const struct mapping *mapping,

@@ -79,14 +79,19 @@ struct builder {
 	int64_t own_counted[GO_OWN_KINDS]; // bytes of structures found that the counters hold
 };
 
-static inline int64_t known_or_zero(struct known_u64 number)
-{
-	return number.known ? (int64_t)number.value : 0;
-}
-
 static inline int64_t min_bytes(int64_t left, int64_t right)
 {
 	return left < right ? left : right;
+}
+
+static inline taddr_t min_address(taddr_t left, taddr_t right)
+{
+	return left < right ? left : right;
+}
+
+static inline taddr_t max_address(taddr_t left, taddr_t right)
+{
+	return left > right ? left : right;
 }
 
 static inline int64_t resident_bytes_of(const struct mapping *mapping)

@@ -54,16 +54,6 @@ void prepare_native(struct builder *builder)
 		      sizeof *builder->native_pieces.items, by_start);
 }
 
-static taddr_t max_address(taddr_t left, taddr_t right)
-{
-	return left > right ? left : right;
-}
-
-static taddr_t min_address(taddr_t left, taddr_t right)
-{
-	return left < right ? left : right;
-}
-
 // Resident bytes of [start, end) that glibc has free. The ranges of an arena are sorted.
 static int64_t free_bytes(const struct glibc_malloc *malloc, const struct glibc_heap *heap,
 			  const struct residency *residency, taddr_t start, taddr_t end)

@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: an account, or the difference of two ledgers. Out: their JSON.
 #include "report/account.h"
-
-static void set_text(json_t *object, const char *key, const char *text)
-{
-	json_object_set_new(object, key, report_text_to_json(text));
-}
-
-static void set_int(json_t *object, const char *key, int64_t value)
-{
-	json_object_set_new(object, key, json_integer(value));
-}
+#include "report/json_build.h"
 
 static void set_ledger(json_t *object, const struct error *absent, const struct ledger *ledger)
 {
@@ -40,7 +31,7 @@ static json_t *cgroup_to_json(const struct account *account)
 		return object;
 	set_int(object, "version", cgroup->version);
 	set_text(object, "path", cgroup->path);
-	set_int(object, "usage_bytes", cgroup->usage_bytes);
+	set_known(object, "usage_bytes", cgroup->usage_bytes);
 	if (cgroup->limit_bytes >= 0) {
 		set_int(object, "limit_bytes", cgroup->limit_bytes);
 		set_text(object, "limit_path", cgroup->limit_path);

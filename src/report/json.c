@@ -7,6 +7,7 @@
 #include "profile/top.h"
 #include "report/report.h"
 #include "snapshot/heap_profile.h"
+#include "report/json_build.h"
 
 json_t *report_text_to_json(const char *text)
 {
@@ -19,28 +20,6 @@ json_t *report_text_to_json(const char *text)
 	value = json_string(clean.text);
 	strbuf_deinit(&clean);
 	return value;
-}
-
-static void set_text(json_t *object, const char *key, const char *text)
-{
-	json_object_set_new(object, key, report_text_to_json(text));
-}
-
-static void set_int(json_t *object, const char *key, int64_t value)
-{
-	json_object_set_new(object, key, json_integer(value));
-}
-
-// Absent is not zero: a value below 0 stands for "not known" here and becomes null.
-static void set_known(json_t *object, const char *key, int64_t value)
-{
-	json_object_set_new(object, key, value < 0 ? json_null() : json_integer(value));
-}
-
-static void set_time(json_t *object, const char *key, int64_t unix_ns)
-{
-	json_object_set_new(object, key,
-			    unix_ns ? json_string(human_time_rfc3339(unix_ns).text) : json_null());
 }
 
 json_t *report_error_to_json(const struct error *error)
@@ -249,7 +228,7 @@ static json_t *cgroup_to_json(const struct snapshot_cgroup *cgroup)
 	json_t *object = json_object();
 	set_int(object, "version", cgroup->version);
 	set_text(object, "path", cgroup->path);
-	set_int(object, "usage_bytes", cgroup->usage_bytes);
+	set_known(object, "usage_bytes", cgroup->usage_bytes);
 	set_known(object, "limit_bytes", cgroup->limit_bytes);
 	set_text(object, "limit_path", cgroup->limit_path);
 	set_int(object, "anon_bytes", cgroup->anon_bytes);

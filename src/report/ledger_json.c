@@ -4,6 +4,7 @@
 
 #include "report/ledger_json.h"
 #include "report/report.h"
+#include "report/json_build.h"
 
 enum { ROWS_MAX = 100000, DEPTH_MAX = 8, TEXT_MAX = 4096 };
 
@@ -15,11 +16,6 @@ static const struct {
 	{"estimated", LEDGER_ESTIMATED},
 	{"unexplained", LEDGER_UNEXPLAINED},
 };
-
-static void set_text(json_t *object, const char *key, const char *text)
-{
-	json_object_set_new(object, key, report_text_to_json(text));
-}
 
 static json_t *row_to_json(const struct ledger_row *row)
 {

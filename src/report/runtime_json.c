@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: the runtime part of a snapshot. Out: JSON. Field names are an interface: add, never rename.
 #include "report/runtime.h"
+#include "report/json_build.h"
 
 static void set(json_t *object, const char *key, uint64_t value)
 {
@@ -26,13 +27,6 @@ static void set_count(json_t *object, const char *key, struct go_count count)
 static void set_goal(json_t *object, const char *key, uint64_t value)
 {
 	set_if(object, key, value <= INT64_MAX, value);
-}
-
-// The values are a target's: what is not UTF-8 shows as null.
-static void set_text(json_t *object, const char *key, const char *text)
-{
-	json_t *value = json_string(text);
-	json_object_set_new(object, key, value ? value : json_null());
 }
 
 static json_t *numbers_to_json(const uint64_t *numbers, size_t count)

@@ -188,7 +188,9 @@ static void write_ledgers(const struct report *report, struct report_style style
 	strbuf_add(out, "  limit       ");
 	if (snapshot_has(&snapshot->cgroup_absent)) {
 		strbuf_addf(out, "none; its cgroup is charged %s in all\n",
-			    human_bytes(snapshot->cgroup.usage_bytes).text);
+			    snapshot->cgroup.usage_bytes < 0
+				    ? "what the kernel does not tell"
+				    : human_bytes(snapshot->cgroup.usage_bytes).text);
 	} else {
 		strbuf_add(out, "not known: ");
 		strbuf_add_safe(out, snapshot->cgroup_absent.message);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: a ledger, a heap profile, the facts of a kill. Out: their sections of the text form.
 #include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,23 +68,38 @@ static bool is_minor(const struct ledger *ledger, const struct ledger_row *row, 
 	}
 }
 
-// A row goes with all that is below it.
+// The rows of one depth from `first` on, each with what is below it, up to the end of the row above
+// them. Where only some are shown, the others are one line, so that the lines sum up.
+static size_t write_rows(const struct ledger *ledger, size_t first, int depth, int64_t above,
+			 enum report_ledger_detail detail, struct strbuf *out)
+{
+	const struct ledger_row *rows = ledger->rows.items;
+	struct ledger_row rest = {.label = "smaller lines", .note = "", .depth = depth};
+	bool shown = false;
+	size_t i = first;
+	while (i < ledger->rows.count && rows[i].depth >= depth) {
+		const struct ledger_row *row = &rows[i++];
+		struct strbuf below = {0};
+		bool hide = detail == REPORT_LEDGER_SHORT && is_minor(ledger, row, above);
+		i = write_rows(ledger, i, depth + 1, row->bytes, detail, &below);
+		if (hide) {
+			rest.bytes += row->bytes;
+		} else {
+			write_ledger_row(ledger, row, out);
+			strbuf_add(out, below.length ? below.text : "");
+			shown = true;
+		}
+		strbuf_deinit(&below);
+	}
+	if (shown && rest.bytes)
+		write_ledger_row(ledger, &rest, out);
+	return i;
+}
+
 void report_write_ledger_rows(const struct ledger *ledger, enum report_ledger_detail detail,
 			      struct strbuf *out)
 {
-	int hidden_below = INT_MAX;
-	int64_t above = 0;
-	VEC_FOREACH (row, &ledger->rows) {
-		if (row->depth > hidden_below)
-			continue;
-		hidden_below = INT_MAX;
-		if (row->depth == 1)
-			above = row->bytes;
-		if (detail == REPORT_LEDGER_SHORT && is_minor(ledger, row, above))
-			hidden_below = row->depth;
-		else
-			write_ledger_row(ledger, row, out);
-	}
+	(void)write_rows(ledger, 0, 0, ledger->total_bytes, detail, out);
 	if (detail == REPORT_LEDGER_SHORT || !ledger->beside.count)
 		return;
 	strbuf_add(out, "  beside the sum:\n");
@@ -295,7 +309,8 @@ void text_write_kill(const struct report *report, struct report_style style, str
 			    "\n",
 			    kill->oom_kills_before, kill->oom_kills_after);
 	if (kill->exit_source[0])
-		strbuf_addf(out, "  exit        as told by %s\n", kill->exit_source);
+		strbuf_addf(out, "  exit        how it ended is known from %s\n",
+			    kill->exit_source);
 	if (kill->kernel_line[0]) {
 		strbuf_add(out, "  kernel      ");
 		strbuf_add_safe(out, kill->kernel_line);

@@ -180,7 +180,7 @@ static void fill_views(struct account *account)
 	facts.has_go = snapshot_has(&snapshot->go_absent);
 	facts.has_sampled = snapshot_has(&snapshot->heap_absent);
 	facts.has_process = snapshot_has(&snapshot->process_ledger_absent);
-	facts.has_cgroup = snapshot_has(&account->cgroup_absent);
+	facts.has_cgroup = snapshot_has(&account->cgroup_absent) && cgroup->usage_bytes >= 0;
 	facts.sampled_bytes = facts.has_sampled ? sampled_total(snapshot) : 0;
 	facts.heap_alloc = (int64_t)stats->heap_alloc;
 	facts.heap_inuse = (int64_t)stats->heap_inuse;

@@ -45,7 +45,8 @@ static void fill(struct cgroup *cgroup, const struct cgroup_stat *stat, struct a
 	bool limited = stat->effective_limit.known && !stat->effective_limit.unlimited;
 	facts->version = (int)cgroup_get_version(cgroup);
 	facts->path = keep(arena, cgroup_get_path(cgroup));
-	facts->usage_bytes = (int64_t)stat->counts.usage_bytes.value;
+	facts->usage_bytes =
+		stat->counts.usage_bytes.known ? (int64_t)stat->counts.usage_bytes.value : -1;
 	facts->limit_bytes = limited ? (int64_t)stat->effective_limit.bytes : -1;
 	facts->limit_path = keep(arena, stat->effective_limit_path);
 	facts->anon_bytes = (int64_t)stat->anon_bytes.value;

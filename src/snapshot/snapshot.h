@@ -62,8 +62,9 @@ struct snapshot_quality {
 struct snapshot_cgroup {
 	int version; // 1 or 2
 	const char *path;
-	int64_t usage_bytes, limit_bytes; // limit -1: none
-	const char *limit_path;           // the cgroup whose limit bites: this one or an ancestor
+	int64_t usage_bytes;    // -1: not known, as of the root of v2
+	int64_t limit_bytes;    // -1: none
+	const char *limit_path; // the cgroup whose limit bites: this one or an ancestor
 	int64_t anon_bytes, file_bytes, shmem_bytes, inactive_file_bytes;
 	int64_t kernel_bytes, sock_bytes; // of the usage: v1 charges sockets apart
 	struct headroom headroom;         // its paths live as long as this

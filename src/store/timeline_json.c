@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "report/report.h"
 #include "store/timeline.h"
+#include "report/json_build.h"
 
 struct stream {
 	struct timeline_sink sink;
@@ -22,18 +23,6 @@ static bool print_json(struct stream *stream, json_t *value)
 			  !stream->sink.print(text);
 	stream->first = false;
 	return !stream->failed;
-}
-
-static void set_time(json_t *object, const char *key, int64_t unix_ns)
-{
-	json_object_set_new(object, key,
-			    unix_ns > 0 ? json_string(human_time_rfc3339(unix_ns).text)
-					: json_null());
-}
-
-static void set_text(json_t *object, const char *key, const char *text)
-{
-	json_object_set_new(object, key, report_text_to_json(text));
 }
 
 static json_t *target_to_json(const struct timeline_target *target)

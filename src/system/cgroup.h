@@ -128,10 +128,6 @@ bool cgroup_read_pids(struct cgroup *cgroup, struct cgroup_pids *pids,
 		      struct error *error) must_check;
 void cgroup_pids_deinit(struct cgroup_pids *pids);
 
-// v1 only: an eventfd that fires when the usage crosses `threshold_bytes`, in either direction, and
-// when the cgroup is removed. ERROR_UNSUPPORTED on v2.
-bool cgroup_watch_usage(struct cgroup *cgroup, uint64_t threshold_bytes, int *event_fd,
-			struct error *error) must_check;
 // v1 only: an eventfd that fires when the cgroup runs out of memory, and when it is removed.
 bool cgroup_watch_oom(struct cgroup *cgroup, int *event_fd, struct error *error) must_check;
 

@@ -177,14 +177,6 @@ static bool register_event(struct cgroup *cgroup, enum cgroup_file file, const c
 	return true;
 }
 
-bool cgroup_watch_usage(struct cgroup *cgroup, uint64_t threshold_bytes, int *event_fd,
-			struct error *error)
-{
-	char argument[32];
-	snprintf(argument, sizeof argument, "%" PRIu64, threshold_bytes);
-	return register_event(cgroup, FILE_USAGE, argument, event_fd, error);
-}
-
 bool cgroup_watch_oom(struct cgroup *cgroup, int *event_fd, struct error *error)
 {
 	return register_event(cgroup, FILE_EVENTS, "", event_fd, error);

@@ -22,7 +22,6 @@ struct elf_image {
 	uint64_t file_size;
 	struct elf_segment segments[SEGMENTS_MAX];
 	size_t segment_count;
-	bool dynamic;
 	struct build_ids build_ids;
 };
 
@@ -61,8 +60,6 @@ static bool read_program_headers(struct elf_image *image, struct error *error)
 		if (!gelf_getphdr(image->elf, (int)i, &header))
 			return error_set(error, ERROR_BAD_DATA,
 					 "damaged ELF program header %zu: %s", i, elf_errmsg(-1));
-		if (header.p_type == PT_INTERP)
-			image->dynamic = true;
 		if (header.p_type == PT_NOTE)
 			read_notes(image, header.p_offset, header.p_filesz);
 		if (header.p_type != PT_LOAD)
@@ -126,11 +123,6 @@ unsigned int elf_image_machine(const struct elf_image *image)
 bool elf_image_is_relocatable(const struct elf_image *image)
 {
 	return image->header.e_type == ET_DYN;
-}
-
-bool elf_image_is_dynamic(const struct elf_image *image)
-{
-	return image->dynamic;
 }
 
 const char *elf_image_build_id(struct elf_image *image)

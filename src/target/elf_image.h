@@ -49,5 +49,3 @@ const char *elf_image_build_id(struct elf_image *image);
 const struct build_ids *elf_image_build_ids(const struct elf_image *image);
 // Where the program starts, as linked.
 uint64_t elf_image_entry(const struct elf_image *image);
-// Whether the program loads a dynamic linker (and so may hold a C library).
-bool elf_image_is_dynamic(const struct elf_image *image);

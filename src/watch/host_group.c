@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "watch/feed.h"
+#include "watch/target_choice.h"
 
 enum { WANTED_PERCENT = 45, CHANGE_PERCENT = 2 };
 
@@ -64,19 +65,6 @@ void host_group_add(struct host_group *group, const struct discovered *process, 
 	struct host_member *member =
 		vec_push(&group->members, {.pid = process->pid, .pidfd = pidfd});
 	snprintf(member->name, sizeof member->name, "%s", process->name);
-}
-
-static int64_t anonymous_bytes(pid_t pid)
-{
-	char path[64], text[4096];
-	struct process_status status;
-	_cleanup_close_ int fd = -1;
-	snprintf(path, sizeof path, "/proc/%d/status", pid);
-	if (!file_open(AT_FDCWD, path, &fd, NULL) ||
-	    !file_read_into(fd, path, text, sizeof text, NULL) ||
-	    !process_status_parse(text, &status, NULL) || !status.rss_anon_bytes.known)
-		return -1;
-	return (int64_t)status.rss_anon_bytes.value;
 }
 
 pid_t host_group_largest(const struct host_group *group)

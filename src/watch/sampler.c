@@ -12,11 +12,6 @@
 static const int64_t STAT_EVERY_NS = 1000000000, TIMELINE_EVERY_NS = 1000000000;
 enum { STAT_ALWAYS_PERCENT = 40, TIMELINE_STEP_PERCENT = 1 };
 
-static int64_t known_bytes(struct known_u64 number)
-{
-	return number.known ? (int64_t)number.value : 0;
-}
-
 static bool set_limit(struct sampler *sampler, const struct cgroup_stat *stat)
 {
 	if (!stat->effective_limit.known || stat->effective_limit.unlimited)
@@ -97,8 +92,8 @@ static bool take_details(struct sampler *sampler, struct error *error)
 	if (!cgroup_stat(sampler->above ? sampler->above : sampler->cgroup, &stat, error))
 		return false;
 	set_limit(sampler, &stat);
-	sampler->anon_bytes = known_bytes(stat.anon_bytes);
-	sampler->file_bytes = known_bytes(stat.file_bytes);
+	sampler->anon_bytes = known_or_zero(stat.anon_bytes);
+	sampler->file_bytes = known_or_zero(stat.file_bytes);
 	sampler->reclaimable_bytes = headroom_reclaimable_bytes(&stat);
 	sampler->last_stat_ns = now_ns;
 	return true;
@@ -119,7 +114,7 @@ bool sampler_take(struct sampler *sampler, struct error *error)
 	if (sampler->above && !cgroup_sample(sampler->above, &counts, error))
 		return false;
 	sampler->oom_kills = own.oom_kill_count.known ? (int64_t)own.oom_kill_count.value : -1;
-	sampler->usage_bytes = known_bytes(counts.usage_bytes);
+	sampler->usage_bytes = known_or_zero(counts.usage_bytes);
 	if (!take_details(sampler, error))
 		return false;
 	add_to_timeline(sampler, false);

@@ -31,7 +31,7 @@ bool choose_cgroup(int pid, const char *given, char *path, struct error *error)
 	return true;
 }
 
-static int64_t anonymous_bytes(int pid)
+int64_t anonymous_bytes(int pid)
 {
 	char path[64], text[4096];
 	struct process_status status;

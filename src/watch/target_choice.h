@@ -7,6 +7,8 @@
 
 // `path` has room for PATH_MAX. `given` NULL: the memory cgroup of `pid`.
 bool choose_cgroup(int pid, const char *given, char *path, struct error *error) must_check;
+// Of one process, as the kernel counts; -1: not known.
+int64_t anonymous_bytes(int pid);
 // The process of the cgroup with the most anonymous memory. Waits until there is one; a signal on
 // `signal_fd` ends the wait: *pid is then 0 and *signal says which.
 bool choose_process(struct cgroup *cgroup, int signal_fd, int *pid, int *signal,

@@ -65,24 +65,12 @@ static void long_texts_are_cut(void **state)
 	assert_int_equal(sizeof version.experiments - 1, strlen(version.experiments));
 }
 
-static void versions_compare(void **state)
-{
-	(void)state;
-	struct go_version version;
-	assert_true(go_version_parse("go1.24.1", &version));
-	assert_true(go_version_at_least(&version, 23) && go_version_at_least(&version, 24));
-	assert_false(go_version_at_least(&version, 25));
-	assert_true(go_version_parse("go2.0", &version));
-	assert_true(go_version_at_least(&version, 99));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(versions_are_told),
 		cmocka_unit_test(what_is_no_version_is_refused),
 		cmocka_unit_test(long_texts_are_cut),
-		cmocka_unit_test(versions_compare),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,7 +183,6 @@ static void a_v2_fixture_is_accounted(void **state)
 	assert_true(stat.local_oom_kill_count.known && !stat.local_oom_kill_count.value);
 	int event;
 	assert_error(ERROR_UNSUPPORTED, cgroup_watch_oom(cgroup, &event, &error));
-	assert_error(ERROR_UNSUPPORTED, cgroup_watch_usage(cgroup, 1, &event, &error));
 	cgroup_close(cgroup);
 	lab_dir_remove(&dir);
 }
@@ -398,14 +397,11 @@ static void v1_events_fire(void **state)
 	struct lab_cgroup lab;
 	struct cgroup_sample sample;
 	size_t size = 20 << 20, more = 64 << 20;
-	int usage, oom;
+	int oom;
 	lab_cgroup_make(&lab, "event", 48 << 20);
 	struct cgroup *cgroup = open_lab(&lab);
-	assert_ok(cgroup_watch_usage(cgroup, 10 << 20, &usage, &error));
 	assert_ok(cgroup_watch_oom(cgroup, &oom, &error));
-	assert_false(fires(usage, 0));
 	pid_t child = lab_spawn(&lab, lab_allocate, &size);
-	assert_true(fires(usage, 5000));
 	assert_false(fires(oom, 0));
 	lab_kill(child);
 	child = lab_spawn(&lab, lab_allocate, &more);
@@ -414,7 +410,6 @@ static void v1_events_fire(void **state)
 	assert_ok(cgroup_sample(cgroup, &sample, &error));
 	assert_int_equal(1, sample.oom_kill_count.value);
 	assert_true(sample.limit_hits.value > 0);
-	close(usage);
 	close(oom);
 	cgroup_close(cgroup);
 	lab_cgroup_remove(&lab);
