@@ -15,8 +15,8 @@ static inline struct known_u64 known(uint64_t value)
 	return (struct known_u64){.value = value, .known = true};
 }
 
-// For sums, where what is not known adds nothing. A few dozen of these stay in bounds, whatever a file
-// says.
+// For sums, where what is not known adds nothing. A few dozen of these stay in bounds, whatever a
+// file says.
 static inline int64_t known_or_zero(struct known_u64 number)
 {
 	const uint64_t most = INT64_MAX / 64;
