@@ -37,12 +37,8 @@ static json_t *cgroup_to_json(const struct account *account)
 		set_text(object, "limit_path", cgroup->limit_path);
 	}
 	json_object_set_new(object, "headroom", report_headroom_to_json(&cgroup->headroom));
-	if (account->has_files) {
-		json_object_set_new(object, "cache", report_ledger_to_json(&account->cache_ledger));
-		json_object_set_new(object, "shmem", report_ledger_to_json(&account->shmem_ledger));
-		set_text(object, "files_partial", account->files_partial);
-		set_text(object, "charge_absent", account->charge_absent);
-	}
+	if (account->has_files)
+		report_files_to_json(&account->files, object);
 	set_int(object, "processes", cgroup->processes);
 	if (cgroup->oom_kills >= 0)
 		set_int(object, "oom_kills", cgroup->oom_kills);

@@ -8,7 +8,7 @@
 #include "report/account.h"
 #include "report/text_priv.h"
 
-enum { LARGEST_SHOWN = 3, GROWN_SHOWN = 12, STEP_MIN_BYTES = 4096, FILES_MIN_BYTES = 1 << 20 };
+enum { LARGEST_SHOWN = 3, GROWN_SHOWN = 12, STEP_MIN_BYTES = 4096 };
 
 static double share_of(int64_t part, int64_t whole)
 {
@@ -103,39 +103,6 @@ void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *ou
 	}
 }
 
-// A ledger of files, where it says something.
-static void write_files(const struct ledger *ledger, const char *title, const char *what,
-			struct report_style style, struct strbuf *out)
-{
-	if (ledger->total_bytes < FILES_MIN_BYTES)
-		return;
-	text_title(out, style, title);
-	strbuf_addf(out, "%s %s\n", human_bytes(ledger->total_bytes).text, what);
-	report_write_ledger_rows(ledger, REPORT_LEDGER_ALL, out);
-}
-
-static void write_all_files(const struct account *account, struct report_style style,
-			    struct strbuf *out)
-{
-	if (!account->has_files)
-		return;
-	write_files(&account->cache_ledger, "FILES",
-		    "of page cache, by file; the kernel takes it back before it kills", style, out);
-	write_files(&account->shmem_ledger, "SHARED",
-		    "of shared memory and tmpfs, by mount and file; it stays until it is removed",
-		    style, out);
-	if (account->files_partial[0]) {
-		strbuf_add(out, "  partial     ");
-		strbuf_add_safe(out, account->files_partial);
-		strbuf_add(out, "\n");
-	}
-	if (account->charge_absent[0]) {
-		strbuf_add(out, "  whose       not known, so files count whole: ");
-		strbuf_add_safe(out, account->charge_absent);
-		strbuf_add(out, "\n");
-	}
-}
-
 static void write_cgroup(const struct account *account, struct report_style style,
 			 struct strbuf *out)
 {
@@ -225,7 +192,8 @@ void report_write_account(const struct account *account, struct report_style sty
 	}
 	if (account->of_process)
 		write_cgroup(account, style, out);
-	write_all_files(account, style, out);
+	if (account->has_files)
+		text_write_files(&account->files, TEXT_ALL_FILES, style, out);
 	write_views(account, style, out);
 	text_title(out, style, "EVIDENCE");
 	strbuf_addf(out, "%s; taken in %s, %s\n", human_time(account->taken_unix_ns).text,

@@ -45,6 +45,23 @@ json_t *report_ledger_to_json(const struct ledger *ledger)
 	return object;
 }
 
+void report_files_to_json(const struct snapshot_files *files, json_t *object)
+{
+	json_object_set_new(object, "cache", report_ledger_to_json(&files->cache));
+	json_object_set_new(object, "shmem", report_ledger_to_json(&files->shmem));
+	set_text(object, "files_partial", files->partial);
+	set_text(object, "charge_absent", files->charge_absent);
+}
+
+void report_snapshot_files_to_json(const struct snapshot *snapshot, json_t *object)
+{
+	if (snapshot_has(&snapshot->files_absent))
+		report_files_to_json(&snapshot->files, object);
+	else
+		json_object_set_new(object, "files_absent",
+				    report_error_to_json(&snapshot->files_absent));
+}
+
 static json_t *level_to_json(const struct headroom_level *level)
 {
 	json_t *object = json_object();

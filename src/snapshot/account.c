@@ -45,8 +45,7 @@ void account_free(struct account *account)
 		snapshot_free(*snapshot);
 	vec_deinit(&account->processes);
 	ledger_deinit(&account->cgroup_ledger);
-	ledger_deinit(&account->cache_ledger);
-	ledger_deinit(&account->shmem_ledger);
+	snapshot_files_deinit(&account->files);
 	arena_deinit(&account->arena);
 	free(account);
 }
@@ -119,20 +118,6 @@ static bool take_process(struct capture *capture, struct account *account, struc
 	return true;
 }
 
-static void keep_files(const struct cgroup_survey *survey, struct cgroup_part *part,
-		       struct account *account)
-{
-	account->has_files = survey->has_files;
-	account->cache_ledger = part->cache;
-	account->shmem_ledger = part->shmem;
-	if (survey->files.partial)
-		snprintf(account->files_partial, sizeof account->files_partial, "%s",
-			 survey->files.partial_reason);
-	if (survey->has_files && !survey->files.charge_known)
-		snprintf(account->charge_absent, sizeof account->charge_absent, "%.255s",
-			 survey->files.charge_absent.message);
-}
-
 static bool take_cgroup(struct account_source *source, struct account *account, struct error *error)
 {
 	struct cgroup_process_account accounts[ACCOUNT_PROCESSES_MAX];
@@ -158,7 +143,8 @@ static bool take_cgroup(struct account_source *source, struct account *account, 
 		return false;
 	account->cgroup = part.facts;
 	account->cgroup_ledger = part.ledger;
-	keep_files(&source->survey, &part, account);
+	account->has_files = source->survey.has_files;
+	account->files = part.files;
 	return true;
 }
 

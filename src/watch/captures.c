@@ -58,7 +58,9 @@ static void retire(struct captures *captures, struct worker *worker)
 	memmove(captures->earlier[1], captures->earlier[0],
 		sizeof captures->earlier - sizeof captures->earlier[0]);
 	snprintf(captures->earlier[0], sizeof captures->earlier[0], "%s", worker->directory);
-	worker_free(worker);
+	worker_free(captures->leaving);
+	worker_dismiss(worker);
+	captures->leaving = worker;
 }
 
 static bool is_recent(const struct captures *captures, const char *directory)
@@ -103,6 +105,8 @@ static void say_taken(const struct captures *captures, const struct sampler *sam
 void captures_update(struct captures *captures, const struct sampler *sampler, int timeout_ms)
 {
 	struct worker *worker = captures->busy;
+	if (captures_need_target(captures))
+		worker_update(captures->ready, worker ? 0 : timeout_ms);
 	if (!worker)
 		return;
 	worker_update(worker, timeout_ms);
@@ -128,6 +132,11 @@ void captures_update(struct captures *captures, const struct sampler *sampler, i
 	take_baseline(captures, worker);
 }
 
+bool captures_need_target(const struct captures *captures)
+{
+	return captures->ready && captures->ready->needs_target;
+}
+
 bool captures_finish(struct captures *captures, const struct worker_end *end, char *incident,
 		     size_t capacity, struct error *error)
 {
@@ -149,6 +158,7 @@ void captures_end(struct captures *captures, bool discard)
 	worker_free(captures->busy);
 	store_drop(&captures->store, torn); // half of its files are not written
 	worker_free(captures->ready);
-	captures->busy = captures->ready = NULL;
+	worker_free(captures->leaving);
+	captures->busy = captures->ready = captures->leaving = NULL;
 	store_end(&captures->store, discard);
 }
