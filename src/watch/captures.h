@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The captures of one watch: at most one is being taken, the newest whole one is kept ready for the
- * final report; the one before it may be at its last words. On disk stay the two baselines, the
+ * final report; those before it may be at their last
+ * words. On disk stay the two baselines, the
  * newest, and CAPTURES_EARLIER before it.
  */
 #pragma once
@@ -12,7 +13,7 @@
 #include "watch/store.h"
 #include "watch/worker.h"
 
-enum { CAPTURES_EARLIER = 2 };
+enum { CAPTURES_EARLIER = 2, CAPTURES_LEAVING = 4 };
 
 enum capture_reason { CAPTURE_BASELINE, CAPTURE_STAGE, CAPTURE_HELD };
 
@@ -29,7 +30,7 @@ struct captures {
 	struct feed *feed;               // borrowed
 	struct store store;
 	struct worker *busy, *ready;
-	struct worker *leaving; // dismissed, and perhaps still writing
+	struct worker *leaving[CAPTURES_LEAVING]; // dismissed, perhaps still writing
 	enum capture_reason busy_reason;
 	bool near_limit; // at least one capture was for a reason other than the baseline
 	// What to compare with. Two, so that the one compared with is never just taken: a slow leak

@@ -176,12 +176,6 @@ static void open_everything(struct job *job)
 		(void)!file_open(AT_FDCWD, request->baseline_path, &job->baseline_fd, NULL);
 }
 
-static bool is_dismissed(const struct job *job)
-{
-	struct pollfd event = {.fd = job->channel, .events = POLLRDHUP};
-	return poll(&event, 1, 0) > 0 && event.revents & (POLLRDHUP | POLLHUP);
-}
-
 // What is worth less than the kill's delay, or nothing without what is on disk by now.
 static void take_more(struct job *job)
 {
@@ -192,7 +186,7 @@ static void take_more(struct job *job)
 	if (job->news.needs_target && !job->request->unhurried)
 		send_news(job, NEWS_TARGET_FREE);
 	more |= capture_more_files(job->capture, job->snapshot);
-	if (!more || is_dismissed(job))
+	if (!more)
 		return;
 	incident_renew_ledger(&job->incident);
 	write_report(job, NULL, NULL, &report, &verdict);
@@ -358,12 +352,20 @@ void worker_dismiss(struct worker *worker)
 	worker->dismissed = shutdown(worker->channel, SHUT_WR) == 0;
 }
 
-// Until its end of the channel is closed.
-static void wait_for_exit(const struct worker *worker)
+// Its end of the channel is closed then.
+static bool wait_for_exit(const struct worker *worker, int timeout_ms)
 {
 	struct pollfd event = {.fd = worker->channel, .events = POLLRDHUP};
-	while (poll(&event, 1, DISMISSED_TIMEOUT_MS) < 0 && errno == EINTR)
-		;
+	int ready;
+	do
+		ready = poll(&event, 1, timeout_ms);
+	while (ready < 0 && errno == EINTR);
+	return ready > 0;
+}
+
+bool worker_has_left(const struct worker *worker)
+{
+	return wait_for_exit(worker, 0);
 }
 
 void worker_free(struct worker *worker)
@@ -371,7 +373,7 @@ void worker_free(struct worker *worker)
 	if (!worker)
 		return;
 	if (worker->dismissed)
-		wait_for_exit(worker);
+		(void)wait_for_exit(worker, DISMISSED_TIMEOUT_MS);
 	close(worker->channel);
 	kill(worker->pid, SIGKILL); // its files are written, or not worth waiting for
 	while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)

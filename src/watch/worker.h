@@ -72,8 +72,9 @@ bool worker_finish(struct worker *worker, const struct worker_end *end,
 // Then has it print the report to standard output. `signal_fd` readable ends the wait, and so does
 // `timeout_ms` (-1: never). False when it was not printed whole.
 bool worker_print(struct worker *worker, int signal_fd, int timeout_ms) must_check;
-// There is a newer one: it ends by itself, once what it is writing is whole. worker_free waits a
+// There is a newer one: it ends by itself, once what it is reading is written. worker_free waits a
 // moment for that.
 void worker_dismiss(struct worker *worker);
+bool worker_has_left(const struct worker *worker);
 // Ends it; frees. What is on disk stays. NULL is allowed.
 void worker_free(struct worker *worker);
