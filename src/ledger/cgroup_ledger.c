@@ -89,8 +89,10 @@ static void add_anonymous(struct ledger *ledger, const struct cgroup_ledger_inpu
 		left -= input->processes[i].anon_bytes;
 	}
 	left -= add_smaller(ledger, input->processes + shown, count - shown);
-	ledger_add(ledger, 1, "anon.rest", "shared, or moved while it was read", left,
-		   LEDGER_UNEXPLAINED, "");
+	ledger_add(ledger, 1, "anon.rest",
+		   input->unseen_count ? "of processes that are not seen, or shared"
+				       : "shared, or moved while it was read",
+		   left, LEDGER_UNEXPLAINED, "");
 }
 
 static void add_cache(struct ledger *ledger, const struct cgroup_stat *stat)

@@ -40,6 +40,7 @@ static json_t *cgroup_to_json(const struct account *account)
 	if (account->has_files)
 		report_files_to_json(&account->files, object);
 	set_int(object, "processes", cgroup->processes);
+	set_int(object, "unseen_processes", cgroup->unseen_processes);
 	if (cgroup->oom_kills >= 0)
 		set_int(object, "oom_kills", cgroup->oom_kills);
 	return object;
@@ -77,6 +78,8 @@ json_t *report_account_to_json(const struct account *account)
 		json_array_append_new(processes, process_to_json(*snapshot));
 	json_object_set_new(object, "processes", processes);
 	set_int(object, "unread_processes", (int64_t)account->unread_processes);
+	if (account->unread_processes)
+		set_text(object, "unread_reason", account->unread_why.message);
 	json_object_set_new(object, "cgroup", cgroup_to_json(account));
 	json_object_set_new(object, "tools", views_to_json(&account->views));
 	return object;

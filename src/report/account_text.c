@@ -103,6 +103,20 @@ void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *ou
 	}
 }
 
+// What cgroup v1 keeps to itself.
+static void write_not_told(const struct account *account, struct strbuf *out)
+{
+	const struct ledger *ledger = &account->cgroup_ledger;
+	const char *sockets = ledger_find(ledger, "sock") ? "" : "the size of socket buffers";
+	const char *kernel = ledger_find(ledger, "kernel.slab.other") ? ""
+			     : ledger_find(ledger, "kernel") ? "what kernel memory is used for"
+							     : "kernel memory";
+	if (account->cgroup.version != CGROUP_V1 || (!sockets[0] && !kernel[0]))
+		return;
+	strbuf_addf(out, "  not told    by cgroup v1: %s%s%s\n", sockets,
+		    sockets[0] && kernel[0] ? "; " : "", kernel);
+}
+
 static void write_cgroup(const struct account *account, struct report_style style,
 			 struct strbuf *out)
 {
@@ -122,6 +136,7 @@ static void write_cgroup(const struct account *account, struct report_style styl
 	text_write_headroom(&account->cgroup, out);
 	write_cache_note(ledger, out);
 	report_write_ledger_rows(ledger, REPORT_LEDGER_ALL, out);
+	write_not_told(account, out);
 }
 
 static void write_process(const struct snapshot *snapshot, struct report_style style,
@@ -180,6 +195,28 @@ static void write_views(const struct account *account, struct report_style style
 	}
 }
 
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "es";
+}
+
+static void write_holes(const struct account *account, struct strbuf *out)
+{
+	uint64_t unseen = (uint64_t)account->cgroup.unseen_processes;
+	if (account->unread_processes) {
+		strbuf_addf(out, "  not read    %" PRIu64 " process%s: ", account->unread_processes,
+			    plural(account->unread_processes));
+		strbuf_add_safe(out, account->unread_why.message);
+		strbuf_add(out, "\n");
+	}
+	if (unseen)
+		strbuf_addf(
+			out,
+			"  not seen    %" PRIu64 " process%s of the cgroup: hidden by /proc "
+			"(hidepid), of another\n              pid namespace, or ended meanwhile\n",
+			unseen, plural(unseen));
+}
+
 void report_write_account(const struct account *account, struct report_style style,
 			  struct strbuf *out)
 {
@@ -200,9 +237,7 @@ void report_write_account(const struct account *account, struct report_style sty
 		    human_duration(account->duration_ns).text,
 		    account->processes.count ? account->processes.items[0]->quality.mode
 					     : "the kernel's figures alone");
-	if (account->unread_processes)
-		strbuf_addf(out, "  holes       %" PRIu64 " processes could not be read\n",
-			    account->unread_processes);
+	write_holes(account, out);
 }
 
 static void write_change(const struct ledger_diff *diff, const struct ledger_change *change,

@@ -22,6 +22,7 @@ struct account_source {
 	struct cgroup_survey survey;
 	VEC(struct capture *) captures; // owned; of the first members
 	uint64_t unread;
+	struct error unread_why; // of one of them
 };
 
 void account_close(struct account_source *source)
@@ -64,7 +65,7 @@ static void open_members(struct account_source *source, const char *proc_root, p
 		if (member->pid == except)
 			continue;
 		if (capture_open(proc_root, member->pid, cgroup_get_path(source->cgroup), &capture,
-				 NULL))
+				 &source->unread_why))
 			vec_push(&source->captures, capture);
 		else
 			source->unread++;
@@ -196,10 +197,11 @@ bool account_take(struct account_source *source, struct account **out, struct er
 	account->of_process = source->asked != NULL;
 	account->taken_unix_ns = clock_unix_ns();
 	account->unread_processes = source->unread;
+	account->unread_why = source->unread_why;
 	if (source->asked && !take_process(source->asked, account, error))
 		return false;
 	VEC_FOREACH (capture, &source->captures)
-		account->unread_processes += !take_process(*capture, account, NULL);
+		account->unread_processes += !take_process(*capture, account, &account->unread_why);
 	if (!take_cgroup(source, account, &account->cgroup_absent) && !source->asked) {
 		*error = account->cgroup_absent;
 		return false;

@@ -25,6 +25,7 @@ struct account {
 	struct snapshot_files files;
 	struct views views;        // of processes[0]; none without one
 	uint64_t unread_processes; // that ended, or could not be read, before they were
+	struct error unread_why;   // of one of them
 	int64_t taken_unix_ns, duration_ns;
 };
 

@@ -144,7 +144,9 @@ bool cgroup_part_take(const struct cgroup_part_source *source, struct cgroup_par
 		.process_count = describe_all(source, processes),
 		.thread_count = survey->members.threads,
 		.page_table_bytes = survey->members.page_table_bytes,
+		.unseen_count = survey->members.unseen,
 	};
+	part.facts.unseen_processes = (int)survey->members.unseen;
 	part.facts.processes = (int)(input.process_count + survey->members.unseen);
 	cgroup_ledger_build(&input, &part.ledger);
 	if (survey->has_files)

@@ -70,6 +70,7 @@ struct snapshot_cgroup {
 	struct headroom headroom;         // its paths live as long as this
 	int64_t oom_kills;                // -1: not known
 	int processes;
+	int unseen_processes; // of these: hidden, of another pid namespace, or ended meanwhile
 };
 
 // Which files the page cache and the shared memory of the cgroup are: looked for after everything
