@@ -53,6 +53,8 @@ void report_files_to_json(const struct snapshot_files *files, json_t *object)
 	json_object_set_new(object, "shmem", report_ledger_to_json(&files->shmem));
 	set_text(object, "files_partial", files->partial);
 	set_text(object, "charge_absent", files->charge_absent);
+	if (files->duration_ns)
+		set_int(object, "files_duration_ns", files->duration_ns);
 }
 
 void report_snapshot_files_to_json(const struct snapshot *snapshot, json_t *object)
