@@ -124,8 +124,8 @@ static void say_taken(const struct captures *captures, const struct sampler *sam
 void captures_update(struct captures *captures, const struct sampler *sampler, int timeout_ms)
 {
 	struct worker *worker = captures->busy;
-	if (captures_need_target(captures))
-		worker_update(captures->ready, worker ? 0 : timeout_ms);
+	if (captures->ready)
+		worker_update(captures->ready, captures_need_target(captures) ? timeout_ms : 0);
 	if (!worker)
 		return;
 	worker_update(worker, timeout_ms);
@@ -159,6 +159,8 @@ bool captures_need_target(const struct captures *captures)
 bool captures_finish(struct captures *captures, const struct worker_end *end, char *incident,
 		     size_t capacity, struct error *error)
 {
+	for (int i = 0; i < CAPTURES_LEAVING; i++)
+		worker_free(take_ptr(captures->leaving[i]));
 	return worker_finish(captures->ready, end, error) &&
 	       store_keep(&captures->store, captures->ready->directory,
 			  captures->baseline.directory, incident, capacity, error);
