@@ -333,6 +333,7 @@ void taking_finish(struct taking *taking)
 	go_buildinfo_deinit(&taking->info);
 	go_spans_deinit(&taking->spans);
 	go_own_memory_deinit(&taking->own);
+	go_goroutines_forget(taking->goroutine_reading);
 	go_goroutines_deinit(&taking->goroutines);
 }
 

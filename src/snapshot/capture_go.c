@@ -67,6 +67,8 @@ static void take_ledger_parts(struct taking *taking)
 static bool take_go(struct taking *taking, struct error *error)
 {
 	struct snapshot_go *go = &taking->snapshot->go;
+	if (!(taking->parts & (CAPTURE_LEDGER | CAPTURE_RUNTIME)))
+		return error_set(error, ERROR_NOT_FOUND, "not asked for");
 	if (!go_spans_read(&taking->runtime, &taking->spans, error) ||
 	    !go_memstats_read(&taking->runtime, &taking->spans, &go->stats, error))
 		return false;
@@ -166,25 +168,28 @@ static bool knows_leaks(const struct taking *taking, struct error *error)
 
 static bool read_goroutines(struct taking *taking, struct error *error)
 {
-	struct snapshot_quality *quality = &taking->snapshot->quality;
-	struct go_goroutines *goroutines = &taking->goroutines;
+	struct go_goroutine_reading **reading = &taking->goroutine_reading;
 	if (!(taking->parts & CAPTURE_GOROUTINES))
 		return error_set(error, ERROR_NOT_FOUND, "not asked for");
-	if (!go_goroutines_read(&taking->runtime, goroutines, error))
+	if (!*reading && !go_goroutines_look(&taking->runtime, reading, error))
 		return false;
-	goroutines->now_ns = clock_monotonic_ns();
-	quality->failed_stacks = goroutines->stacks_failed;
-	quality->unreadable_goroutines = goroutines->unreadable;
-	quality->moved_goroutines = goroutines->moved;
-	quality->running_stacks = goroutines->stacks_running;
-	(void)!knows_leaks(taking, &taking->snapshot->leaks_absent);
-	return true;
+	taking->goroutines_ns = clock_monotonic_ns();
+	return go_goroutines_settle(*reading, error);
 }
 
 static void build_goroutines(struct taking *taking)
 {
 	struct snapshot *snapshot = taking->snapshot;
+	struct snapshot_quality *quality = &snapshot->quality;
+	struct go_goroutines *goroutines = &taking->goroutines;
 	struct profile_mapping *executable = &snapshot->executable;
+	go_goroutines_finish(take_ptr(taking->goroutine_reading), goroutines);
+	goroutines->now_ns = taking->goroutines_ns;
+	quality->failed_stacks = goroutines->stacks_failed;
+	quality->unreadable_goroutines = goroutines->unreadable;
+	quality->moved_goroutines = goroutines->moved;
+	quality->running_stacks = goroutines->stacks_running;
+	(void)!knows_leaks(taking, &snapshot->leaks_absent);
 	convert_goroutines(&taking->goroutines, &snapshot->goroutines);
 	if (!(taking->parts & CAPTURE_EACH_GOROUTINE))
 		return;
@@ -268,6 +273,8 @@ bool taking_go(struct taking *taking, struct error *error)
 		taking_no_go(taking, &no_runtime);
 		return true;
 	}
+	if (taking->capture->mode == STILL_STOP && taking->parts & CAPTURE_GOROUTINES)
+		(void)!go_goroutines_look(&taking->runtime, &taking->goroutine_reading, NULL);
 	if (!hold_still(taking, error))
 		return false;
 	read_parts(taking);

@@ -48,6 +48,8 @@ struct taking {
 	struct go_spans spans;
 	struct go_span_marks marks;
 	struct go_own_memory own;
+	struct go_goroutine_reading *goroutine_reading; // until they are all read
+	int64_t goroutines_ns;                          // when that was, by the monotonic clock
 	struct go_goroutines goroutines;
 	bool has_runtime, has_spans, has_marks, has_own, has_buckets, has_goroutines, has_account;
 	char exe_path[4096]; // without " (deleted)"
