@@ -24,6 +24,7 @@ enum pick {
 	PICK_OTHER_THAN,   // that is not the variable `known`
 	PICK_BEFORE_CALL,  // the last one before a call of `other`
 	PICK_BEFORE_STORE, // the last one before `known` is stored
+	PICK_NEXT,         // the first new one behind `known`
 };
 
 enum { NO_FIELD = -1, CANDIDATES_MAX = 32, FUNCTIONS_MAX = 128 };
@@ -58,18 +59,22 @@ static const struct rule rules[] = {
 	 "runtime.(*mProfCycleHolder).increment"},
 	{GO_SYMBOL_MPROF, "runtime.mProf_NextCycle", PICK_ONLY, LOAD, 4, NO_FIELD},
 	{GO_SYMBOL_MPROF, "runtime.mProf_FlushLocked", PICK_ONLY, LOAD, 4, NO_FIELD},
-	{GO_SYMBOL_BBUCKETS, "runtime.blockProfileInternal", PICK_ONLY, LOAD, 8, NO_FIELD},
-	{GO_SYMBOL_BBUCKETS, "runtime.BlockProfile", PICK_ONLY, LOAD, 8, NO_FIELD},
-	{GO_SYMBOL_BBUCKETS, "runtime.blockProfileInternal", PICK_ALSO_IN, ADDRESS, 0, NO_FIELD,
-	 "runtime.stkbucket"},
-	{GO_SYMBOL_BBUCKETS, "runtime.BlockProfile", PICK_ALSO_IN, ADDRESS, 0, NO_FIELD,
-	 "runtime.stkbucket"},
 	{GO_SYMBOL_XBUCKETS, "runtime.mutexProfileInternal", PICK_ONLY, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_XBUCKETS, "runtime.MutexProfile", PICK_ONLY, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_XBUCKETS, "runtime.mutexProfileInternal", PICK_ALSO_IN, ADDRESS, 0, NO_FIELD,
 	 "runtime.stkbucket"},
 	{GO_SYMBOL_XBUCKETS, "runtime.MutexProfile", PICK_ALSO_IN, ADDRESS, 0, NO_FIELD,
 	 "runtime.stkbucket"},
+	{GO_SYMBOL_XBUCKETS, "runtime.stkbucket", PICK_NEXT, ADDRESS, 0, NO_FIELD,
+	 .known = GO_SYMBOL_MBUCKETS},
+	{GO_SYMBOL_BBUCKETS, "runtime.blockProfileInternal", PICK_ONLY, LOAD, 8, NO_FIELD},
+	{GO_SYMBOL_BBUCKETS, "runtime.BlockProfile", PICK_ONLY, LOAD, 8, NO_FIELD},
+	{GO_SYMBOL_BBUCKETS, "runtime.blockProfileInternal", PICK_ALSO_IN, ADDRESS, 0, NO_FIELD,
+	 "runtime.stkbucket"},
+	{GO_SYMBOL_BBUCKETS, "runtime.BlockProfile", PICK_ALSO_IN, ADDRESS, 0, NO_FIELD,
+	 "runtime.stkbucket"},
+	{GO_SYMBOL_BBUCKETS, "runtime.stkbucket", PICK_NEXT, ADDRESS, 0, NO_FIELD,
+	 .known = GO_SYMBOL_XBUCKETS},
 	{GO_SYMBOL_BLOCK_PROFILE_RATE, "runtime.SetBlockProfileRate", PICK_ONLY, ADDRESS, 0, NO_FIELD},
 	// chan.go, sema.go, lock_*.go
 	{GO_SYMBOL_BLOCK_PROFILE_RATE, "runtime.chansend", PICK_ONLY, LOAD, 8, NO_FIELD},
@@ -321,6 +326,16 @@ static struct candidates choose(struct evaluation *evaluation, const struct rule
 	return kept;
 }
 
+// What comes behind `known`, or nothing.
+static struct candidates take_next(const struct candidates *all, taddr_t known)
+{
+	struct candidates found = {0};
+	for (size_t i = 0; known && i + 1 < all->count; i++)
+		if (all->address[i] == known)
+			add_candidate(&found, all->address[i + 1]);
+	return found;
+}
+
 // The address that one rule gives; 0 where it does not apply or leaves more than one.
 static taddr_t apply(struct evaluation *evaluation, const struct rule *rule)
 {
@@ -340,6 +355,8 @@ static taddr_t apply(struct evaluation *evaluation, const struct rule *rule)
 	} else {
 		found = choose(evaluation, rule, operands);
 	}
+	if (rule->pick == PICK_NEXT)
+		found = take_next(&found, evaluation->runtime->symbols[rule->known]);
 	size_t index = rule->pick == PICK_SECOND;
 	bool several = rule->pick == PICK_FIRST || rule->pick == PICK_SECOND;
 	if (found.count <= index || (found.count > 1 && !several))
