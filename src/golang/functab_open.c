@@ -116,16 +116,12 @@ static void add_plugins(struct functab *functab, taddr_t next)
 {
 	size_t functions = functab->modules.items[0].count;
 	while (next) {
-		if (functab->modules.count == MODULES_MAX || is_known(functab, next) ||
-		    !add_module(functab, next, &next, NULL)) {
-			functab->failures++;
+		if (functab->modules.count == MODULES_MAX || functions > FUNCTIONS_MAX ||
+		    is_known(functab, next) || !add_module(functab, next, &next, NULL)) {
+			functab->plugins_missing = true;
 			return;
 		}
 		functions += functab->modules.items[functab->modules.count - 1].count;
-		if (functions > FUNCTIONS_MAX) {
-			functab->failures++;
-			return;
-		}
 	}
 }
 
@@ -160,4 +156,11 @@ void functab_free(struct functab *functab)
 	vec_deinit(&functab->frame_list);
 	arena_deinit(&functab->arena);
 	free(functab);
+}
+
+enum functab_plugins functab_plugins(const struct functab *functab)
+{
+	if (functab->plugins_missing)
+		return FUNCTAB_PLUGINS_MISSING;
+	return functab->modules.count > 1 ? FUNCTAB_PLUGINS : FUNCTAB_NO_PLUGINS;
 }

@@ -28,4 +28,5 @@ struct functab {
 	struct map frames; // return pc -> index in frame_list
 	VEC(struct go_frame *) frame_list;
 	uint64_t failures;
+	bool plugins_missing; // the tables of at least one could not be read
 };
