@@ -219,7 +219,8 @@ static void visit_goroutine(void *context, const struct target_range *range, con
 static bool find_start(struct walk *walk, struct go_goroutine *goroutine,
 		       const struct go_saved *saved, struct unwind_start *start)
 {
-	if (goroutine->status == GO_STATUS_COPYSTACK) {
+	// Where nothing changes any more it is all here or all there, or the walk fails.
+	if (goroutine->status == GO_STATUS_COPYSTACK && !target_is_still(walk->runtime->target)) {
 		goroutine->stack_state = GO_STACK_MOVED;
 		return false;
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A C program without any Go. It opens the library that lies beside it, under its own name with ".so",
-// which is Go, and becomes it.
+// A C program without any Go. It opens the library that lies beside it, under its own name with
+// ".so", which is Go, and becomes it.
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
