@@ -5,3 +5,5 @@
 void callDirectly(int depth);
 void callDeeply(int depth, int frames);
 int callOnThread(int depth);
+// Starts a thread under seccomp's strict mode, which may only read and write.
+int startStrict(void);

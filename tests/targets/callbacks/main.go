@@ -2,7 +2,7 @@
 
 // Callbacks has goroutines that wait in Go that C called: from a goroutine, through several changes
 // between Go and C, and from a thread of C's own. "goroutines PATH" writes runtime.Stack of all, "work"
-// starts goroutines that call to and fro without end.
+// starts goroutines that call to and fro without end, "strict" a thread that may only read and write.
 package main
 
 /*
@@ -13,6 +13,7 @@ static void pauseInC(void) { pause(); }
 import "C"
 
 import (
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -128,6 +129,12 @@ func main() {
 	start()
 	control.Serve(map[string]control.Command{
 		"goroutines": profiles.WriteGoroutines,
+		"strict": func(string) error {
+			if C.startStrict() != 0 {
+				return errors.New("no thread")
+			}
+			return nil
+		},
 		"work": func(string) error {
 			for i := 0; i < 4; i++ {
 				go toAndFro()
