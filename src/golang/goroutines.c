@@ -89,7 +89,8 @@ static bool find_start(struct go_goroutine_reading *reading, struct go_goroutine
 		       const struct go_saved *saved, struct unwind_start *start)
 {
 	const struct go_runtime *runtime = reading->runtime;
-	if (goroutine->status == GO_STATUS_COPYSTACK) {
+	// Where nothing changes any more it is all here or all there, or the walk fails.
+	if (goroutine->status == GO_STATUS_COPYSTACK && !target_is_still(runtime->target)) {
 		goroutine->stack_state = GO_STACK_MOVED;
 		return false;
 	}

@@ -38,12 +38,28 @@ static void note_quality(struct taking *taking)
 	strbuf_deinit(&missing);
 	quality->symbols_from_code = taking->runtime.symbols_from == SYMBOLS_FROM_CODE;
 	quality->layout_caveat = layout_caveat(&taking->runtime.layout);
+	if (functab_plugins(taking->runtime.functab) == FUNCTAB_PLUGINS_MISSING)
+		quality->layout_caveat = "the functions of plugins are not known: what the program "
+					 "has in memory of their files could not be read";
+}
+
+// A program that is not Go may have more than one library that is.
+static bool no_go(const struct taking *taking, struct error *error)
+{
+	size_t libraries = taking->capture->go_libraries;
+	if (taking->capture->guest >= 0 || !libraries)
+		return false;
+	error_set(error, ERROR_UNSUPPORTED,
+		  "the program is not Go, and has loaded %zu Go %s with a runtime of %s own",
+		  libraries, libraries == 1 ? "library" : "libraries",
+		  libraries == 1 ? "its" : "their");
+	return error_hint(error, "give the library to look at with --exe FILE");
 }
 
 static bool open_runtime(struct taking *taking, struct error *error)
 {
 	if (!go_buildinfo_read(taking->exe_fd, taking->image, &taking->info, error))
-		return false;
+		return no_go(taking, error);
 	read_build_identity(taking);
 	if (!go_runtime_open(taking->target, taking->image, &taking->info, &taking->runtime, error))
 		return false;
@@ -280,7 +296,13 @@ bool taking_go(struct taking *taking, struct error *error)
 	read_parts(taking);
 	if (!taking->capture->core)
 		taking_account(taking);
+	// Names are in the executable, but those of plugins are in the memory that goes.
+	bool early = taking->capture->mode == STILL_FROZEN &&
+		     functab_plugins(taking->runtime.functab) != FUNCTAB_NO_PLUGINS;
+	if (early)
+		build_parts(taking);
 	let_go(taking);
-	build_parts(taking);
+	if (!early)
+		build_parts(taking);
 	return true;
 }

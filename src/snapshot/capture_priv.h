@@ -21,6 +21,7 @@ struct capture {
 	int guest; // the executable that was given, or that an emulator runs; -1: that of the
 		   // process
 	char *guest_path;
+	size_t go_libraries; // that a program has loaded which is not Go, if they were looked for
 	struct cgroup_place place;
 	struct cgroup *cgroup;
 	struct error cgroup_error; // why there is none
