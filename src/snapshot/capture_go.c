@@ -185,7 +185,8 @@ static void build_goroutines(struct taking *taking)
 {
 	struct snapshot *snapshot = taking->snapshot;
 	struct profile_mapping *executable = &snapshot->executable;
-	convert_goroutines(&taking->goroutines, &snapshot->goroutines);
+	convert_goroutines(&taking->goroutines, taking->parts & CAPTURE_LABELS,
+			   &snapshot->goroutines);
 	if (!(taking->parts & CAPTURE_EACH_GOROUTINE))
 		return;
 	*executable = convert_executable(taking->target, taking->image, taking->exe_path);
