@@ -116,6 +116,23 @@ static bool open_path(const struct cli_arguments *arguments, const char *path,
 	return cli_open_capture(arguments, path, &source->capture, error);
 }
 
+// --stacks and profiles have no room for what goroutines wait on.
+static bool wants_objects(const struct cli_arguments *arguments)
+{
+	return !cli_flag(arguments, "stacks") && !cli_flag(arguments, "pprof") &&
+	       !cli_flag(arguments, "flame");
+}
+
+static bool open_process(const struct cli_arguments *arguments, struct goroutine_source *source,
+			 struct error *error)
+{
+	if (!cli_open_capture(arguments, source->argument, &source->capture, error))
+		return false;
+	if (wants_objects(arguments))
+		capture_open_sockets(source->capture);
+	return true;
+}
+
 bool goroutine_source_open(const struct cli_arguments *arguments, const char *argument,
 			   struct goroutine_source *source, struct error *error)
 {
@@ -127,7 +144,7 @@ bool goroutine_source_open(const struct cli_arguments *arguments, const char *ar
 		return copy_stdin(&source->fd, error);
 	}
 	if (is_number(argument))
-		return cli_open_capture(arguments, argument, &source->capture, error);
+		return open_process(arguments, source, error);
 	return open_path(arguments, argument, source, error);
 }
 

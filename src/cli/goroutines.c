@@ -108,9 +108,19 @@ static bool write_all(const struct goroutines *goroutines, struct error *error)
 	return write_text(goroutines, fd, path, error);
 }
 
-static bool read_sources(struct goroutines *goroutines, struct error *error)
+// What goroutines wait on takes longer, and has no room in a profile or a dump.
+static unsigned int parts_of(const struct goroutines *goroutines)
 {
 	unsigned int parts = goroutines->options.by == GOROUTINE_BY_LABEL ? CAPTURE_LABELS : 0;
+	if (!goroutines->profile && !cli_flag(goroutines->arguments, "stacks") &&
+	    !cli_flag(goroutines->arguments, "flame"))
+		parts |= CAPTURE_BLOCKED;
+	return parts;
+}
+
+static bool read_sources(struct goroutines *goroutines, struct error *error)
+{
+	unsigned int parts = parts_of(goroutines);
 	for (int i = 0; i < goroutines->source_count; i++) {
 		if (!goroutine_source_read(&goroutines->sources[i], parts, error))
 			return false;

@@ -184,6 +184,13 @@ static void parse_goroutine(struct walk *walk, const struct go_record *g,
 	pending->locked_m = record_u64(g, GO_G_LOCKEDM);
 	pending->bubble = record_u64(g, GO_G_BUBBLE);
 	parse_saved(g, &pending->saved);
+	goroutine->address = pending->address;
+	goroutine->waiting = record_u64(g, GO_G_WAITING);
+	goroutine->timer = record_u64(g, GO_G_TIMER);
+	goroutine->sleep_until_ns = (int64_t)record_u64(g, GO_G_SLEEP_WHEN);
+	goroutine->stack_pointer = status == GO_STATUS_SYSCALL && pending->saved.syscall_sp
+					   ? pending->saved.syscall_sp
+					   : pending->saved.sp;
 	goroutine->stack_low = pending->saved.low;
 	goroutine->stack_high = pending->saved.high;
 	goroutine->is_locked = pending->locked_m != 0;

@@ -164,6 +164,17 @@ static bool knows_leaks(const struct taking *taking, struct error *error)
 				 "GOEXPERIMENT=goroutineleakprofile");
 }
 
+// Goroutines may have moved on meanwhile: what does not fit any more is not known.
+static void read_blocks(struct taking *taking)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	if (!(taking->parts & CAPTURE_BLOCKED))
+		error_set(&snapshot->blocks_absent, ERROR_NOT_FOUND, "not asked for");
+	else
+		(void)!go_blocks_read(&taking->runtime, &taking->goroutines, &snapshot->blocks,
+				      &snapshot->blocks_absent);
+}
+
 static bool read_goroutines(struct taking *taking, struct error *error)
 {
 	struct snapshot_quality *quality = &taking->snapshot->quality;
@@ -178,6 +189,7 @@ static bool read_goroutines(struct taking *taking, struct error *error)
 	quality->moved_goroutines = goroutines->moved;
 	quality->running_stacks = goroutines->stacks_running;
 	(void)!knows_leaks(taking, &taking->snapshot->leaks_absent);
+	read_blocks(taking);
 	return true;
 }
 
@@ -185,7 +197,11 @@ static void build_goroutines(struct taking *taking)
 {
 	struct snapshot *snapshot = taking->snapshot;
 	struct profile_mapping *executable = &snapshot->executable;
-	convert_goroutines(&taking->goroutines, taking->parts & CAPTURE_LABELS,
+	struct block_texts texts = {
+		.blocks = snapshot_has(&snapshot->blocks_absent) ? &snapshot->blocks : NULL,
+		.sockets = taking->capture->sockets,
+		.now_ns = taking->goroutines.now_ns};
+	convert_goroutines(&taking->goroutines, taking->parts & CAPTURE_LABELS, &texts,
 			   &snapshot->goroutines);
 	if (!(taking->parts & CAPTURE_EACH_GOROUTINE))
 		return;

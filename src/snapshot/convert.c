@@ -121,7 +121,42 @@ struct alike {
 	uint64_t count, stack_bytes;
 	int64_t waited_ns;
 	VEC(int64_t) waits;
+	VEC(struct goroutine_object) objects; // their texts are owned here
+	uint64_t objects_left_out;
 };
+
+static void add_object(struct alike *alike, const struct block_texts *texts, size_t index,
+		       struct strbuf *text)
+{
+	const struct go_block *block = texts->blocks ? texts->blocks->list.items[index] : NULL;
+	if (!block)
+		return;
+	VEC_FOREACH (object, &alike->objects) {
+		if (object->address == block->address && block->address) {
+			object->count++;
+			return;
+		}
+	}
+	if (alike->objects.count == GOROUTINE_OBJECTS_KEPT) {
+		alike->objects_left_out++;
+		return;
+	}
+	strbuf_clear(text);
+	block_describe(texts, block, text);
+	if (text->length)
+		vec_push(&alike->objects, {alloc_string(text->text), block->address, 1});
+}
+
+static void alike_deinit(struct alike *alike)
+{
+	VEC_FOREACH (object, &alike->objects) {
+		char *owned;
+		memcpy(&owned, &object->text, sizeof owned);
+		free(owned);
+	}
+	vec_deinit(&alike->objects);
+	vec_deinit(&alike->waits);
+}
 
 static void format_labels(const struct go_labels *labels, struct strbuf *out)
 {
@@ -158,6 +193,9 @@ static void add_alike(const struct alike *alike, struct goroutine_set *set, cons
 	};
 	group.waits.items = alike->waits.items; // borrowed
 	group.waits.count = alike->waits.count;
+	group.objects.items = alike->objects.items;
+	group.objects.count = alike->objects.count;
+	group.objects_left_out = alike->objects_left_out;
 	goroutine_set_add(set, &group);
 	vec_deinit(&frames.list);
 }
@@ -174,7 +212,7 @@ static uint64_t hash_goroutine(const struct go_goroutine *goroutine, bool labels
 }
 
 void convert_goroutines(const struct go_goroutines *goroutines, bool labels,
-			struct goroutine_set *set)
+			const struct block_texts *texts, struct goroutine_set *set)
 {
 	struct map map = {0};
 	VEC(struct alike) list = {0};
@@ -191,11 +229,12 @@ void convert_goroutines(const struct go_goroutines *goroutines, bool labels,
 		alike->waited_ns = waited > alike->waited_ns ? waited : alike->waited_ns;
 		if (waited)
 			vec_push(&alike->waits, waited);
+		add_object(alike, texts, (size_t)(goroutine - goroutines->list.items), &text);
 	}
 	VEC_FOREACH (alike, &list) {
 		format_labels(labels ? alike->first->labels : NULL, &text);
 		add_alike(alike, set, text.length ? text.text : NULL);
-		vec_deinit(&alike->waits);
+		alike_deinit(alike);
 	}
 	set->knows_states = set->knows_stack_bytes = true;
 	goroutine_set_sort(set);

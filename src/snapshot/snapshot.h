@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "golang/blocked.h"
 #include "golang/buckets.h"
 #include "golang/contention.h"
 #include "golang/goroutines.h"
@@ -123,7 +124,9 @@ struct snapshot {
 	struct goroutine_set goroutines;
 	struct error leaks_absent;           // whether the runtime can tell leaked goroutines
 	struct go_goroutines each_goroutine; // one by one, where that was asked for
-	struct profile_mapping executable;   // for a profile of them
+	struct error blocks_absent;
+	struct go_blocks blocks;           // what each of them waits on, where that was asked for
+	struct profile_mapping executable; // for a profile of them
 	struct error process_ledger_absent;
 	struct snapshot_process_memory process_memory;
 	struct ledger process_ledger; // sums to the process's resident memory
