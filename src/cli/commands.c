@@ -60,6 +60,9 @@ const struct cli_option goroutines_options[] = {
 	{"by", 'b', "WHAT",
 	 "group by stack (default), creator, state, label or function (own code)"},
 	{"diff", 0, NULL, "two sources: which groups grew, appeared and vanished"},
+	{"who", 0, NULL,
+	 "find out whether anything can wake those that wait: follows the whole heap (about a second "
+	 "a GiB, and that much memory)"},
 	{"flame", 0, NULL, "folded stacks, for flame graphs"},
 	{"pprof", 0, "FILE",
 	 "write a goroutine profile for `go tool pprof` (- for standard output)"},

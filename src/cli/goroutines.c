@@ -115,6 +115,8 @@ static unsigned int parts_of(const struct goroutines *goroutines)
 	if (!goroutines->profile && !cli_flag(goroutines->arguments, "stacks") &&
 	    !cli_flag(goroutines->arguments, "flame"))
 		parts |= CAPTURE_BLOCKED;
+	if (cli_flag(goroutines->arguments, "who"))
+		parts |= CAPTURE_BLOCKED | CAPTURE_WHO;
 	return parts;
 }
 

@@ -289,10 +289,21 @@ static void write_objects(struct strbuf *out, const struct goroutine_group *grou
 		strbuf_addf(out, "  %s on others\n", human_count((int64_t)others).text);
 }
 
+static void write_unserved(struct strbuf *out, const struct goroutine_group *group)
+{
+	if (group->unserved == group->count)
+		strbuf_add(out, group->count == 1 ? "  nothing that was found can wake it\n"
+						  : "  nothing that was found can wake them\n");
+	else if (group->unserved)
+		strbuf_addf(out, "  nothing that was found can wake %s of them\n",
+			    human_count((int64_t)group->unserved).text);
+}
+
 static void write_group(struct strbuf *out, const struct goroutine_group *group)
 {
 	write_head(out, group);
 	write_objects(out, group);
+	write_unserved(out, group);
 	for (size_t i = 0; i < group->depth; i++) {
 		if (group->elided && i == group->elided_at)
 			write_elided(out, group->elided);

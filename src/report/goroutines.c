@@ -3,6 +3,7 @@
 #include "report/goroutines.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/units.h"
 #include "report/text_priv.h"
@@ -63,6 +64,33 @@ static void write_trouble(const struct snapshot_quality *quality, struct strbuf 
 			    quality->unreadable_goroutines);
 }
 
+static void write_search(const struct snapshot *snapshot, struct strbuf *out)
+{
+	const struct go_reach *reach = &snapshot->reach;
+	if (!snapshot_has(&snapshot->reach_absent)) {
+		if (strcmp(snapshot->reach_absent.message, "not asked for") == 0)
+			return;
+		strbuf_add(out, "  who could wake them was not searched: ");
+		strbuf_add_safe(out, snapshot->reach_absent.message);
+		strbuf_add(out, "\n");
+		return;
+	}
+	strbuf_addf(
+		out,
+		"  who could wake them: %s objects of the heap (%s) were followed from variables and "
+		"stacks;\n  nothing was found for %s. Not looked at: registers, memory of C, "
+		"finalizers and cleanups%s\n",
+		human_count((int64_t)reach->objects).text, human_bytes((int64_t)reach->bytes).text,
+		human_count((int64_t)reach->unserved).text,
+		snapshot->quality.of_core || snapshot->quality.target_pause_ns
+			? ""
+			: ";\n  it ran meanwhile: --mode stop is surer");
+	if (reach->unreadable)
+		strbuf_addf(out,
+			    "  %" PRIu64 " pieces of memory could not be read: it is not proven\n",
+			    reach->unreadable);
+}
+
 static void write_source(const struct goroutine_report *report, struct strbuf *out)
 {
 	strbuf_add(out, "  from ");
@@ -100,6 +128,8 @@ static void write_head(const struct goroutine_report *report, struct report_styl
 	write_largest(set, out);
 	if (report->snapshot)
 		write_trouble(&report->snapshot->quality, out);
+	if (report->snapshot)
+		write_search(report->snapshot, out);
 	else
 		write_source(report, out);
 	strbuf_add(out, "\n");

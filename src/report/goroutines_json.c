@@ -136,6 +136,7 @@ static void add_group(struct strbuf *out, const struct goroutine_group *group, b
 						  group->count));
 	set_text(out, "labels", group->labels);
 	add_objects(out, group);
+	set_u64(out, "unserved", group->unserved);
 	set_u64(out, "stack_bytes", group->stack_bytes);
 	set_u64(out, "example_id", group->example_id);
 	set_bool(out, "system", group->system);

@@ -35,26 +35,64 @@ static void add_channel(const struct go_channel *channel, struct strbuf *out)
 	strbuf_add(out, channel->closed ? ", closed)" : ")");
 }
 
-static void add_case(const struct go_blocks *blocks, const struct go_wait_case *wait,
-		     struct strbuf *out)
+static void add_goroutines(const struct go_holders *holders, struct strbuf *out)
 {
-	if (wait->known)
-		strbuf_add(out, wait->sends ? "send to " : "receive from ");
-	add_channel(&blocks->channels.items[wait->channel], out);
+	uint32_t kept =
+		holders->goroutines < REACH_HOLDERS_KEPT ? holders->goroutines : REACH_HOLDERS_KEPT;
+	for (uint32_t i = 0; i < kept; i++)
+		strbuf_addf(out, "%s%" PRIu64, i ? ", " : " goroutine ", holders->goroutine_ids[i]);
+	if (holders->goroutines > kept)
+		strbuf_add(out, " and others");
 }
 
-static void add_cases(const struct go_blocks *blocks, const struct go_block *block,
+// Who of those that were found to be able to run refers to it.
+static void add_holders(const struct block_texts *texts, taddr_t object, struct strbuf *out)
+{
+	if (!texts->reach)
+		return;
+	const struct go_holders *holders = go_reach_holders(texts->reach, object);
+	if (!holders) {
+		strbuf_add(out, ", nobody else refers to it");
+		return;
+	}
+	strbuf_add(out, ", referred to by");
+	if (holders->goroutines)
+		add_goroutines(holders, out);
+	if (holders->variables)
+		strbuf_addf(out, "%s the variable at 0x%" PRIx64 "%s",
+			    holders->goroutines ? "," : "", holders->variable,
+			    holders->variables > 1 ? " and others" : "");
+	if (holders->heap_objects)
+		strbuf_addf(out, "%s %" PRIu32 " word%s of the heap",
+			    holders->goroutines || holders->variables ? "," : "",
+			    holders->heap_objects, holders->heap_objects == 1 ? "" : "s");
+}
+
+static void add_case(const struct block_texts *texts, const struct go_wait_case *wait,
+		     struct strbuf *out)
+{
+	const struct go_channel *channel = &texts->blocks->channels.items[wait->channel];
+	if (wait->known)
+		strbuf_add(out, wait->sends ? "send to " : "receive from ");
+	add_channel(channel, out);
+	add_holders(texts, channel->address, out);
+}
+
+static void add_cases(const struct block_texts *texts, const struct go_block *block,
 		      struct strbuf *out)
 {
 	if (block->kind == GO_BLOCK_CHANNEL) {
-		add_channel(&blocks->channels.items[block->cases[0].channel], out);
+		const struct go_channel *channel =
+			&texts->blocks->channels.items[block->cases[0].channel];
+		add_channel(channel, out);
+		add_holders(texts, channel->address, out);
 		return;
 	}
 	strbuf_addf(out, "a select of %u%s: ", block->case_count,
 		    block->cases_cut ? " or more" : "");
 	for (uint32_t i = 0; i < block->case_count && i < CASES_SHOWN; i++) {
 		strbuf_add(out, i ? "; " : "");
-		add_case(blocks, &block->cases[i], out);
+		add_case(texts, &block->cases[i], out);
 	}
 	if (block->case_count > CASES_SHOWN)
 		strbuf_add(out, "; ...");
@@ -119,7 +157,7 @@ void block_describe(const struct block_texts *texts, const struct go_block *bloc
 		break;
 	case GO_BLOCK_CHANNEL:
 	case GO_BLOCK_SELECT:
-		add_cases(texts->blocks, block, out);
+		add_cases(texts, block, out);
 		break;
 	case GO_BLOCK_FOR_EVER:
 		strbuf_add(out, "nothing: neither a nil channel nor a select without cases is ever "

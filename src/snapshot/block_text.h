@@ -3,13 +3,14 @@
 #pragma once
 
 #include "base/strbuf.h"
-#include "golang/blocked.h"
+#include "golang/reach.h"
 
 struct sockets;
 
 // Everything is borrowed.
 struct block_texts {
 	const struct go_blocks *blocks; // NULL: not known
+	const struct go_reach *reach;   // NULL: not searched
 	struct sockets *sockets;        // NULL: descriptors are numbers
 	int64_t now_ns;                 // the target's monotonic clock; 0: not known
 };

@@ -114,6 +114,7 @@ void snapshot_free(struct snapshot *snapshot)
 	go_buckets_deinit(&snapshot->buckets);
 	go_goroutines_deinit(&snapshot->each_goroutine);
 	go_blocks_deinit(&snapshot->blocks);
+	go_reach_deinit(&snapshot->reach);
 	functab_free(snapshot->functab);
 	goroutine_set_deinit(&snapshot->goroutines);
 	ledger_deinit(&snapshot->process_ledger);

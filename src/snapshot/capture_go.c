@@ -175,6 +175,19 @@ static void read_blocks(struct taking *taking)
 				      &snapshot->blocks_absent);
 }
 
+static bool read_reach(struct taking *taking, struct error *error)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	if (!(taking->parts & CAPTURE_WHO))
+		return error_set(error, ERROR_NOT_FOUND, "not asked for");
+	if (!taking->has_spans || !snapshot_has(&snapshot->blocks_absent)) {
+		*error = taking->has_spans ? snapshot->blocks_absent : snapshot->go_absent;
+		return false;
+	}
+	return go_reach_find(&taking->runtime, &taking->goroutines, &snapshot->blocks,
+			     &taking->spans, &snapshot->reach, error);
+}
+
 static bool read_goroutines(struct taking *taking, struct error *error)
 {
 	struct snapshot_quality *quality = &taking->snapshot->quality;
@@ -190,6 +203,7 @@ static bool read_goroutines(struct taking *taking, struct error *error)
 	quality->running_stacks = goroutines->stacks_running;
 	(void)!knows_leaks(taking, &taking->snapshot->leaks_absent);
 	read_blocks(taking);
+	(void)!read_reach(taking, &taking->snapshot->reach_absent);
 	return true;
 }
 
@@ -199,6 +213,7 @@ static void build_goroutines(struct taking *taking)
 	struct profile_mapping *executable = &snapshot->executable;
 	struct block_texts texts = {
 		.blocks = snapshot_has(&snapshot->blocks_absent) ? &snapshot->blocks : NULL,
+		.reach = snapshot_has(&snapshot->reach_absent) ? &snapshot->reach : NULL,
 		.sockets = taking->capture->sockets,
 		.now_ns = taking->goroutines.now_ns};
 	convert_goroutines(&taking->goroutines, taking->parts & CAPTURE_LABELS, &texts,

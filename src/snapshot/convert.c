@@ -122,7 +122,7 @@ struct alike {
 	int64_t waited_ns;
 	VEC(int64_t) waits;
 	VEC(struct goroutine_object) objects; // their texts are owned here
-	uint64_t objects_left_out;
+	uint64_t objects_left_out, unserved;
 };
 
 static void add_object(struct alike *alike, const struct block_texts *texts, size_t index,
@@ -196,6 +196,7 @@ static void add_alike(const struct alike *alike, struct goroutine_set *set, cons
 	group.objects.items = alike->objects.items;
 	group.objects.count = alike->objects.count;
 	group.objects_left_out = alike->objects_left_out;
+	group.unserved = alike->unserved;
 	goroutine_set_add(set, &group);
 	vec_deinit(&frames.list);
 }
@@ -229,7 +230,10 @@ void convert_goroutines(const struct go_goroutines *goroutines, bool labels,
 		alike->waited_ns = waited > alike->waited_ns ? waited : alike->waited_ns;
 		if (waited)
 			vec_push(&alike->waits, waited);
-		add_object(alike, texts, (size_t)(goroutine - goroutines->list.items), &text);
+		size_t place = (size_t)(goroutine - goroutines->list.items);
+		add_object(alike, texts, place, &text);
+		alike->unserved +=
+			texts->reach && texts->reach->states.items[place] == GO_REACH_UNSERVED;
 	}
 	VEC_FOREACH (alike, &list) {
 		format_labels(labels ? alike->first->labels : NULL, &text);

@@ -16,6 +16,7 @@
 #include "golang/last_collection.h"
 #include "golang/memstats.h"
 #include "golang/metrics.h"
+#include "golang/reach.h"
 #include "golang/setting_places.h"
 #include "golang/settings.h"
 #include "golang/span_classes.h"
@@ -125,7 +126,9 @@ struct snapshot {
 	struct error leaks_absent;           // whether the runtime can tell leaked goroutines
 	struct go_goroutines each_goroutine; // one by one, where that was asked for
 	struct error blocks_absent;
-	struct go_blocks blocks;           // what each of them waits on, where that was asked for
+	struct go_blocks blocks; // what each of them waits on, where that was asked for
+	struct error reach_absent;
+	struct go_reach reach; // whether anything can wake them, where that was asked for
 	struct profile_mapping executable; // for a profile of them
 	struct error process_ledger_absent;
 	struct snapshot_process_memory process_memory;
