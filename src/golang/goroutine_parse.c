@@ -116,6 +116,13 @@ void goroutine_parse(struct go_goroutine_reading *reading, const struct go_recor
 	pending->locked_m = record_u64(g, GO_G_LOCKEDM);
 	pending->bubble = record_u64(g, GO_G_BUBBLE);
 	goroutine_parse_saved(g, &pending->saved);
+	goroutine->address = pending->address;
+	goroutine->waiting = record_u64(g, GO_G_WAITING);
+	goroutine->timer = record_u64(g, GO_G_TIMER);
+	goroutine->sleep_until_ns = (int64_t)record_u64(g, GO_G_SLEEP_WHEN);
+	goroutine->stack_pointer = status == GO_STATUS_SYSCALL && pending->saved.syscall_sp
+					   ? pending->saved.syscall_sp
+					   : pending->saved.sp;
 	goroutine->stack_low = pending->saved.low;
 	goroutine->stack_high = pending->saved.high;
 	goroutine->is_locked = pending->locked_m != 0;

@@ -48,6 +48,11 @@ struct go_goroutine {
 	const struct go_stack *stack;   // NULL: see stack_state
 	const struct go_labels *labels; // NULL: none
 	taddr_t stack_low, stack_high;  // high is exclusive
+	taddr_t address;                // of its runtime.g
+	taddr_t stack_pointer;          // where it was left; meaningless while it runs
+	taddr_t waiting;                // g.waiting: its places in channels' queues; 0: none
+	taddr_t timer;                  // g.timer; 0: none
+	int64_t sleep_until_ns;         // g.sleepWhen (Go 1.23 and later), else 0
 	uint64_t thread_id;             // the kernel's id of the thread that it runs on; 0: none
 	uint64_t locked_thread_id;      // of the thread that it is locked to; 0: none
 	uint64_t bubble_id;             // of testing/synctest; 0: none

@@ -34,7 +34,14 @@ void capture_close(struct capture *capture)
 	cgroup_close(capture->cgroup);
 	cgroup_survey_deinit(&capture->survey);
 	container_sources_close(capture->container);
+	sockets_free(capture->sockets);
 	free(capture);
+}
+
+void capture_open_sockets(struct capture *capture)
+{
+	if (!capture->core && !capture->sockets)
+		(void)!sockets_open(capture->files.dir, &capture->sockets, NULL);
 }
 
 const struct process_files *capture_get_files(const struct capture *capture)
@@ -106,6 +113,8 @@ void snapshot_free(struct snapshot *snapshot)
 	profile_free(snapshot->contention[GO_CONTENTION_MUTEX]);
 	go_buckets_deinit(&snapshot->buckets);
 	go_goroutines_deinit(&snapshot->each_goroutine);
+	go_blocks_deinit(&snapshot->blocks);
+	go_reach_deinit(&snapshot->reach);
 	functab_free(snapshot->functab);
 	goroutine_set_deinit(&snapshot->goroutines);
 	ledger_deinit(&snapshot->process_ledger);

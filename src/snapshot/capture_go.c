@@ -83,7 +83,7 @@ static void take_ledger_parts(struct taking *taking)
 static bool take_go(struct taking *taking, struct error *error)
 {
 	struct snapshot_go *go = &taking->snapshot->go;
-	if (!(taking->parts & (CAPTURE_LEDGER | CAPTURE_RUNTIME)))
+	if (!(taking->parts & (CAPTURE_LEDGER | CAPTURE_RUNTIME | CAPTURE_WHO)))
 		return error_set(error, ERROR_NOT_FOUND, "not asked for");
 	if (!go_spans_read(&taking->runtime, &taking->spans, error) ||
 	    !go_memstats_read(&taking->runtime, &taking->spans, &go->stats, error))
@@ -182,6 +182,43 @@ static bool knows_leaks(const struct taking *taking, struct error *error)
 				 "GOEXPERIMENT=goroutineleakprofile");
 }
 
+static void finish_goroutines(struct taking *taking)
+{
+	struct snapshot_quality *quality = &taking->snapshot->quality;
+	struct go_goroutines *goroutines = &taking->goroutines;
+	go_goroutines_finish(take_ptr(taking->goroutine_reading), goroutines);
+	goroutines->now_ns = taking->goroutines_ns;
+	quality->failed_stacks = goroutines->stacks_failed;
+	quality->unreadable_goroutines = goroutines->unreadable;
+	quality->moved_goroutines = goroutines->moved;
+	quality->running_stacks = goroutines->stacks_running;
+	(void)!knows_leaks(taking, &taking->snapshot->leaks_absent);
+}
+
+// Goroutines may have moved on meanwhile: what does not fit any more is not known.
+static void read_blocks(struct taking *taking)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	if (!(taking->parts & CAPTURE_BLOCKED))
+		error_set(&snapshot->blocks_absent, ERROR_NOT_FOUND, "not asked for");
+	else
+		(void)!go_blocks_read(&taking->runtime, &taking->goroutines, &snapshot->blocks,
+				      &snapshot->blocks_absent);
+}
+
+static bool read_reach(struct taking *taking, struct error *error)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	if (!(taking->parts & CAPTURE_WHO))
+		return error_set(error, ERROR_NOT_FOUND, "not asked for");
+	if (!taking->has_spans || !snapshot_has(&snapshot->blocks_absent)) {
+		*error = taking->has_spans ? snapshot->blocks_absent : snapshot->go_absent;
+		return false;
+	}
+	return go_reach_find(&taking->runtime, &taking->goroutines, &snapshot->blocks,
+			     &taking->spans, &snapshot->reach, error);
+}
+
 static bool read_goroutines(struct taking *taking, struct error *error)
 {
 	struct go_goroutine_reading **reading = &taking->goroutine_reading;
@@ -190,23 +227,28 @@ static bool read_goroutines(struct taking *taking, struct error *error)
 	if (!*reading && !go_goroutines_look(&taking->runtime, reading, error))
 		return false;
 	taking->goroutines_ns = clock_monotonic_ns();
-	return go_goroutines_settle(*reading, error);
+	if (!go_goroutines_settle(*reading, error))
+		return false;
+	if (taking->parts & CAPTURE_BLOCKED)
+		finish_goroutines(taking);
+	read_blocks(taking);
+	(void)!read_reach(taking, &taking->snapshot->reach_absent);
+	return true;
 }
 
 static void build_goroutines(struct taking *taking)
 {
 	struct snapshot *snapshot = taking->snapshot;
-	struct snapshot_quality *quality = &snapshot->quality;
-	struct go_goroutines *goroutines = &taking->goroutines;
 	struct profile_mapping *executable = &snapshot->executable;
-	go_goroutines_finish(take_ptr(taking->goroutine_reading), goroutines);
-	goroutines->now_ns = taking->goroutines_ns;
-	quality->failed_stacks = goroutines->stacks_failed;
-	quality->unreadable_goroutines = goroutines->unreadable;
-	quality->moved_goroutines = goroutines->moved;
-	quality->running_stacks = goroutines->stacks_running;
-	(void)!knows_leaks(taking, &snapshot->leaks_absent);
-	convert_goroutines(&taking->goroutines, &snapshot->goroutines);
+	if (taking->goroutine_reading)
+		finish_goroutines(taking);
+	struct block_texts texts = {
+		.blocks = snapshot_has(&snapshot->blocks_absent) ? &snapshot->blocks : NULL,
+		.reach = snapshot_has(&snapshot->reach_absent) ? &snapshot->reach : NULL,
+		.sockets = taking->capture->sockets,
+		.now_ns = taking->goroutines.now_ns};
+	convert_goroutines(&taking->goroutines, taking->parts & CAPTURE_LABELS, &texts,
+			   &snapshot->goroutines);
 	if (!(taking->parts & CAPTURE_EACH_GOROUTINE))
 		return;
 	*executable = convert_executable(taking->target, taking->image, taking->exe_path);

@@ -12,6 +12,7 @@
 #include "snapshot/convert.h"
 #include "system/cgroup.h"
 #include "system/process.h"
+#include "system/sockets.h"
 
 struct core_files; // the open files of a core, see capture_core.c
 
@@ -27,6 +28,7 @@ struct capture {
 	struct error cgroup_error; // why there is none
 	struct cgroup_survey survey;
 	struct container_sources *container; // NULL: in none
+	struct sockets *sockets;             // NULL: not opened
 	int64_t boot_unix_ns;
 	enum still_mode mode;
 	struct still *still; // NULL in live mode

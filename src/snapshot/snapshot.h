@@ -9,12 +9,14 @@
 #pragma once
 
 #include "base/error.h"
+#include "golang/blocked.h"
 #include "golang/buckets.h"
 #include "golang/contention.h"
 #include "golang/goroutines.h"
 #include "golang/last_collection.h"
 #include "golang/memstats.h"
 #include "golang/metrics.h"
+#include "golang/reach.h"
 #include "golang/setting_places.h"
 #include "golang/settings.h"
 #include "golang/span_classes.h"
@@ -123,7 +125,11 @@ struct snapshot {
 	struct goroutine_set goroutines;
 	struct error leaks_absent;           // whether the runtime can tell leaked goroutines
 	struct go_goroutines each_goroutine; // one by one, where that was asked for
-	struct profile_mapping executable;   // for a profile of them
+	struct error blocks_absent;
+	struct go_blocks blocks; // what each of them waits on, where that was asked for
+	struct error reach_absent;
+	struct go_reach reach; // whether anything can wake them, where that was asked for
+	struct profile_mapping executable; // for a profile of them
 	struct error process_ledger_absent;
 	struct snapshot_process_memory process_memory;
 	struct ledger process_ledger; // sums to the process's resident memory
