@@ -219,6 +219,21 @@ static bool read_reach(struct taking *taking, struct error *error)
 			     &taking->spans, &snapshot->reach, error);
 }
 
+// What goroutines wait on, and who could wake them.
+static void read_waits(struct taking *taking)
+{
+	finish_goroutines(taking);
+	read_blocks(taking);
+	(void)!read_reach(taking, &taking->snapshot->reach_absent);
+}
+
+// What each waits on is checked against the goroutine, so that a stop need not last for it. Not so
+// who could wake it.
+static bool waits_for_release(const struct taking *taking)
+{
+	return taking->capture->mode == STILL_STOP && !(taking->parts & CAPTURE_WHO);
+}
+
 static bool read_goroutines(struct taking *taking, struct error *error)
 {
 	struct go_goroutine_reading **reading = &taking->goroutine_reading;
@@ -229,10 +244,8 @@ static bool read_goroutines(struct taking *taking, struct error *error)
 	taking->goroutines_ns = clock_monotonic_ns();
 	if (!go_goroutines_settle(*reading, error))
 		return false;
-	if (taking->parts & CAPTURE_BLOCKED)
-		finish_goroutines(taking);
-	read_blocks(taking);
-	(void)!read_reach(taking, &taking->snapshot->reach_absent);
+	if (!waits_for_release(taking))
+		read_waits(taking);
 	return true;
 }
 
@@ -240,8 +253,6 @@ static void build_goroutines(struct taking *taking)
 {
 	struct snapshot *snapshot = taking->snapshot;
 	struct profile_mapping *executable = &snapshot->executable;
-	if (taking->goroutine_reading)
-		finish_goroutines(taking);
 	struct block_texts texts = {
 		.blocks = snapshot_has(&snapshot->blocks_absent) ? &snapshot->blocks : NULL,
 		.reach = snapshot_has(&snapshot->reach_absent) ? &snapshot->reach : NULL,
@@ -292,6 +303,7 @@ static void let_go(struct taking *taking)
 	quality->target_pause_ns = outcome.pause_ns;
 	quality->torn = outcome.torn;
 	quality->mode = mode_text(taking->capture->mode, outcome.torn);
+	target_set_threads(taking->target, NULL, 0);
 }
 
 void taking_no_go(struct taking *taking, const struct error *why)
@@ -344,6 +356,8 @@ bool taking_go(struct taking *taking, struct error *error)
 	if (early)
 		build_parts(taking);
 	let_go(taking);
+	if (taking->has_goroutines && waits_for_release(taking))
+		read_waits(taking);
 	if (!early)
 		build_parts(taking);
 	return true;
