@@ -27,6 +27,7 @@ void capture_close(struct capture *capture)
 	if (!capture)
 		return;
 	(void)!capture_let_go(capture, NULL);
+	file_survey_end(capture->files_of_cgroup);
 	process_files_close(&capture->files);
 	core_files_free(capture->core);
 	cleanup_close(&capture->guest);
@@ -119,6 +120,7 @@ void snapshot_free(struct snapshot *snapshot)
 	goroutine_set_deinit(&snapshot->goroutines);
 	ledger_deinit(&snapshot->process_ledger);
 	ledger_deinit(&snapshot->cgroup_ledger);
+	snapshot_files_deinit(&snapshot->files);
 	arena_deinit(&snapshot->arena);
 	free(snapshot);
 }
@@ -388,6 +390,7 @@ bool capture_take(struct capture *capture, unsigned int parts, const char *defau
 				.default_sample_type = default_sample_type,
 				.exe_fd = -1,
 				.mapped_exe_fd = -1};
+	error_set(&snapshot->files_absent, ERROR_NOT_FOUND, "not asked for");
 	snapshot->quality.layout_caveat = snapshot->quality.missing_symbols = "";
 	identity->executable = identity->build_id = identity->container_id = "";
 	identity->cgroup_path = identity->go_version = identity->main_package = "";

@@ -11,6 +11,7 @@
 #include "snapshot/cgroup_part.h"
 #include "snapshot/convert.h"
 #include "system/cgroup.h"
+#include "system/file_survey.h"
 #include "system/process.h"
 #include "system/sockets.h"
 
@@ -30,6 +31,8 @@ struct capture {
 	struct container_sources *container; // NULL: in none
 	struct sockets *sockets;             // NULL: not opened
 	int64_t boot_unix_ns;
+	struct file_survey *files_of_cgroup; // NULL: not begun, for the reason below
+	struct error no_files;
 	enum still_mode mode;
 	struct still *still; // NULL in live mode
 };

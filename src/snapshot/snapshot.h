@@ -72,6 +72,16 @@ struct snapshot_cgroup {
 	struct headroom headroom;         // its paths live as long as this
 	int64_t oom_kills;                // -1: not known
 	int processes;
+	int unseen_processes; // of these: hidden, of another pid namespace, or ended meanwhile
+};
+
+// Which files the page cache and the shared memory of the cgroup are: looked for after everything
+// else, so with totals of its own.
+struct snapshot_files {
+	struct ledger cache, shmem; // see ledger/file_ledger.h
+	char partial[128];          // why there may be more files; "" when not
+	char charge_absent[256];    // why it is not known whose the pages are; "" when it is
+	int64_t taken_unix_ns, duration_ns;
 };
 
 // With the process's ledger, of the same smaps.
@@ -135,6 +145,8 @@ struct snapshot {
 	struct ledger process_ledger; // sums to the process's resident memory
 	struct error cgroup_ledger_absent;
 	struct ledger cgroup_ledger; // sums to the cgroup's charge
+	struct error files_absent;   // for what is not worth the time, too
+	struct snapshot_files files;
 };
 
 // What was there before, to tell who grew from who is large.
