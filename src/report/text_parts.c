@@ -324,7 +324,7 @@ void text_write_kill(const struct report *report, struct report_style style, str
 		strbuf_addf(out, "  held        whyoom held the kill for %s; %s\n",
 			    human_duration(kill->held_ns).text,
 			    kill->evidence_held ? "the evidence was taken meanwhile"
-						: "the evidence is from before");
+						: "the evidence is not from then");
 }
 
 void text_write_quality(const struct report *report, struct report_style style, struct strbuf *out)
