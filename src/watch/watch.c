@@ -333,8 +333,7 @@ static void finish(struct watch *watch)
 	ending_find(&watch->ending, process_ended(&watch->process), &result->kill);
 	result->kill.held_ns = watch->held_ns;
 	result->near_limit = captures->near_limit;
-	bool killed =
-		result->kill.cause == KILL_CGROUP_OOM || result->kill.cause == KILL_GLOBAL_OOM;
+	bool killed = kill_is_for_memory(&result->kill);
 	result->evidence = captures->ready && (killed || captures->near_limit);
 	progress_clear(&watch->progress);
 	if (!result->evidence) {

@@ -329,6 +329,31 @@ def case_foreign_high(results):
              f"memory.high={200 * MIB}")
 
 
+def case_oomd(results):
+    """Killed as systemd-oomd kills (its marks, set by a program of ours): told apart."""
+    check_exit(results, "oomd", OK)
+    kill = json.loads(results["oomd/report.json"])["kill"]
+    equal("kill.cause", kill["cause"], "systemd-oomd")
+    equal("kill.oomd_cgroup", kill["oomd_cgroup"], "/sys/fs/cgroup/oomd")
+    contains("the report", text(results, "oomd/report.txt"), "killed by systemd-oomd")
+
+
+def case_chosen(results):
+    """The victim is not the consumer: both are named, with their scores."""
+    check_exit(results, "chosen", OK)
+    kill = json.loads(results["chosen/report.json"])["kill"]
+    equal("kill.pid", kill["pid"], int(text(results, "chosen/pid")))
+    equal("kill.constraint", kill["constraint"], "cgroup")
+    equal("kill.group_kill", kill["group_kill"], False)
+    equal("kill.victim_count", kill["victim_count"], 1)
+    equal("kill.oom_score_adj", kill["oom_score_adj"], 500)
+    consumer = kill["consumer"]
+    equal("the consumer", (consumer["pid"], consumer["name"], consumer["oom_score_adj"]),
+          (int(text(results, "chosen/consumer")), "leak", -900))
+    assert consumer["rss_bytes"] > 90 * MIB, consumer
+    contains("the report", text(results, "chosen/report.txt"), "used more")
+
+
 def check_many(results, case):
     check_started(results, case)
     reports = [json.loads(results[name]) for name in results if name.startswith(f"{case}/reports/")]
@@ -364,6 +389,8 @@ def case_group(results):
     """memory.oom.group: the leak is reported as killed with its cgroup."""
     report = check_report(results, "group", 160)
     equal("kill.pid", report["kill"]["pid"], int(text(results, "group/pid")))
+    equal("kill.group_kill", report["kill"]["group_kill"], True)
+    equal("kill.victim_count", report["kill"]["victim_count"], 2)
     equal("the target's exit code", text(results, "group/target-exit"), KILLED)
     contains("memory.events", text(results, "group/events"), "oom_group_kill 1")
     check_guilty(report, REMEMBER)
@@ -480,5 +507,5 @@ ALL = [case_ledger_logs, case_ledger_tmpfs, case_ledger_sockets, case_ledger_fil
        case_relief, case_held_slow, case_held_explosion, case_held_giant, case_held_goroutines,
        case_held_ancestor, case_held_group, case_held_cache, case_held_child, case_held_signal,
        case_whyoom_hangs, case_whyoom_killed, case_guard_killed, case_target_killed,
-       case_limit_changed, case_foreign_high, case_many_by_name, case_many_all, case_download, case_group, case_bystander, case_user, case_foreign,
+       case_limit_changed, case_foreign_high, case_oomd, case_chosen, case_many_by_name, case_many_all, case_download, case_group, case_bystander, case_user, case_foreign,
        case_user_watch]

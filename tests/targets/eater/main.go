@@ -2,7 +2,7 @@
 
 // Eater takes memory until something kills it, in the way that it is told: a flood of blocks by some
 // goroutines, one giant block, goroutines that wait, a child process, or page cache. It says how much
-// it keeps in a file that outlives it.
+// it keeps in a file that outlives it. And it can do to a cgroup what systemd-oomd does.
 package main
 
 import (
@@ -14,19 +14,20 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 var (
-	how     = flag.String("how", "blocks", "blocks, giant, goroutines, child or cache")
+	how     = flag.String("how", "blocks", "blocks, giant, goroutines, child, cache or oomd")
 	rate    = flag.Int("rate", 600, "growth in MiB a second (0: as fast as it goes)")
 	size    = flag.Int("size", 0, "stop at this many MiB (0: never); of giant: its size")
 	threads = flag.Int("threads", 1, "so many goroutines take blocks")
 	await   = flag.Bool("await", false, "begin only after a line on stdin")
 	truth   = flag.String("truth", "", "a file for the number of bytes kept, as 8 bytes")
-	file    = flag.String("file", "", "of cache: the file to write")
+	file    = flag.String("file", "", "of cache: the file to write; of oomd: the cgroup to kill")
 )
 
 func main() {
@@ -45,6 +46,9 @@ func main() {
 		takeByChild()
 	case "cache":
 		takeCache()
+	case "oomd":
+		killAsOomd()
+		return
 	default:
 		takeBlocks()
 	}
@@ -149,6 +153,27 @@ func takeByChild() {
 	if err := child.Run(); err != nil {
 		fmt.Println("child:", err)
 	}
+}
+
+// killAsOomd follows oomd_cgroup_kill of systemd: two marks, and SIGKILL between them.
+func killAsOomd() {
+	mark := func(name, value string) {
+		if err := syscall.Setxattr(*file, name, []byte(value), 0); err != nil {
+			panic(err)
+		}
+	}
+	mark("user.oomd_ooms", "1")
+	list, err := os.ReadFile(*file + "/cgroup.procs")
+	if err != nil {
+		panic(err)
+	}
+	pids := strings.Fields(string(list))
+	for _, text := range pids {
+		if pid, err := strconv.Atoi(text); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	mark("user.oomd_kill", strconv.Itoa(len(pids)))
 }
 
 func takeCache() {
