@@ -345,9 +345,10 @@ void text_write_kill(const struct report *report, struct report_style style, str
 		strbuf_add(out, "\n");
 	}
 	if (kill->inferred && kill->cause == KILL_CGROUP_OOM)
-		strbuf_add(out,
-			   "  inferred    from signal 9 and the counter: the kernel's log was not "
-			   "seen\n");
+		strbuf_add(
+			out,
+			"  inferred    from signal 9 and the counter, or the kernel's tracepoint: its "
+			"log was not seen\n");
 	if (kill->held_ns)
 		strbuf_addf(out, "  held        whyoom held the kill for %s; %s\n",
 			    human_duration(kill->held_ns).text,

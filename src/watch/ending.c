@@ -20,6 +20,7 @@ void ending_begin(struct ending *ending, struct cgroup *cgroup, const struct pro
 	*ending = (struct ending){
 		.cgroup = cgroup, .process = process, .oom_kills_before = -1, .oom_kills_now = -1};
 	oomd_read_marks(cgroup, &ending->oomd);
+	(void)!kernel_trace_open(process->pid, &ending->trace, NULL);
 	ending->has_log = kmsg_open("/dev/kmsg", KMSG_FROM_NOW, &ending->log, NULL);
 }
 
@@ -38,6 +39,7 @@ void ending_update(struct ending *ending, int64_t oom_kills)
 void ending_deinit(struct ending *ending)
 {
 	kernel_oom_collector_deinit(&ending->collector);
+	kernel_trace_close(ending->trace);
 	if (ending->has_log)
 		kmsg_close(&ending->log);
 }
@@ -159,7 +161,7 @@ static void read_oomd(struct ending *ending, struct kill_facts *facts)
 	struct oomd_marks now;
 	oomd_read_marks(ending->cgroup, &now);
 	const char *killed = oomd_find_killed(ending->cgroup, &ending->oomd, &now);
-	if (!killed || facts->cause != KILL_UNKNOWN ||
+	if (!killed || facts->cause != KILL_UNKNOWN || ending->traced_victim ||
 	    (facts->signal && facts->signal != SIGKILL) || facts->exit_code >= 0)
 		return;
 	facts->cause = KILL_OOMD;
@@ -171,15 +173,37 @@ static void read_oomd(struct ending *ending, struct kill_facts *facts)
 			 "the marks of systemd-oomd");
 }
 
+// Nobody else knows once the parent has collected it, before Linux 6.15.
+static bool find_traced_exit(struct ending *ending, struct exit_info *info)
+{
+	struct kernel_trace_event event;
+	while (ending->trace && kernel_trace_read(ending->trace, &event)) {
+		ending->traced_victim |= event.kind == KERNEL_TRACE_OOM_VICTIM;
+		if (event.kind != KERNEL_TRACE_EXIT)
+			continue;
+		*info = exit_of_status(event.wait_status, "the kernel's tracepoint of exits");
+		return true;
+	}
+	return false;
+}
+
 static bool read_exit(struct ending *ending, struct kill_facts *facts)
 {
 	struct exit_info info;
-	if (!exit_find(ending->process, &info, NULL) || !info.known)
+	if ((!exit_find(ending->process, &info, NULL) || !info.known) &&
+	    !find_traced_exit(ending, &info))
 		return false;
 	facts->signal = info.signalled ? info.signal : 0;
 	facts->exit_code = info.signalled ? -1 : info.code;
 	snprintf(facts->exit_source, sizeof facts->exit_source, "%s", info.source);
 	return true;
+}
+
+static void read_trace(struct ending *ending)
+{
+	struct exit_info info;
+	while (find_traced_exit(ending, &info))
+		;
 }
 
 static void read_counters(struct ending *ending, struct kill_facts *facts)
@@ -212,6 +236,9 @@ static void conclude(const struct ending *ending, struct kill_facts *facts)
 			facts->signal = 9;
 			snprintf(facts->exit_source, sizeof facts->exit_source, "the kernel's log");
 		}
+	} else if (facts->signal == SIGKILL && ending->trace) {
+		facts->inferred = ending->traced_victim; // it does not say whose limit
+		facts->cause = ending->traced_victim ? KILL_CGROUP_OOM : KILL_SIGNAL;
 	} else if (facts->signal == SIGKILL) {
 		facts->inferred = true;
 		if (risen && !ending->has_log)
@@ -251,6 +278,7 @@ void ending_find(struct ending *ending, bool ended, struct kill_facts *out)
 		usleep(STEP_US);
 	} while (clock_monotonic_ns() < deadline);
 	take_victims(ending, &facts);
+	read_trace(ending);
 	if (ended)
 		read_oomd(ending, &facts);
 	read_counters(ending, &facts);

@@ -338,6 +338,22 @@ def case_oomd(results):
     contains("the report", text(results, "oomd/report.txt"), "killed by systemd-oomd")
 
 
+def case_traced(results):
+    """How it ended is known although its parent has collected it at once."""
+    check_exit(results, "traced", OK)
+    contains("what whyoom said", text(results, "traced/out"), "ended by signal 15")
+
+
+def case_traced_kill(results):
+    """Without the kernel's log: the tracepoint says that the OOM killer chose it."""
+    check_exit(results, "traced-kill", OK)
+    kill = json.loads(results["traced-kill/report.json"])["kill"]
+    equal("kill.cause", kill["cause"], "cgroup-oom")
+    equal("kill.kernel_line", kill["kernel_line"], "")
+    equal("kill.inferred", kill["inferred"], True)
+    equal("kill.exit_source", kill["exit_source"], "the kernel's tracepoint of exits")
+
+
 def case_chosen(results):
     """The victim is not the consumer: both are named, with their scores."""
     check_exit(results, "chosen", OK)
@@ -507,5 +523,5 @@ ALL = [case_ledger_logs, case_ledger_tmpfs, case_ledger_sockets, case_ledger_fil
        case_relief, case_held_slow, case_held_explosion, case_held_giant, case_held_goroutines,
        case_held_ancestor, case_held_group, case_held_cache, case_held_child, case_held_signal,
        case_whyoom_hangs, case_whyoom_killed, case_guard_killed, case_target_killed,
-       case_limit_changed, case_foreign_high, case_oomd, case_chosen, case_many_by_name, case_many_all, case_download, case_group, case_bystander, case_user, case_foreign,
+       case_limit_changed, case_foreign_high, case_oomd, case_traced, case_traced_kill, case_chosen, case_many_by_name, case_many_all, case_download, case_group, case_bystander, case_user, case_foreign,
        case_user_watch]
