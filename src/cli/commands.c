@@ -124,8 +124,8 @@ const struct cli_option watch_options[] = {
 	{"name", 'n', "PATTERN", "watch those whose name matches, such as 'api-*'"},
 	{"out", 'o', "DIR", "where incidents go (default: the current directory)"},
 	{"hold", 0, NULL,
-	 "cgroup v1: hold the kernel's kill at the limit until the evidence is taken (writes "
-	 "memory.oom_control, restores it always)"},
+	 "hold the kernel's kill until the evidence is taken: writes memory.oom_control on cgroup v1, "
+	 "memory.high and cgroup.freeze on v2, and always puts back what was there"},
 	{"hold-limit", 0, "TIME", "never hold longer than this (default 2s)"},
 	DB_OPTION,
 	{"db-size", 0, "SIZE", "the most that the timeline may take on disk (default 256MiB)"},

@@ -99,7 +99,7 @@ static void write_sentence(struct verdict *verdict, const struct evidence *evide
 	const struct snapshot_identity *identity = &evidence->snapshot->identity;
 	const struct verdict_frame *guilty = &verdict->guilty;
 	const struct kill_facts *kill = evidence->kill;
-	bool killed = kill && (kill->cause == KILL_CGROUP_OOM || kill->cause == KILL_GLOBAL_OOM);
+	bool killed = kill && kill_is_for_memory(kill);
 	char start[256] = "The largest holder now: ";
 	if (killed && kill->cause == KILL_CGROUP_OOM && kill->limit_bytes > 0)
 		snprintf(start, sizeof start,
@@ -195,7 +195,7 @@ static enum verdict_confidence judge_confidence(const struct verdict *verdict,
 						const struct evidence *evidence)
 {
 	const struct kill_facts *kill = evidence->kill;
-	bool killed = kill && (kill->cause == KILL_CGROUP_OOM || kill->cause == KILL_GLOBAL_OOM);
+	bool killed = kill && kill_is_for_memory(kill);
 	// Size alone is no proof: who is large may always have been. And much kept free beside the
 	// objects may be a second cause.
 	if (!killed || verdict->growth_share < SHARE_HIGH ||
