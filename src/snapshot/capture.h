@@ -23,6 +23,7 @@ enum capture_part {
 	CAPTURE_BLOCK = 64,          // the block profile
 	CAPTURE_MUTEX = 128,         // the mutex profile
 	CAPTURE_NATIVE = 256,        // with CAPTURE_LEDGER: what C allocators hold; it takes longer
+	CAPTURE_IN_HASTE = 512,      // wait for nothing
 	CAPTURE_ALL = CAPTURE_HEAP | CAPTURE_GOROUTINES | CAPTURE_LEDGER,
 };
 

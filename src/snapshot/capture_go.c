@@ -21,6 +21,8 @@ static void read_build_identity(struct taking *taking)
 	identity->module_path = taking_keep(taking, info->main_module.path);
 	identity->module_version = taking_keep(taking, info->main_module.version);
 	identity->vcs_revision = taking_keep(taking, go_buildinfo_setting(info, "vcs.revision"));
+	const char *race = go_buildinfo_setting(info, "-race");
+	identity->is_race = race && strcmp(race, "true") == 0;
 	VEC_FOREACH (module, &info->dependencies)
 		if (module->replaced_by && strchr("./", module->replaced_by[0]))
 			vec_push(&identity->replaced_modules, taking_keep(taking, module->path));
@@ -89,6 +91,7 @@ static bool take_runtime(struct taking *taking, struct error *error)
 		.stats = &snapshot->go.stats,
 		.spans = &taking->spans,
 		.environ_fd = taking->capture->files.environ,
+		.in_haste = taking->parts & CAPTURE_IN_HASTE,
 	};
 	if (!(taking->parts & CAPTURE_RUNTIME))
 		return error_set(error, ERROR_NOT_FOUND, "not asked for");

@@ -26,6 +26,7 @@ struct capture {
 	struct error cgroup_error; // why there is none
 	struct cgroup_survey survey;
 	struct container_sources *container; // NULL: in none
+	struct snapshot_surroundings surroundings;
 	int64_t boot_unix_ns;
 	enum still_mode mode;
 	struct still *still; // NULL in live mode

@@ -74,7 +74,7 @@ static void one_function_holds_it(void **state)
 				 "goroutine leak: 12 goroutines"));
 	assert_true(any_contains(verdict.rejected.items, verdict.rejected.count, "idle"));
 	assert_true(verdict.refuted_by[0]);
-	assert_contains(verdict.next_capture, "whyoom heap 4242");
+	assert_contains(verdict.next_capture, "whyoom why 4242 --for 30s");
 	verdict_deinit(&verdict);
 	snapshot_free(snapshot);
 }
