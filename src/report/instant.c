@@ -15,6 +15,23 @@
 
 // ---- out ----
 
+static json_t *kinds_to_json(const struct facts *facts)
+{
+	json_t *array = json_array();
+	VEC_FOREACH (kinds, &facts->kinds) {
+		json_t *item = json_object();
+		set_text(item, "function", kinds->function);
+		for (int i = 0; i < ALLOC_KINDS; i++)
+			if (kinds->bytes[i] > 0)
+				json_object_set_new(item, alloc_kind_name(i),
+						    json_real(kinds->bytes[i]));
+		json_object_set_new(item, "allocated", json_real(kinds->allocated));
+		json_object_set_new(item, "freed", json_real(kinds->freed));
+		json_array_append_new(array, item);
+	}
+	return array;
+}
+
 json_t *facts_to_json(const struct facts *facts)
 {
 	json_t *object = json_object(), *numbers = json_object(), *modules = json_array();
@@ -24,6 +41,7 @@ json_t *facts_to_json(const struct facts *facts)
 		VEC_FOREACH (module, &facts->identity->replaced_modules)
 			json_array_append_new(modules, report_text_to_json(*module));
 	json_object_set_new(object, "numbers", numbers);
+	json_object_set_new(object, "allocations", kinds_to_json(facts));
 	json_object_set_new(object, "replaced_modules", modules);
 	return object;
 }
@@ -275,6 +293,24 @@ static void read_numbers(const json_t *report, struct facts *facts)
 	}
 }
 
+static void read_kinds(const json_t *report, struct facts *facts)
+{
+	const json_t *list = json_object_get(json_object_get(report, "facts"), "allocations");
+	for (size_t i = 0; i < json_array_size(list) && i < FACTS_MAX; i++) {
+		const json_t *item = json_array_get(list, i);
+		if (text_of(item, "function")[0])
+			facts_add_turnover(facts, text_of(item, "function"),
+					   json_number_value(json_object_get(item, "allocated")),
+					   json_number_value(json_object_get(item, "freed")));
+		for (int kind = 0; kind < ALLOC_KINDS; kind++) {
+			double bytes =
+				json_number_value(json_object_get(item, alloc_kind_name(kind)));
+			if (bytes > 0 && text_of(item, "function")[0])
+				facts_add_kind(facts, text_of(item, "function"), kind, bytes);
+		}
+	}
+}
+
 // ---- all ----
 
 static struct instant *instant_new(void)
@@ -332,6 +368,12 @@ static void read_report(const json_t *report, struct instant *instant)
 	read_kill(report, instant);
 }
 
+static void read_written(const json_t *root, struct facts *facts)
+{
+	read_numbers(root, facts);
+	read_kinds(root, facts);
+}
+
 bool instant_read(const char *report, size_t report_size, const void *heap, size_t heap_size,
 		  struct instant **out, struct error *error)
 {
@@ -349,7 +391,7 @@ bool instant_read(const char *report, size_t report_size, const void *heap, size
 		facts_gather(instant->snapshot, instant->killed ? &instant->kill : NULL,
 			     &instant->facts);
 		if (root)
-			read_numbers(root, &instant->facts);
+			read_written(root, &instant->facts);
 		*out = instant;
 	} else {
 		instant_free(instant);

@@ -132,6 +132,8 @@ static bool build_heap(struct taking *taking, struct error *error)
 		VEC_FOREACH (bucket, &buckets->buckets)
 			for (size_t i = 0; i < bucket->depth; i++)
 				(void)functab_frame(snapshot->functab, bucket->stack[i]);
+	snapshot->heap_kinds = source.kinds =
+		arena_alloc(&snapshot->arena, buckets->buckets.count + 1);
 	return heap_profile_build(&source, &snapshot->heap, error);
 }
 

@@ -124,6 +124,7 @@ struct snapshot {
 	struct snapshot_runtime runtime; // with `go`: what it says of the heap belongs together
 	struct error heap_absent;
 	struct profile *heap;              // sample types: see snapshot/heap_profile.h
+	uint8_t *heap_kinds; // of each of its samples, an enum alloc_kind; NULL: not known
 	struct go_buckets buckets;         // the raw samples behind `heap`
 	struct functab *functab;           // resolves the stacks of `buckets`
 	struct error contention_absent[2]; // by enum go_contention_kind

@@ -13,7 +13,6 @@ static const double GROWTH_SHARE_MIN = 0.05; // of the memory: less is the usual
 static const int64_t GROWTH_BYTES_MIN = 8 << 20; // likewise
 static const int64_t SMALL_HEAP_BYTES = 16 << 20;
 static const double COLLECTIONS_MIN = 3; // the profile is published two collections late
-static const double NO_HISTORY = 0.5;    // what is kept where nothing was published yet
 
 static const struct {
 	const char *name;
@@ -152,13 +151,33 @@ static int64_t value_of(const struct profile_stack_row *row, uint32_t type)
 	return type == PROFILE_NONE ? 0 : row->values[type];
 }
 
+// What of a function was kept, of all it allocated until now. With few collections that is too
+// much, so it counts the less the smaller it is.
+static bool kept_so_far(const struct facts *facts, const char *function, double *kept)
+{
+	const struct fact_kind *kinds = facts_find_kind(facts, function);
+	if (!kinds || kinds->allocated <= 0)
+		return false;
+	double share = 1 - kinds->freed / kinds->allocated;
+	*kept = share > 0 ? share * share * share : 0;
+	return true;
+}
+
 // What of a stack will be kept, by what was kept of it so far.
-static int64_t estimate(const struct heap_view *view, const struct profile_stack_row *row)
+static int64_t estimate(struct heap_view *view, const struct facts *facts,
+			const struct profile_stack_row *row, int64_t own)
 {
 	int64_t published = value_of(row, view->published), now = value_of(row, view->now);
 	int64_t allocated = value_of(row, view->allocated);
-	double kept = allocated > 0 ? (double)published / (double)allocated : NO_HISTORY;
-	return now <= published ? now : published + (int64_t)((double)(now - published) * kept);
+	double kept = 0;
+	if (now <= published)
+		return now;
+	if (allocated > 0)
+		kept = (double)published / (double)allocated;
+	else if (own < 0 || !view->collected ||
+		 !kept_so_far(facts, row->stack.frames[own]->function, &kept))
+		view->unknown += now;
+	return published + (int64_t)((double)(now - published) * kept);
 }
 
 static void find_types(const struct profile *profile, struct heap_view *view)
@@ -174,8 +193,8 @@ static void find_types(const struct profile *profile, struct heap_view *view)
 	}
 }
 
-static void view_heap(const struct snapshot_identity *identity, const struct profile *profile,
-		      bool estimated, struct heap_view *view)
+static void view_heap(const struct facts *facts, const struct snapshot_identity *identity,
+		      const struct profile *profile, bool estimated, struct heap_view *view)
 {
 	if (!profile)
 		return;
@@ -183,9 +202,11 @@ static void view_heap(const struct snapshot_identity *identity, const struct pro
 	if (!profile_top_stacks_new(profile, view->now, &view->stacks, NULL))
 		return;
 	VEC_FOREACH (row, &view->stacks->rows) {
-		int64_t value = estimated && view->published != PROFILE_NONE ? estimate(view, row)
-									     : row->value;
-		vec_push(&view->list, {row, value, find_own_frame(identity, &row->stack)});
+		int64_t own = find_own_frame(identity, &row->stack);
+		int64_t value = estimated && view->published != PROFILE_NONE
+					? estimate(view, facts, row, own)
+					: row->value;
+		vec_push(&view->list, {row, value, own});
 		if (__builtin_add_overflow(view->total, value, &view->total))
 			view->total = INT64_MAX / 4;
 	}
@@ -200,6 +221,15 @@ static void check_collections(struct evidence *evidence)
 		return;
 	evidence->uncollected = now < COLLECTIONS_MIN;
 	evidence->estimated = !evidence->uncollected;
+	evidence->heap.collected = evidence->heap_before.collected = now > before;
+}
+
+// Much is new of which nothing was collected yet: nobody knows what of it will be kept.
+static void check_unknown(struct evidence *evidence)
+{
+	int64_t grown = evidence->memory - evidence->memory_before;
+	if (evidence->estimated && evidence_grew(evidence) && evidence->heap.unknown > grown / 2)
+		evidence->uncollected = true;
 }
 
 static void gather_heap(struct evidence *evidence, const struct profile *before)
@@ -209,8 +239,11 @@ static void gather_heap(struct evidence *evidence, const struct profile *before)
 	const struct snapshot_identity *identity =
 		evidence->now->identity ? evidence->now->identity : &unknown;
 	check_collections(evidence);
-	view_heap(identity, evidence->now->heap, evidence->estimated, &evidence->heap);
-	view_heap(identity, before, evidence->estimated, &evidence->heap_before);
+	// The turnover of now tells of both: garbage of then was collected meanwhile.
+	view_heap(evidence->now, identity, evidence->now->heap, evidence->estimated,
+		  &evidence->heap);
+	view_heap(evidence->now, identity, before, evidence->estimated, &evidence->heap_before);
+	check_unknown(evidence);
 	gather_rises(evidence);
 	double growth = (double)evidence->heap.total - (double)evidence->heap_before.total;
 	double grown = (double)(evidence->by_growth ? evidence->rise : 0);

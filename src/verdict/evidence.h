@@ -45,6 +45,8 @@ struct heap_view {
 	struct profile_top_stacks *stacks; // NULL: none
 	VEC(struct heap_stack) list;
 	int64_t total;
+	bool collected;  // a collection ended between the two instants
+	int64_t unknown; // of it is not known what will be kept
 	uint32_t now, objects, published, allocated, allocations; // sample types; or PROFILE_NONE
 };
 

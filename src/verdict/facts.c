@@ -54,6 +54,8 @@ void facts_deinit(struct facts *facts)
 {
 	map_deinit(&facts->by_name);
 	vec_deinit(&facts->list);
+	map_deinit(&facts->kind_map);
+	vec_deinit(&facts->kinds);
 	arena_deinit(&facts->arena);
 	*facts = (struct facts){0};
 }
@@ -82,4 +84,54 @@ bool facts_get(const struct facts *facts, const char *name, double *value)
 		return false;
 	*value = facts->list.items[*index].value;
 	return true;
+}
+
+const char *alloc_kind_name(int kind)
+{
+	static const char *const names[ALLOC_KINDS] = {
+		[ALLOC_OTHER] = "other",        [ALLOC_MAP] = "map",
+		[ALLOC_APPEND] = "append",      [ALLOC_STRING] = "string",
+		[ALLOC_CHANNEL] = "channel",    [ALLOC_DEFER] = "defer",
+		[ALLOC_GOROUTINE] = "goroutine"};
+	return names[kind];
+}
+
+static struct fact_kind *kind_slot(struct facts *facts, const char *function)
+{
+	size_t length = strlen(function);
+	bool is_new;
+	if (facts->kinds.count >= FACTS_MAX)
+		return NULL;
+	uint64_t *index = map_put(&facts->kind_map, hash_bytes(function, length),
+				  facts->kinds.count, &is_new);
+	if (is_new) {
+		const char *copy = arena_string(&facts->arena, function, length);
+		vec_push(&facts->kinds, {.function = copy ? copy : ""});
+	}
+	return &facts->kinds.items[*index];
+}
+
+void facts_add_kind(struct facts *facts, const char *function, int kind, double bytes)
+{
+	struct fact_kind *slot = kind >= 0 && kind < ALLOC_KINDS && isfinite(bytes)
+					 ? kind_slot(facts, function)
+					 : NULL;
+	if (slot)
+		slot->bytes[kind] += bytes;
+}
+
+void facts_add_turnover(struct facts *facts, const char *function, double allocated, double freed)
+{
+	struct fact_kind *slot =
+		isfinite(allocated) && isfinite(freed) ? kind_slot(facts, function) : NULL;
+	if (!slot)
+		return;
+	slot->allocated += allocated;
+	slot->freed += freed;
+}
+
+const struct fact_kind *facts_find_kind(const struct facts *facts, const char *function)
+{
+	const uint64_t *index = map_find(&facts->kind_map, hash_bytes(function, strlen(function)));
+	return index ? &facts->kinds.items[*index] : NULL;
 }

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "snapshot/heap_profile.h"
 #include "snapshot/kill.h"
 #include "snapshot/snapshot.h"
 
@@ -22,10 +23,19 @@ struct fact {
 	double value;
 };
 
+// What a function of the program's own code holds, by what the runtime was asked for.
+struct fact_kind {
+	const char *function;
+	double bytes[ALLOC_KINDS];
+	double allocated, freed; // of its samples, as they are; to compare with one another only
+};
+
 struct facts {
 	struct arena arena;
 	struct map by_name;
 	VEC(struct fact) list;
+	struct map kind_map;
+	VEC(struct fact_kind) kinds;
 	// Borrowed; NULL: not known.
 	const struct snapshot_identity *identity;
 	const struct profile *heap;
@@ -41,6 +51,12 @@ void facts_deinit(struct facts *facts);
 // The last one counts. Names that are too long, and more than FACTS_MAX, are left out.
 void facts_set(struct facts *facts, const char *name, double value);
 bool facts_get(const struct facts *facts, const char *name, double *value);
+
+void facts_add_kind(struct facts *facts, const char *function, int kind, double bytes);
+void facts_add_turnover(struct facts *facts, const char *function, double allocated, double freed);
+// NULL: not known.
+const struct fact_kind *facts_find_kind(const struct facts *facts, const char *function);
+const char *alloc_kind_name(int kind);
 
 // What a name is about; NULL for one that no table has and no ledger can have.
 const char *fact_meaning(const char *name);

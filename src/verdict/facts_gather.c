@@ -6,6 +6,7 @@
 
 #include "snapshot/heap_profile.h"
 #include "verdict/facts.h"
+#include "verdict/verdict.h"
 
 static void set_if(struct facts *facts, bool known, const char *name, double value)
 {
@@ -244,6 +245,43 @@ static void gather_goroutines(struct facts *facts, const struct snapshot *snapsh
 
 // ---- the rest ----
 
+// The nearest own function above an allocation; NULL: none.
+static const char *own_function(const struct snapshot *snapshot,
+				const struct profile_sample *sample)
+{
+	const struct profile *profile = snapshot->heap;
+	for (uint32_t i = 0; i < sample->location_count; i++) {
+		const struct profile_location *location =
+			&profile->locations.items[sample->locations[i]];
+		for (uint32_t j = 0; j < location->line_count; j++) {
+			const char *name =
+				profile->functions.items[location->lines[j].function].name;
+			if (code_owner_of(&snapshot->identity, name) == CODE_OWN)
+				return name;
+		}
+	}
+	return NULL;
+}
+
+// Samples are in the order of the buckets that they were made of.
+static void gather_kinds(struct facts *facts, const struct snapshot *snapshot, uint32_t type)
+{
+	const struct go_buckets *buckets = &snapshot->buckets;
+	for (size_t i = 0; snapshot->heap_kinds && i < snapshot->heap->samples.count; i++) {
+		const struct profile_sample *sample = &snapshot->heap->samples.items[i];
+		const char *function = own_function(snapshot, sample);
+		if (!function)
+			continue;
+		if (sample->values[type])
+			facts_add_kind(facts, function, snapshot->heap_kinds[i],
+				       (double)sample->values[type]);
+		if (i < buckets->buckets.count)
+			facts_add_turnover(facts, function,
+					   (double)buckets->buckets.items[i].now.alloc_bytes,
+					   (double)buckets->buckets.items[i].now.free_bytes);
+	}
+}
+
 static void gather_profile(struct facts *facts, const struct snapshot *snapshot)
 {
 	double total = 0;
@@ -257,6 +295,7 @@ static void gather_profile(struct facts *facts, const struct snapshot *snapshot)
 		return;
 	VEC_FOREACH (sample, &snapshot->heap->samples)
 		total += (double)sample->values[type];
+	gather_kinds(facts, snapshot, type);
 	facts_set(facts, "heap.profiled", total);
 	set_share(facts, "heap.coverage", total, (double)snapshot->go.heap_alloc_bytes);
 }

@@ -24,8 +24,8 @@ static const struct rule rules[] = {
 	{
 		.name = "map-grows",
 		HOLDER,
-		.stack = {"internal/runtime/maps...|runtime.mapassign...|runtime.growWork...|"
-			  "runtime.hashGrow|runtime.makemap...|runtime.makeBucketArray"},
+		.without = {"io.ReadAll"},
+		.when = {"site.map >= 2% site", "site.map > site.append"},
 		.title = N_("a map that grows"),
 		.refuted_by = LATER,
 		.fix = N_("bound it: delete what is old (a time to live), or cap its size"),

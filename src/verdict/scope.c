@@ -16,6 +16,21 @@ static bool ratio(double part, double whole, double *value)
 	return whole > 0;
 }
 
+static bool site_kind(const struct scope *scope, const char *name, double *value)
+{
+	const struct fact_kind *kinds =
+		facts_find_kind(scope->evidence->now, scope->site->frame.function);
+	if (!kinds || strncmp(name, "site.", 5) != 0)
+		return false;
+	for (int i = 1; i < ALLOC_KINDS; i++) {
+		if (strcmp(name + 5, alloc_kind_name(i)) != 0)
+			continue;
+		*value = kinds->bytes[i];
+		return true;
+	}
+	return false;
+}
+
 static bool site_number(const struct scope *scope, const char *name, double *value)
 {
 	const struct site *site = scope->site;
@@ -45,7 +60,7 @@ static bool site_number(const struct scope *scope, const char *name, double *val
 	else if (strcmp(name, "site.stacks") == 0)
 		*value = (double)site->stacks;
 	else
-		return false;
+		return site_kind(scope, name, value);
 	return true;
 }
 
