@@ -178,6 +178,7 @@ static bool read_goroutines(struct taking *taking, struct error *error)
 	if (!go_goroutines_read(&taking->runtime, goroutines, error))
 		return false;
 	goroutines->now_ns = clock_monotonic_ns();
+	taking->snapshot->dead_goroutines = goroutines->dead;
 	quality->failed_stacks = goroutines->stacks_failed;
 	quality->unreadable_goroutines = goroutines->unreadable;
 	quality->moved_goroutines = goroutines->moved;

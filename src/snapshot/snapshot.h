@@ -131,6 +131,7 @@ struct snapshot {
 	struct profile *contention[2];     // see snapshot/contention_profile.h
 	struct error goroutines_absent;
 	struct goroutine_set goroutines;
+	uint64_t dead_goroutines; // whose structures are kept for new ones
 	struct error leaks_absent;           // whether the runtime can tell leaked goroutines
 	struct go_goroutines each_goroutine; // one by one, where that was asked for
 	struct profile_mapping executable;   // for a profile of them

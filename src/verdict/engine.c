@@ -199,13 +199,16 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 {
 	struct evidence *evidence = engine->evidence;
 	struct scope scope = {.evidence = evidence, .group = group};
-	if (wait_group_rise(evidence, group) < GROUP_RISE_MIN ||
+	if ((wait_group_rise(evidence, group) < GROUP_RISE_MIN && !rule->few) ||
 	    !group_matches(rule, group->example))
 		return;
 	wait_group_link(evidence, group, rule->holds);
 	double rise = go_rise(evidence);
 	double share = rise > 0 ? share_of((double)wait_group_costs(evidence, group), rise)
 				: number(evidence, "goroutines.largest_group", 0);
+	double explained;
+	if (rule->explains && scope_number(&scope, rule->explains, &explained))
+		share = rise > 0 ? share_of(explained, rise) : 0;
 	struct finding finding = {.rule = rule,
 				  .group = group,
 				  .share = fmin(share, 1),

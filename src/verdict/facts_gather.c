@@ -237,6 +237,8 @@ static void gather_goroutines(struct facts *facts, const struct snapshot *snapsh
 			running += group->count;
 	}
 	facts_set(facts, "goroutines", (double)set->user);
+	set_if(facts, snapshot->dead_goroutines > 0, "goroutines.dead",
+	       (double)snapshot->dead_goroutines);
 	facts_set(facts, "goroutines.stacks", (double)set->stack_bytes);
 	facts_set(facts, "goroutines.running", (double)running);
 	set_share(facts, "goroutines.stack_size", (double)set->stack_bytes, (double)set->total);

@@ -17,7 +17,7 @@
 #include "verdict/frames.h"
 #include "verdict/verdict.h"
 
-enum { RULE_CONDITIONS = 10, RULE_PROOFS = 6, RULE_REJECTS = 4, RULE_WAITS = 4 };
+enum { RULE_CONDITIONS = 10, RULE_PROOFS = 6, RULE_REJECTS = 4, RULE_WAITS = 6 };
 
 enum rule_subject {
 	RULE_PROCESS, // the facts alone
@@ -36,6 +36,7 @@ struct rule {
 	unsigned int classes; // of memory (CLASS_BIT) in which it can be the cause
 	enum verdict_status status;
 	bool generic; // fits much: any other rule that fits goes first
+	bool few;     // of a group: few goroutines of it are enough
 
 	// Of a site's stacks and a group's stack.
 	const char *stack[FRAME_PATTERNS_MAX];   // all, innermost first

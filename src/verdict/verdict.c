@@ -9,7 +9,8 @@
 #include "verdict/speak.h"
 
 // One line a family, here and in the table.
-extern const struct rule_family goroutine_family, heap_family, holder_family, healthy_family;
+extern const struct rule_family goroutine_family, heap_family, settings_family, native_family,
+	cgroup_family, holder_family, healthy_family;
 
 const struct rule_family *const rule_families[] = {
 	&goroutine_family, &heap_family, &healthy_family, &holder_family, NULL,

@@ -49,3 +49,13 @@ func Fill(mib int) {
 		warm = append(warm, block)
 	}
 }
+
+// Grow takes so many MiB a second up to a bound, outside of every protocol, and never returns.
+func Grow(mibPerSecond, boundMiB int) {
+	for i := 0; ; i++ {
+		if i < boundMiB {
+			Fill(1)
+		}
+		time.Sleep(time.Second / time.Duration(mibPerSecond))
+	}
+}
