@@ -12,6 +12,7 @@ static const double GROWTH_MIN = 0.2;        // of the heap: less growth does no
 static const double GROWTH_SHARE_MIN = 0.05; // of the memory: less is the usual to and fro
 static const int64_t GROWTH_BYTES_MIN = 8 << 20; // likewise
 static const int64_t SMALL_HEAP_BYTES = 16 << 20;
+static const double KEPT_RARELY = 0.25;
 static const double COLLECTIONS_MIN = 3; // the profile is published two collections late
 
 static const struct {
@@ -170,12 +171,15 @@ static int64_t estimate(struct heap_view *view, const struct facts *facts,
 	int64_t published = value_of(row, view->published), now = value_of(row, view->now);
 	int64_t allocated = value_of(row, view->allocated);
 	double kept = 0;
-	if (now <= published)
-		return now;
 	if (allocated > 0)
 		kept = (double)published / (double)allocated;
-	else if (own < 0 || !view->collected ||
-		 !kept_so_far(facts, row->stack.frames[own]->function, &kept))
+	// What was let go again nearly always will be this time, too.
+	if (allocated > 0 && kept < KEPT_RARELY)
+		return (int64_t)((double)now * kept);
+	if (now <= published)
+		return now;
+	if (allocated <= 0 && (own < 0 || !view->collected ||
+			       !kept_so_far(facts, row->stack.frames[own]->function, &kept)))
 		view->unknown += now;
 	return published + (int64_t)((double)(now - published) * kept);
 }
@@ -203,9 +207,10 @@ static void view_heap(const struct facts *facts, const struct snapshot_identity 
 		return;
 	VEC_FOREACH (row, &view->stacks->rows) {
 		int64_t own = find_own_frame(identity, &row->stack);
-		int64_t value = estimated && view->published != PROFILE_NONE
-					? estimate(view, facts, row, own)
-					: row->value;
+		int64_t kept = view->published != PROFILE_NONE ? estimate(view, facts, row, own)
+							       : row->value;
+		int64_t value = estimated ? kept : row->value;
+		view->kept += kept / 2; // no sum of a file's values may overflow
 		vec_push(&view->list, {row, value, own});
 		if (__builtin_add_overflow(view->total, value, &view->total))
 			view->total = INT64_MAX / 4;
@@ -215,13 +220,15 @@ static void view_heap(const struct facts *facts, const struct snapshot_identity 
 static void check_collections(struct evidence *evidence)
 {
 	double now, before;
-	if (evidence_killed(evidence) || evidence->mismatch || !evidence->before ||
+	if (evidence->mismatch || !evidence->before ||
 	    !facts_get(evidence->now, "gc.cycles", &now) ||
 	    !facts_get(evidence->before, "gc.cycles", &before))
 		return;
+	evidence->heap.collected = evidence->heap_before.collected = now > before;
+	if (evidence_killed(evidence))
+		return;
 	evidence->uncollected = now < COLLECTIONS_MIN;
 	evidence->estimated = !evidence->uncollected;
-	evidence->heap.collected = evidence->heap_before.collected = now > before;
 }
 
 // Much is new of which nothing was collected yet: nobody knows what of it will be kept.

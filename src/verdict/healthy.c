@@ -4,7 +4,7 @@
 #include "verdict/rules.h"
 
 #define HEALTHY .subject = RULE_PROCESS, .status = VERDICT_HEALTHY
-#define LIVES   "killed == 0", "killed.other == 0"
+#define LIVES   "killed == 0", "killed.other == 0", "?heap.unknown < 0.3 heap.alloc"
 
 static const struct rule rules[] = {
 	{
@@ -59,7 +59,8 @@ static const struct rule rules[] = {
 		HEALTHY,
 		.classes = CLASSES_ALL,
 		.generic = true,
-		.when = {LIVES, "interval > 0", "?limit.used < 70%"},
+		.when = {LIVES, "interval > 0", "?limit.used < 70%",
+			 "memory.grown < 0.5 memory.before"},
 		.sentence = N_("Healthy: what is kept did not grow in {interval}; the memory is "
 			       "{memory}."),
 		.refuted_by = N_("growth over a longer time: whyoom why --for 10m"),
