@@ -148,8 +148,10 @@ static bool plain_number(const struct scope *scope, const char *name, double *va
 		return scope->evidence->heap.stacks != NULL;
 	}
 	if (strcmp(name, "heap.unknown") == 0) {
+		double cycles;
 		*value = (double)scope->evidence->heap.unknown;
-		return scope->evidence->heap.stacks != NULL;
+		return scope->evidence->heap.stacks &&
+		       facts_get(scope->evidence->now, "gc.cycles", &cycles);
 	}
 	if (scope->site && site_number(scope, name, value))
 		return true;
