@@ -128,6 +128,7 @@ static int look(void *context)
 	if (!take(why, &snapshot, &error) || !load_saved(&why->saved, &before, &error) ||
 	    (why->files[1] && !evidence_file_load(why->files[1], &given, &error)))
 		return cli_fail(why->arguments, &error);
+	(void)capture_more_files(why->capture, snapshot);
 	int code = show(why, snapshot, before ? before : given.instant);
 	instant_free(before);
 	evidence_loaded_deinit(&given);
@@ -167,6 +168,7 @@ static int look_once(struct why *why, const char *target)
 	struct error error = {0};
 	if (!cli_open_capture(why->arguments, target, &why->capture, &error))
 		return cli_fail(why->arguments, &error);
+	capture_more_begin(why->capture, "/proc");
 	int code = cli_run_sandboxed(look, why, why->arguments);
 	return cli_close_capture(why->arguments, why->capture, code);
 }

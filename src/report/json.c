@@ -138,6 +138,18 @@ static json_t *verdict_to_json(const struct verdict *verdict)
 	return object;
 }
 
+static json_t *consumer_to_json(const struct kill_consumer *consumer)
+{
+	if (!consumer->pid)
+		return json_null();
+	json_t *object = json_object();
+	set_int(object, "pid", consumer->pid);
+	set_text(object, "name", consumer->name);
+	set_int(object, "rss_bytes", consumer->rss_bytes);
+	set_int(object, "oom_score_adj", consumer->oom_score_adj);
+	return object;
+}
+
 static json_t *kill_to_json(const struct kill_facts *kill)
 {
 	static const char *const causes[] = {
@@ -147,6 +159,7 @@ static json_t *kill_to_json(const struct kill_facts *kill)
 		[KILL_SIGNAL] = "signal",
 		[KILL_EXIT] = "exit",
 		[KILL_UNKNOWN] = "unknown",
+		[KILL_OOMD] = "systemd-oomd",
 	};
 	json_t *object = json_object();
 	set_text(object, "cause", causes[kill->cause]);
@@ -165,6 +178,15 @@ static json_t *kill_to_json(const struct kill_facts *kill)
 	set_known(object, "oom_kills_after", kill->oom_kills_after);
 	set_text(object, "limit_cgroup", kill->limit_cgroup);
 	set_text(object, "kernel_line", kill->kernel_line);
+	set_text(object, "constraint", kill->constraint);
+	json_object_set_new(object, "group_kill", json_boolean(kill->group_kill));
+	set_known(object, "victim_count", kill->victim_count ? kill->victim_count : -1);
+	json_object_set_new(object, "oom_score_adj",
+			    kill->oom_score_known ? json_integer(kill->oom_score_adj)
+						  : json_null());
+	set_text(object, "invoker", kill->invoker);
+	json_object_set_new(object, "consumer", consumer_to_json(&kill->consumer));
+	set_text(object, "oomd_cgroup", kill->oomd_cgroup);
 	json_object_set_new(object, "inferred", json_boolean(kill->inferred));
 	json_object_set_new(object, "held", json_boolean(kill->held_ns > 0));
 	json_object_set_new(object, "evidence_held", json_boolean(kill->evidence_held));
@@ -231,8 +253,9 @@ static json_t *goroutines_to_json(const struct goroutine_set *set)
 	return object;
 }
 
-static json_t *cgroup_to_json(const struct snapshot_cgroup *cgroup)
+static json_t *cgroup_to_json(const struct snapshot *snapshot)
 {
+	const struct snapshot_cgroup *cgroup = &snapshot->cgroup;
 	json_t *object = json_object();
 	set_int(object, "version", cgroup->version);
 	set_text(object, "path", cgroup->path);
@@ -244,6 +267,7 @@ static json_t *cgroup_to_json(const struct snapshot_cgroup *cgroup)
 	set_known(object, "oom_kills", cgroup->oom_kills);
 	set_int(object, "processes", cgroup->processes);
 	json_object_set_new(object, "headroom", report_headroom_to_json(&cgroup->headroom));
+	report_snapshot_files_to_json(snapshot, object);
 	return object;
 }
 
@@ -336,7 +360,7 @@ json_t *report_to_json(const struct report *report)
 	json_object_set_new(object, "kill",
 			    report->kill ? kill_to_json(report->kill) : json_null());
 	json_object_set_new(object, "identity", report_identity_to_json(&snapshot->identity));
-	set_part(object, "cgroup", &snapshot->cgroup_absent, cgroup_to_json(&snapshot->cgroup));
+	set_part(object, "cgroup", &snapshot->cgroup_absent, cgroup_to_json(snapshot));
 	set_part(object, "ledger", &snapshot->cgroup_ledger_absent,
 		 report_ledger_to_json(&snapshot->cgroup_ledger));
 	set_part(object, "process_ledger", &snapshot->process_ledger_absent,

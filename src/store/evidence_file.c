@@ -2,8 +2,6 @@
 // In: a path that somebody gave. Out: the instant that it tells of.
 #include "store/evidence_file.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +12,7 @@
 #include "base/file.h"
 #include "crash/crash.h"
 #include "profile/pprof_read.h"
+#include "store/archive_library.h"
 #include "store/incident_files.h"
 
 enum { EVIDENCE_BYTES_MAX = 256 << 20, ENTRIES_MAX = 256, MAGIC_BYTES = 8 };
@@ -21,8 +20,18 @@ enum { EVIDENCE_BYTES_MAX = 256 << 20, ENTRIES_MAX = 256, MAGIC_BYTES = 8 };
 struct evidence_file {
 	char *path;
 	int fd; // of a file; -1
+	bool is_zstd;
+	struct archive_library library; // if it is
 	struct incident_files *incident, *baseline;
 };
+
+// The library that reads it is loaded while files may be opened.
+static bool begins_as_zstd(int fd)
+{
+	char magic[4];
+	return pread(fd, magic, sizeof magic, 0) == sizeof magic &&
+	       memcmp(magic, "\x28\xb5\x2f\xfd", sizeof magic) == 0;
+}
 
 bool evidence_file_open(const char *path, struct evidence_file **out, struct error *error)
 {
@@ -38,6 +47,9 @@ bool evidence_file_open(const char *path, struct evidence_file **out, struct err
 			(void)!incident_files_open(inside, &file->baseline, NULL);
 	} else {
 		ok = file_open(AT_FDCWD, path, &file->fd, error);
+		file->is_zstd = ok && begins_as_zstd(file->fd);
+		if (file->is_zstd)
+			ok = archive_library_load(&file->library, error);
 	}
 	if (ok)
 		*out = file;
@@ -102,17 +114,18 @@ static struct part *find_part(struct parts *parts, const char *path)
 	return NULL;
 }
 
-static bool read_entry(struct archive *archive, struct archive_entry *entry, struct part *part)
+static bool read_entry(const struct archive_library *library, struct archive *archive,
+		       struct archive_entry *entry, struct part *part)
 {
-	int64_t size = archive_entry_size(entry);
+	int64_t size = library->entry_size(entry);
 	if (part->data || size < 0 || size > EVIDENCE_BYTES_MAX)
 		return false;
 	part->data = malloc((size_t)size + 1);
 	if (!part->data)
 		return false;
 	while (part->size < (size_t)size) {
-		la_ssize_t got = archive_read_data(archive, part->data + part->size,
-						   (size_t)size - part->size);
+		la_ssize_t got = library->read_data(archive, part->data + part->size,
+						    (size_t)size - part->size);
 		if (got <= 0)
 			return false;
 		part->size += (size_t)got;
@@ -121,23 +134,22 @@ static bool read_entry(struct archive *archive, struct archive_entry *entry, str
 	return true;
 }
 
-static bool read_archive(int fd, struct parts *parts)
+static bool read_archive(const struct archive_library *library, int fd, struct parts *parts)
 {
-	struct archive *archive = archive_read_new();
+	struct archive *archive = library->read_new();
 	struct archive_entry *entry;
-	bool ok = archive && archive_read_support_filter_zstd(archive) == ARCHIVE_OK &&
-		  archive_read_support_filter_gzip(archive) == ARCHIVE_OK &&
-		  archive_read_support_format_tar(archive) == ARCHIVE_OK &&
-		  archive_read_open_fd(archive, fd, 65536) == ARCHIVE_OK;
+	bool ok = archive && library->read_support_filter_zstd(archive) == ARCHIVE_OK &&
+		  library->read_support_format_tar(archive) == ARCHIVE_OK &&
+		  library->read_open_fd(archive, fd, 65536) == ARCHIVE_OK;
 	for (int i = 0; ok && i < ENTRIES_MAX; i++) {
-		if (archive_read_next_header(archive, &entry) != ARCHIVE_OK)
+		if (library->read_next_header(archive, &entry) != ARCHIVE_OK)
 			break;
-		const char *path = archive_entry_pathname(entry);
+		const char *path = library->entry_pathname(entry);
 		struct part *part = path ? find_part(parts, path) : NULL;
 		if (part)
-			ok = read_entry(archive, entry, part);
+			ok = read_entry(library, archive, entry, part);
 	}
-	archive_read_free(archive);
+	library->read_free(archive);
 	return ok && parts->report.data;
 }
 
@@ -150,10 +162,11 @@ static void free_parts(struct parts *parts)
 }
 
 // False without an error where it is no bundle.
-static bool load_bundle(int fd, struct evidence_loaded *loaded, struct error *error)
+static bool load_bundle(const struct evidence_file *file, struct evidence_loaded *loaded,
+			struct error *error)
 {
 	struct parts parts = {0};
-	bool ok = read_archive(fd, &parts) &&
+	bool ok = read_archive(&file->library, file->fd, &parts) &&
 		  instant_read(parts.report.data, parts.report.size, parts.heap.data,
 			       parts.heap.size, &loaded->instant, error);
 	if (ok && parts.baseline_report.data)
@@ -226,9 +239,8 @@ static bool load_file(const struct evidence_file *file, struct evidence_loaded *
 	uint8_t magic[MAGIC_BYTES] = {0};
 	if (pread(file->fd, magic, sizeof magic, 0) <= 0)
 		return error_set(error, ERROR_BAD_DATA, "%.256s is empty", file->path);
-	bool zstd = memcmp(magic, "\x28\xb5\x2f\xfd", 4) == 0;
 	bool gzip = memcmp(magic, "\x1f\x8b", 2) == 0;
-	if (zstd && load_bundle(file->fd, loaded, NULL))
+	if (file->is_zstd && load_bundle(file, loaded, NULL))
 		return true;
 	if (magic[0] == '{' && load_json_or_profile(file, magic, loaded, NULL))
 		return true;

@@ -120,7 +120,7 @@ double class_share(const struct evidence *evidence, unsigned int which)
 bool evidence_killed(const struct evidence *evidence)
 {
 	const struct kill_facts *kill = evidence->kill;
-	return kill && (kill->cause == KILL_CGROUP_OOM || kill->cause == KILL_GLOBAL_OOM);
+	return kill && kill_is_for_memory(kill);
 }
 
 bool evidence_near_limit(const struct evidence *evidence)
