@@ -48,6 +48,27 @@ static bool class_bytes(const struct facts *facts, int class, int64_t *bytes)
 	return false;
 }
 
+static bool heap_grew(const struct evidence *evidence)
+{
+	double now, before;
+	return facts_get(evidence->now, "heap.resident", &now) &&
+	       facts_get(evidence->before, "heap.resident", &before) &&
+	       now - before >= (double)GROWTH_BYTES_MIN &&
+	       now - before >= GROWTH_SHARE_MIN * (double)evidence->memory_before;
+}
+
+// What collections found live grew by as much, or what seems to be kept will not be: at least a
+// third, since they lag behind.
+static int64_t bound_by_marked(const struct evidence *evidence, int64_t rise)
+{
+	double now, before;
+	if (!evidence->heap.collected || !facts_get(evidence->now, "heap.marked", &now) ||
+	    !facts_get(evidence->before, "heap.marked", &before))
+		return rise;
+	double most = 3 * (now > before ? now - before : 0) + (1 << 20);
+	return (double)rise > most ? (int64_t)most : rise;
+}
+
 // Of a process that lives the resident heap goes up and down with the collections: there it is what
 // will be kept that counts.
 static int64_t rise_of(const struct evidence *evidence, int class)
@@ -56,7 +77,8 @@ static int64_t rise_of(const struct evidence *evidence, int class)
 	int64_t rise = figure->bytes - figure->before_bytes;
 	if (class == CLASS_HEAP && evidence->estimated && evidence->heap.stacks &&
 	    evidence->heap_before.stacks)
-		rise = evidence->heap.total - evidence->heap_before.total;
+		rise = bound_by_marked(evidence,
+				       evidence->heap.total - evidence->heap_before.total);
 	return rise;
 }
 
@@ -228,15 +250,15 @@ static void check_collections(struct evidence *evidence)
 	evidence->heap.collected = evidence->heap_before.collected = now > before;
 	if (evidence_killed(evidence))
 		return;
-	evidence->uncollected = now < COLLECTIONS_MIN;
-	evidence->estimated = !evidence->uncollected;
+	evidence->estimated = now >= COLLECTIONS_MIN;
+	evidence->uncollected = !evidence->estimated && heap_grew(evidence);
 }
 
 // Much is new of which nothing was collected yet: nobody knows what of it will be kept.
 static void check_unknown(struct evidence *evidence)
 {
 	int64_t grown = evidence->memory - evidence->memory_before;
-	if (evidence->estimated && evidence_grew(evidence) && evidence->heap.unknown > grown / 2)
+	if (evidence->estimated && heap_grew(evidence) && evidence->heap.unknown > grown / 2)
 		evidence->uncollected = true;
 }
 
@@ -254,6 +276,8 @@ static void gather_heap(struct evidence *evidence, const struct profile *before)
 	check_unknown(evidence);
 	gather_rises(evidence);
 	double growth = (double)evidence->heap.total - (double)evidence->heap_before.total;
+	if (evidence->estimated)
+		growth = (double)bound_by_marked(evidence, (int64_t)growth);
 	double grown = (double)(evidence->by_growth ? evidence->rise : 0);
 	bool much = growth >= (double)SMALL_HEAP_BYTES &&
 		    growth >= GROWTH_MIN * (double)evidence->heap.total;
