@@ -6,7 +6,7 @@ answer.json: `cause` (the rule that has to be the verdict, or a list), `function
 source, the comment "// guilty" at the line that has to be named; `healthy` instead of a cause;
 `not`: functions that must not be accused; `number`: the row of the list of causes; `how`:
 
-  live   (default) whyoom why PID --for `for` (default 3s)
+  live   (default) whyoom why PID --for `for` (default 4s)
   once   whyoom why PID
   kill   the program runs in a cgroup of `limit_mib` under `whyoom watch` until it is killed
 
@@ -267,7 +267,7 @@ def look(case, program, result):
     time.sleep(case.get("warm", 2))
     arguments = ["why", program.pid, "--json"]
     if case.get("how", "live") == "live":
-        arguments += ["--for", case.get("for", "3s")]
+        arguments += ["--for", case.get("for", "4s")]
     answer = run_whyoom(*arguments)
     if answer.returncode:
         raise RuntimeError(answer.stderr)
