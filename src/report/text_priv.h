@@ -2,7 +2,7 @@
 // Shared by the files that write the text form.
 #pragma once
 
-#include "report/report.h"
+#include "report/goroutines.h"
 
 // A section's title in bold, as "TITLE  rest of the line" without a line end.
 void text_title(struct strbuf *out, struct report_style style, const char *title);
@@ -20,3 +20,5 @@ void text_write_files(const struct snapshot_files *files, int rows, struct repor
 		      struct strbuf *out);
 void text_write_kill(const struct report *report, struct report_style style, struct strbuf *out);
 void text_write_quality(const struct report *report, struct report_style style, struct strbuf *out);
+void text_write_goroutine_rows(const struct goroutine_set *set, struct goroutine_options options,
+			       struct strbuf *out);
