@@ -17,7 +17,8 @@ from test_heap import assert_same_buckets, at_rest
 from test_why import MEMSTATS, states_of
 
 STILL = ["stop", "frozen"]
-KILLS = int(os.environ.get("WHYOOM_TEST_KILLS", 25))  # kills of each kind
+# Kills of each kind: more in `./dev test --all`.
+KILLS = int(os.environ.get("WHYOOM_TEST_KILLS", 250 if os.environ.get("WHYOOM_TESTS_ALL") else 25))
 
 
 def read(whyoom, target, mode, *arguments, command="why"):
