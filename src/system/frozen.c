@@ -30,7 +30,8 @@ enum {
 	NOWHERE = 8, // a stack pointer that no process can have
 };
 
-static const int64_t REAP_NS = 5000000000;
+// A machine with more to do than it can may take long to let two processes talk to each other.
+static const int64_t REAP_NS = 60000000000, REAP_STOP_NS = 5000000000;
 
 static void sleep_ms(int ms)
 {
@@ -216,10 +217,12 @@ static void list_callers(const struct process_files *files, pid_list *callers)
 
 enum reaped { REAPED_NOT_YET, REAPED_YES, REAPED_NEVER };
 
-// A thread that ended is no reason to give up; a process that somebody else traces is.
+// A thread that ended or did not stop is no reason to give up; a process that somebody else traces
+// is.
 static enum reaped after_failure(const struct error *error)
 {
-	return error->code == ERROR_NOT_FOUND ? REAPED_NOT_YET : REAPED_NEVER;
+	return error->code == ERROR_NOT_FOUND || error->code == ERROR_LIMIT ? REAPED_NOT_YET
+									    : REAPED_NEVER;
 }
 
 static enum reaped reap_by(const struct process_files *files, pid_t thread_id, pid_t own_id,
@@ -232,7 +235,7 @@ static enum reaped reap_by(const struct process_files *files, pid_t thread_id, p
 	struct tracer tracer;
 	bool done = false;
 	long result = 0;
-	if (!tracer_stop_one(&tracer, files, thread_id, clock_monotonic_ns() + REAP_NS, error))
+	if (!tracer_stop_one(&tracer, files, thread_id, clock_monotonic_ns() + REAP_STOP_NS, error))
 		return after_failure(error);
 	struct tracer_thread *thread = inject_choose(&tracer, files);
 	bool ok = !thread || inject_call(thread, &call, &done, &result, error);

@@ -378,7 +378,7 @@ def kill_many_times(load, mode, kill):
         time.sleep(moments.random() * longest)
         killed += kill(running)
         running.wait(timeout=60)
-        wait_until(lambda: set(guards_anywhere()) <= others, 30, "the end of the guard")
+        wait_until(lambda: set(guards_anywhere()) <= others, 90, "the end of the guard")
         wait_until(lambda: is_left_alone(pid), 10, f"round {number}: the target left alone")
     assert killed == KILLS, "most runs ended before they were killed"
     load.finish()
