@@ -46,6 +46,7 @@ var held sync.Mutex
 
 func locksWhatIsNeverReleased() {
 	held.TryLock() // the first one, for ever
+	tell(&held)
 	go func() {
 		held.Lock()
 	}()
@@ -64,6 +65,7 @@ func holdsAndWaits() {
 		}()
 		<-ready
 	}
+	tell(&held)
 	go func() {
 		held.Lock()
 	}()
@@ -79,6 +81,7 @@ func readLocksBehindWriter() {
 			time.Sleep(time.Millisecond)
 		}
 	}
+	tell(&shared)
 	go func() {
 		shared.RLock()
 	}()
@@ -88,6 +91,7 @@ var group sync.WaitGroup
 
 func waitsForMissingDone() {
 	group.Add(1)
+	tell(&group)
 	go func() {
 		group.Wait()
 	}()
@@ -96,6 +100,7 @@ func waitsForMissingDone() {
 var cond = sync.NewCond(new(sync.Mutex))
 
 func waitsForMissingSignal() {
+	tell(cond)
 	go func() {
 		cond.L.Lock()
 		cond.Wait()
@@ -104,6 +109,8 @@ func waitsForMissingSignal() {
 
 func selectsWithoutReadyCase() {
 	a, b := make(chan int), make(chan string)
+	tell(a)
+	tell(b)
 	go func() {
 		select {
 		case <-a:
@@ -128,6 +135,7 @@ func receivesFromNil() {
 // The one who asked has gone.
 func sendsAfterTimeout() {
 	result := make(chan int)
+	tell(result)
 	go func() {
 		result <- 42
 	}()
@@ -141,6 +149,7 @@ func sendsAfterTimeout() {
 
 func sendsToFull() {
 	result := make(chan [4]int, 2)
+	tell(result)
 	go func() {
 		for {
 			result <- [4]int{}
@@ -150,6 +159,7 @@ func sendsToFull() {
 
 func receivesFromEmpty() {
 	input := make(chan int, 8)
+	tell(input)
 	go func() {
 		<-input
 	}()
@@ -157,6 +167,7 @@ func receivesFromEmpty() {
 
 func rangesOverUnclosed() {
 	input := make(chan int)
+	tell(input)
 	go func() {
 		for range input {
 		}
@@ -167,12 +178,14 @@ func rangesOverUnclosed() {
 var nobody = make(chan int)
 
 func sendsToNobody() {
+	tell(nobody)
 	go func() {
 		nobody <- 1
 	}()
 }
 
 func receivesFromShared() {
+	tell(nobody)
 	go func() {
 		<-nobody
 	}()
@@ -181,6 +194,7 @@ func receivesFromShared() {
 func waitsForCancel() {
 	ctx, cancel := context.WithCancel(context.Background())
 	_ = cancel
+	tell(ctx.Done())
 	go func() {
 		<-ctx.Done()
 	}()
@@ -188,6 +202,7 @@ func waitsForCancel() {
 
 func ticksForEver() {
 	ticker := time.NewTicker(time.Hour)
+	tell(ticker.C)
 	go func() {
 		for range ticker.C {
 		}
