@@ -45,12 +45,17 @@ static bool starts(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-// "a.f" matches a.f, a.f.func1, a.f-fm and, where it ends with a type, its methods.
+// "a.f" matches a.f, a.f.func1, a.f-fm and, where it ends with a type, its methods. Dots in the
+// last element of an import path are "%2e" in a function's name.
 static bool is_function(const char *name, const char *wanted)
 {
-	size_t length = strlen(wanted);
-	return strncmp(name, wanted, length) == 0 &&
-	       (!name[length] || name[length] == '.' || name[length] == '-');
+	for (; *wanted; wanted++) {
+		bool escaped = *wanted == '.' && strncmp(name, "%2e", 3) == 0;
+		if (!escaped && *name != *wanted)
+			return false;
+		name += escaped ? 3 : 1;
+	}
+	return !*name || *name == '.' || *name == '-';
 }
 
 // Looks from the inside out, up to the first frame of own code.

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from harness import VERSIONS, run_pprof, wait_until
+from harness import NEWEST_SERVICE, VERSIONS, run_pprof, wait_until
 
 COUNT = 60
 
@@ -32,7 +32,7 @@ WAYS = {
     "rows": ("database/sql.(*Rows).awaitDone", "select", "rows that nobody closed"),
     "bodies": ("net/http.(*persistConn).readLoop", "select", "body was neither closed nor read"),
     "pipes": ("main.waitsForPipe.func1", "chan receive", "hold their output open"),
-    "held": ("main.holdsAndWaits.func2", "sync.Mutex.Lock", "all wait for the same one"),
+    "held": ("main.holdsAndWaits.func1", "sync.Mutex.Lock", "all wait for the same one"),
 }
 # Ways whose objects nothing that can run refers to.
 UNREACHABLE = ["select", "nothing", "nilchan", "unbuffered", "full", "empty", "sender", "context", "rows"]
@@ -176,3 +176,34 @@ def test_no_claim_without_a_search(whyoom, start_way):
     assert "nobody else refers to it" in text and "--mode stop is surer" in text
     text = whyoom("goroutines", target.pid, "--who", "--mode", "stop").stdout
     assert "--mode stop is surer" not in text
+
+
+def test_the_holder_of_a_lock(whyoom, start_way, version):
+    """By its stack: the only one that refers to the lock and does not wait for it."""
+    target = start_way(version, "held")
+    seen = seen_in(whyoom, target.pid, "--who", "--mode", "stop")
+    holders = [goroutine["id"] for goroutine in seen["goroutines"]
+               if goroutine["start"]["function"].startswith("main.holdsAndWaits.gowrap")
+               or goroutine["start"]["function"] == "main.hold"]
+    assert len(holders) == 1
+    texts = [item["object"] for item in suspects_of(seen)[0]["waits_on"]]
+    assert len(texts) == 1
+    assert f", referred to by goroutine {holders[0]}, which nothing can wake itself" in texts[0]
+
+
+@pytest.mark.parametrize("way, function, reason", [
+    ("grpc", "google.golang.org/grpc.newClientStreamWithParams.func4",
+     "streams that were neither cancelled nor read to their end"),
+    ("lumberjack", "gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun",
+     "a lumberjack.Logger that is made again and again"),
+    ("cgo", "main._Cfunc_wait_in_c", "60 of them are in C, each with a thread"),
+])
+def test_modules_and_c(whyoom, start, way, function, reason, tmp_path):
+    target = start("waitsmodules", NEWEST_SERVICE, "-count", COUNT, "-folder", tmp_path, way)
+    wait_until(lambda: any(group["count"] == COUNT and function in str(group["frames"])
+                           for group in seen_in(whyoom, target.pid)["groups"]), 60, "all wait")
+    suspects = suspects_of(seen_in(whyoom, target.pid))
+    assert function in [frame["function"] for frame in suspects[0]["frames"]]
+    assert reason in suspects[0]["reasons"]
+    assert not any("Accept" in str(group["frames"]) or "controlBuffer" in str(group["frames"])
+                   for group in suspects)

@@ -201,7 +201,7 @@ static void a_pool_is_known_by_its_channel(void **state)
 static void known_waits(void **state)
 {
 	static const struct goroutine_frame mill[] = {
-		{"gopkg.in/natefinch/lumberjack.v2.(*Logger).millRun",
+		{"gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun",
 		 "/root/go/pkg/mod/gopkg.in/natefinch/lumberjack.v2@v2.2.1/lumberjack.go", 379}};
 	static const struct goroutine_frame read_loop[] = {
 		{"net/http.(*persistConn).readLoop", "/usr/local/go/src/net/http/transport.go", 1}};

@@ -54,21 +54,24 @@ func locksWhatIsNeverReleased() {
 
 // The holder waits for something else.
 func holdsAndWaits() {
-	ready := make(chan bool)
-	if held.TryLock() {
-		held.Unlock()
-		go func() {
-			held.Lock()
-			ready <- true
-			<-make(chan int)
-			held.Unlock()
-		}()
+	if waitFor == nil {
+		lock := new(sync.Mutex)
+		ready := make(chan bool)
+		go hold(lock, ready)
 		<-ready
+		waitFor = func() { lock.Lock() }
+		tell(lock)
 	}
-	tell(&held)
-	go func() {
-		held.Lock()
-	}()
+	go waitFor()
+}
+
+var waitFor func()
+
+func hold(lock *sync.Mutex, ready chan bool) {
+	lock.Lock()
+	ready <- true
+	<-make(chan int)
+	lock.Unlock()
 }
 
 var shared sync.RWMutex
@@ -139,12 +142,7 @@ func sendsAfterTimeout() {
 	go func() {
 		result <- 42
 	}()
-	select {
-	case <-result:
-		panic("too early")
-	case <-time.After(0):
-	default:
-	}
+	<-time.After(0)
 }
 
 func sendsToFull() {
