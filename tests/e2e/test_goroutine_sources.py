@@ -163,6 +163,9 @@ def test_diff(whyoom, start, tmp_path):
             if row["change"] == "grew"}
     assert grew == {"main.receive": (25, 40), "main.selectTwo": (25, 40), "main.lock": (25, 40),
                     "main.deep": (25, 40)}
+    assert all(row["verdict"] == "suspect" and "15 more than before" in row["reasons"]
+               for row in changes["rows"] if row["change"] == "grew")
+    assert "suspect: " in whyoom("goroutines", "--diff", before, more.pid).stdout
     back = whyoom("goroutines", "--diff", more.pid, before, "--by", "state").stdout
     assert "groups by state: 0 grew, 0 appeared, 3 shrank, 0 vanished" in back
     assert "-30" in back and "[chan receive]" not in back
