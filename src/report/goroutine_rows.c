@@ -203,13 +203,19 @@ static json_t *row_to_json(const struct goroutine_view *view, const struct gorou
 	goroutine_row_title(view, row, &title);
 	for (size_t i = 0; i < row->example->depth; i++)
 		json_array_append_new(frames, frame_to_json(&row->example->frames[i]));
-	json_t *object = json_pack(
-		"{s:o,s:I,s:I,s:s,s:o,s:o}", "title", report_text_to_json(title.text), "before",
-		(json_int_t)row->before, "after", (json_int_t)row->count, "change",
-		what_happened(row), "created_by",
-		row->example->created_by.function[0] ? frame_to_json(&row->example->created_by)
-						     : json_null(),
-		"frames", frames);
+	struct goroutine_judgement judgement = judge_row(row);
+	const struct goroutine_frame *creator = &row->example->created_by;
+	json_t *object = json_object();
+	json_object_set_new(object, "title", report_text_to_json(title.text));
+	json_object_set_new(object, "before", json_integer((json_int_t)row->before));
+	json_object_set_new(object, "after", json_integer((json_int_t)row->count));
+	json_object_set_new(object, "change", json_string(what_happened(row)));
+	json_object_set_new(object, "verdict",
+			    json_string(goroutine_verdict_name(judgement.verdict)));
+	json_object_set_new(object, "reasons", report_text_to_json(judgement.reasons));
+	json_object_set_new(object, "created_by",
+			    creator->function[0] ? frame_to_json(creator) : json_null());
+	json_object_set_new(object, "frames", frames);
 	strbuf_deinit(&title);
 	return object;
 }
