@@ -81,6 +81,17 @@ struct go_goroutines {
 
 bool go_goroutines_read(const struct go_runtime *runtime, struct go_goroutines *goroutines,
 			struct error *error) must_check;
+
+// The same in steps, for a target that is stopped only while it has to be: most goroutines do not
+// move between `look` and `settle`, and need not be read again.
+struct go_goroutine_reading;
+bool go_goroutines_look(const struct go_runtime *runtime, struct go_goroutine_reading **reading,
+			struct error *error) must_check;
+// Decides what is true now; reads the target for the last time.
+bool go_goroutines_settle(struct go_goroutine_reading *reading, struct error *error) must_check;
+// Frees `reading`.
+void go_goroutines_finish(struct go_goroutine_reading *reading, struct go_goroutines *goroutines);
+void go_goroutines_forget(struct go_goroutine_reading *reading); // instead; NULL is allowed
 void go_goroutines_deinit(struct go_goroutines *goroutines);
 // "running", "runnable", "syscall", "waiting", ...: the runtime's words.
 const char *go_status_name(enum go_status status);
