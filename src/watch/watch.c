@@ -24,6 +24,9 @@
 
 static const int64_t HOLD_AGAIN_NS = 5000000000;
 enum { HOLD_ROOM_PERCENT = 2 }; // with less to the limit, holding again is of no use
+// How long the kill is held beyond the capture, where most would be lost without the C heap.
+static const int64_t HELD_FOR_NATIVE_NS = 500000000;
+
 enum { LAST_CAPTURE_PATIENCE_MS = 1000, PRINT_PATIENCE_MS = 2000, CALM_PERCENT = 40 };
 
 struct watch {
@@ -147,6 +150,15 @@ static bool begin(struct watch *watch, struct error *error)
 
 // ---- the hold ----
 
+// What it has in use goes with the process; what else there is does not.
+static void wait_for_native(struct watch *watch, int64_t deadline_ns)
+{
+	int64_t enough_ns = clock_monotonic_ns() + HELD_FOR_NATIVE_NS;
+	while (captures_need_target(&watch->captures) &&
+	       clock_monotonic_ns() < (enough_ns < deadline_ns ? enough_ns : deadline_ns))
+		captures_update(&watch->captures, &watch->sampler, 10);
+}
+
 // The target sleeps at its limit: the best moment there is. Whatever happens here, the guard lets
 // the kill go in time.
 static void capture_while_held(struct watch *watch)
@@ -168,9 +180,9 @@ static void capture_while_held(struct watch *watch)
 		}
 		captures_update(captures, &watch->sampler, 10);
 	}
+	wait_for_native(watch, deadline_ns);
 	if (cgroup_get_version(watch->cgroup) == CGROUP_V1)
-		watch->trigger.peak_bytes =
-			INT64_MAX; // nothing that follows can be nearer to the end
+		watch->trigger.peak_bytes = INT64_MAX; // nothing that follows is nearer to the end
 	else
 		trigger_began(&watch->trigger, TRIGGER_CAPTURE);
 	// Else the guard was faster: its time limit, not the end of the capture, let the kill go.
