@@ -31,6 +31,7 @@ SHAPES = [
     Shape("giant", 256, ("-how", "giant", "-size", 1024)),
 ]
 LARGE = Shape("1.8 GB in 3 s", 1800, ("-rate", 600, "-threads", 4))
+MANY = Shape("one of many", 64, ("-rate", 15))  # dead after four seconds
 GOOD_SHARE = 0.9
 _numbers = itertools.count(1)
 
@@ -123,7 +124,7 @@ class Eater:
         """Until it is dead; returns when that was, in seconds since 1970."""
         self.target.process.stdin.write("\n")
         self.target.process.stdin.flush()
-        code = self.target.process.wait(60)
+        code = self.target.process.wait(120)
         died = time.time()
         assert code == -signal.SIGKILL, f"the eater ended with {code}"
         return died
@@ -146,14 +147,15 @@ def eater(shape, **options):
             one.close()
 
 
-def kill_under_whyoom(shape, *options):
+def kill_under_whyoom(shape, *options, before_go=lambda: None):
     """The eater dies under `whyoom watch`; options such as "--hold"."""
     with eater(shape) as (one, folder):
         watch = Watch(folder, "--pid", one.target.pid, "--out", folder / "out", *options)
         try:
-            wait_until(lambda: "baseline taken" in watch.output(), 15, "the baseline")
+            wait_until(lambda: "baseline taken" in watch.output(), 60, "the baseline")
+            before_go()
             died = one.go()
-            watch.wait(30)
+            watch.wait(60)
             kill = Kill(shape.name, one.kept_bytes(), -1, float("nan"),
                         one.group.oom_control()["oom_kill_disable"] == 0, watch.output())
             with contextlib.suppress(AssertionError, IndexError):
