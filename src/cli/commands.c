@@ -21,6 +21,8 @@ const struct cli_option no_options[] = {{0}};
 	}
 
 const struct cli_option why_options[] = {
+	{"for", 0, "TIME", "look twice, so far apart, and say what grew: 30s"},
+	{"facts", 0, NULL, "print the facts that the rules see instead of the report"},
 	{"json", 0, NULL, "print the whole report as JSON"},
 	TARGET_OPTIONS,
 	{0},
@@ -168,7 +170,9 @@ const struct cli_option incidents_options[] = {
 const struct cli_command cli_commands[] = {
 	{
 		"why",
-		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json]",
+		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json]\n"
+		"       whyoom why PID | CGROUP | CONTAINER [--for TIME] [--facts] [--json]\n"
+		"       whyoom why PID | INCIDENT | BUNDLE | CRASHLOG | PROFILE [BASELINE] [--facts] [--json]",
 		"why does this Go process use so much memory: one snapshot, one screen",
 		"The target is not stopped and nothing is written to it, but for --mode. Of a CORE file, the executable is\n"
 		"the one that the core names, if it is the same build, else the core's own copy.\n",

@@ -7,6 +7,7 @@
 #include "profile/top.h"
 #include "report/report.h"
 #include "snapshot/heap_profile.h"
+#include "report/instant.h"
 #include "report/json_build.h"
 
 json_t *report_text_to_json(const char *text)
@@ -109,7 +110,10 @@ static json_t *verdict_to_json(const struct verdict *verdict)
 {
 	json_t *object = json_object(), *guilty = json_object();
 	json_object_set_new(object, "determined", json_boolean(verdict->determined));
+	set_text(object, "status", verdict_status_name(verdict->status));
 	set_text(object, "rule", verdict->rule);
+	set_text(object, "title", verdict->title);
+	set_text(object, "fingerprint", verdict->fingerprint);
 	set_text(object, "confidence", confidence_name(verdict->confidence));
 	set_text(object, "sentence", verdict->sentence);
 	set_text(guilty, "function", verdict->guilty.function);
@@ -121,12 +125,15 @@ static json_t *verdict_to_json(const struct verdict *verdict)
 	json_object_set_new(object, "share", json_real(verdict->share));
 	set_int(object, "grown_bytes", verdict->grown_bytes);
 	json_object_set_new(object, "growth_share", json_real(verdict->growth_share));
+	json_object_set_new(object, "steps",
+			    texts_to_json(verdict->steps.items, verdict->steps.count));
 	json_object_set_new(object, "evidence",
 			    texts_to_json(verdict->evidence.items, verdict->evidence.count));
 	json_object_set_new(object, "rejected",
 			    texts_to_json(verdict->rejected.items, verdict->rejected.count));
 	set_text(object, "refuted_by", verdict->refuted_by);
 	set_text(object, "fix", verdict->fix);
+	set_text(object, "relief", verdict->relief);
 	set_text(object, "next_capture", verdict->next_capture);
 	return object;
 }
@@ -242,6 +249,7 @@ static json_t *goroutines_to_json(const struct goroutine_set *set)
 	VEC_FOREACH (state, &set->states)
 		set_int(states, state->state, (int64_t)state->count);
 	json_object_set_new(object, "states", states);
+	json_object_set_new(object, "groups", goroutine_groups_to_json(set));
 	return object;
 }
 
@@ -371,5 +379,7 @@ json_t *report_to_json(const struct report *report)
 	if (report->timeline)
 		json_object_set_new(object, "timeline", timeline_to_json(report->timeline));
 	json_object_set_new(object, "evidence", report_quality_to_json(&snapshot->quality));
+	if (report->verdict->facts)
+		json_object_set_new(object, "facts", facts_to_json(report->verdict->facts));
 	return object;
 }

@@ -52,9 +52,11 @@ static void write_verdict(const struct report *report, struct report_style style
 	strbuf_add(out, "\n");
 	if (verdict->determined)
 		write_item(out, "confidence", confidence_name(verdict->confidence));
+	write_items(out, "seen", verdict->steps.items, verdict->steps.count);
 	write_items(out, "proof", verdict->evidence.items, verdict->evidence.count);
 	write_items(out, "not", verdict->rejected.items, verdict->rejected.count);
 	write_item(out, "fix", verdict->fix);
+	write_item(out, "relief", verdict->relief);
 	write_item(out, "refuted by", verdict->refuted_by);
 	write_item(out, "next", verdict->next_capture);
 }

@@ -22,11 +22,11 @@
 #include "watch/target_choice.h"
 #include "watch/trigger.h"
 
-static const int64_t HOLD_AGAIN_NS = 5000000000;
-enum { HOLD_ROOM_PERCENT = 2 }; // with less to the limit, holding again is of no use
 // How long the kill is held beyond the capture, where most would be lost without the C heap.
 static const int64_t HELD_FOR_NATIVE_NS = 500000000;
 
+static const int64_t HOLD_AGAIN_NS = 5000000000;
+enum { HOLD_ROOM_PERCENT = 2 }; // with less to the limit, holding again is of no use
 enum { LAST_CAPTURE_PATIENCE_MS = 1000, PRINT_PATIENCE_MS = 2000, CALM_PERCENT = 40 };
 
 struct watch {
@@ -182,7 +182,8 @@ static void capture_while_held(struct watch *watch)
 	}
 	wait_for_native(watch, deadline_ns);
 	if (cgroup_get_version(watch->cgroup) == CGROUP_V1)
-		watch->trigger.peak_bytes = INT64_MAX; // nothing that follows is nearer to the end
+		watch->trigger.peak_bytes =
+			INT64_MAX; // nothing that follows can be nearer to the end
 	else
 		trigger_began(&watch->trigger, TRIGGER_CAPTURE);
 	// Else the guard was faster: its time limit, not the end of the capture, let the kill go.
