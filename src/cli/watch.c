@@ -8,10 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "cli/cli.h"
 #include "cli/timeline.h"
+#include "watch/config.h"
 #include "watch/host.h"
 
 enum { SIGNAL_EXIT_BASE = 128 };
@@ -130,8 +132,36 @@ static int watch_many(const struct cli_arguments *arguments)
 	return SIGNAL_EXIT_BASE + signal;
 }
 
+// What --config, --when and --keep say together; the caller frees it.
+__attribute__((unused)) static bool load_config(const struct cli_arguments *arguments, struct watch_config **out,
+			struct error *error)
+{
+	const char *path = cli_value(arguments, "config"), *when = cli_value(arguments, "when");
+	const char *keep = cli_value(arguments, "keep");
+	struct watch_config *config = *out = alloc_zero(sizeof *config);
+	config_init(config);
+	return (!path || config_load(path, config, error)) &&
+	       (!when || config_add_condition(when, config, error)) &&
+	       (!keep || config_parse_keep(keep, &config->keep, error));
+}
+
+static int check_config(const struct cli_arguments *arguments, const char *path)
+{
+	_cleanup_free_ struct watch_config *config = alloc_zero(sizeof *config);
+	struct strbuf text = {0};
+	struct error error = {0};
+	if (!config_load(path, config, &error))
+		return cli_fail(arguments, &error);
+	config_explain(config, &text);
+	bool ok = cli_print(text.text);
+	strbuf_deinit(&text);
+	return ok ? EXIT_OK : EXIT_INTERNAL;
+}
+
 int cli_watch(const struct cli_arguments *arguments)
 {
+	if (cli_value(arguments, "check"))
+		return check_config(arguments, cli_value(arguments, "check"));
 	if (cli_flag(arguments, "all") || cli_value(arguments, "name"))
 		return watch_many(arguments);
 	const char *out = cli_value(arguments, "out");

@@ -111,6 +111,11 @@ void trigger_began(struct trigger *trigger, enum trigger_decision what)
 	trigger->captured_ns = trigger->last.monotonic_ns;
 }
 
+int trigger_stage_percent(int stage)
+{
+	return stage_percent[stage];
+}
+
 int64_t trigger_pace_ns(int64_t limit_bytes)
 {
 	int64_t pace = limit_bytes / 20 / 1074 * 1000; // 1 GiB/s is 1.074 bytes a nanosecond

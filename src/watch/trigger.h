@@ -45,5 +45,7 @@ enum trigger_decision trigger_update(struct trigger *trigger, const struct trigg
 void trigger_began(struct trigger *trigger, enum trigger_decision what);
 // Time until the limit at the present slope; -1 when it is not coming nearer.
 int64_t trigger_time_left_ns(const struct trigger *trigger);
+// The stages of the limit, in percent.
+int trigger_stage_percent(int stage);
 // How long to sleep so that a process that grows by 1 GiB/s is seen within 5% of the limit.
 int64_t trigger_pace_ns(int64_t limit_bytes);
