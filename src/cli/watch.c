@@ -106,6 +106,19 @@ static int watch_one(const struct watch_options *options)
 	return result.calm ? EXIT_OK : tell_result(&result);
 }
 
+// What --config, --when and --keep say together; the caller frees it.
+static bool load_config(const struct cli_arguments *arguments, struct watch_config **out,
+			struct error *error)
+{
+	const char *path = cli_value(arguments, "config"), *when = cli_value(arguments, "when");
+	const char *keep = cli_value(arguments, "keep");
+	struct watch_config *config = *out = alloc_zero(sizeof *config);
+	config_init(config);
+	return (!path || config_load(path, config, error)) &&
+	       (!when || config_add_condition(when, config, error)) &&
+	       (!keep || config_parse_keep(keep, &config->keep, error));
+}
+
 static int watch_many(const struct cli_arguments *arguments)
 {
 	const char *out = cli_value(arguments, "out");
@@ -119,30 +132,22 @@ static int watch_many(const struct cli_arguments *arguments)
 	};
 	struct error error = {0};
 	_cleanup_free_ char *db = cli_timeline_path(arguments);
+	_cleanup_free_ struct watch_config *config = NULL;
 	int signal = 0;
 	options.feed.db = db;
 	if (cli_value(arguments, "pid") || cli_value(arguments, "cgroup") ||
 	    cli_value(arguments, "container") || cli_flag(arguments, "hold") ||
 	    arguments->positional_count)
 		return cli_usage(
-			"watch: --all and --name PATTERN go with --out, --db and --json only");
+			"watch: --all and --name PATTERN go with --config, --when, --keep, --out, --db and "
+			"--json only");
+	if (!load_config(arguments, &config, &error))
+		return cli_fail(arguments, &error);
+	options.config = config;
 	if (!cli_timeline_size(arguments, &options.feed.size_bytes, &error) ||
 	    !host_run(&options, &signal, &error))
 		return cli_fail(arguments, &error);
 	return SIGNAL_EXIT_BASE + signal;
-}
-
-// What --config, --when and --keep say together; the caller frees it.
-__attribute__((unused)) static bool load_config(const struct cli_arguments *arguments, struct watch_config **out,
-			struct error *error)
-{
-	const char *path = cli_value(arguments, "config"), *when = cli_value(arguments, "when");
-	const char *keep = cli_value(arguments, "keep");
-	struct watch_config *config = *out = alloc_zero(sizeof *config);
-	config_init(config);
-	return (!path || config_load(path, config, error)) &&
-	       (!when || config_add_condition(when, config, error)) &&
-	       (!keep || config_parse_keep(keep, &config->keep, error));
 }
 
 static int check_config(const struct cli_arguments *arguments, const char *path)
@@ -177,7 +182,11 @@ int cli_watch(const struct cli_arguments *arguments)
 	struct watch_result result;
 	struct error error = {0};
 	_cleanup_free_ char *db = cli_timeline_path(arguments);
+	_cleanup_free_ struct watch_config *config = NULL;
 	options.feed.db = db;
+	if (!load_config(arguments, &config, &error))
+		return cli_fail(arguments, &error);
+	options.config = config;
 	if (!parse(arguments, &options, path, &error) || !watch_run(&options, &result, &error))
 		return cli_fail(arguments, &error);
 	return tell_result(&result);

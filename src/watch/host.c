@@ -129,7 +129,6 @@ static _Noreturn void watch_in_child(const struct host *host, const struct host_
 				     pid_t pid)
 {
 	const struct host_options *options = host->options;
-	const struct host_baseline *baseline = &group->baseline;
 	struct watch_options watch = {
 		.pid = pid,
 		.cgroup_path = group->path,
@@ -137,9 +136,9 @@ static _Noreturn void watch_in_child(const struct host *host, const struct host_
 		.json = options->json,
 		.colour = options->colour,
 		.feed = options->feed,
+		.config = options->config,
 		.calm_ns = CALM_NS,
-		.baseline_directory = baseline->directory[0] ? baseline->directory : NULL,
-		.baseline_usage_bytes = baseline->usage_bytes,
+		.baselines = &group->baselines,
 	};
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sigprocmask(SIG_SETMASK, &host->old_signals, NULL);
@@ -167,16 +166,15 @@ static void begin_watch(struct host *host, struct host_group *group)
 	host->watchers++;
 }
 
-// The baseline went with its incident, if there was one.
+// A baseline went with its incident, if there was one.
 static void end_watch(struct host *host, struct host_group *group)
 {
 	group->watcher = 0;
 	group->last_ns = 0;
 	host->watchers--;
-	if (group->baseline.directory[0] && access(group->baseline.directory, F_OK) != 0) {
-		group->baseline = group->next_baseline;
-		group->next_baseline = (struct host_baseline){0};
-	}
+	for (int i = group->baselines.count - 1; i >= 0; i--)
+		if (access(group->baselines.items[i].directory, F_OK) != 0)
+			baselines_remove(&group->baselines, i);
 }
 
 static void reap(struct host *host)

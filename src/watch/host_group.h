@@ -4,6 +4,7 @@
 
 #include "base/vec.h"
 #include "store/writer.h"
+#include "watch/baselines.h"
 #include "watch/discovery.h"
 #include "watch/sampler.h"
 #include "watch/store.h"
@@ -13,11 +14,6 @@ struct host_member {
 	pid_t pid;
 	int pidfd;
 	char name[PROCESS_NAME_MAX];
-};
-
-struct host_baseline {
-	char directory[4096]; // "" when there is none
-	int64_t usage_bytes, taken_ns;
 };
 
 struct host_group {
@@ -32,8 +28,8 @@ struct host_group {
 	int timeline;                      // its number there, of the first program in it; -1: none
 	struct store store;                // of the baselines
 	bool has_store;
-	struct host_baseline baseline, next_baseline; // the older one is compared with
-	int baselines;                                // taken so far
+	struct baselines baselines;
+	int baselines_taken;
 	int64_t baseline_due_ns;
 };
 

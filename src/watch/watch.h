@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "snapshot/kill.h"
+#include "watch/baselines.h"
+#include "watch/config.h"
 #include "watch/feed.h"
 
 struct watch_options {
@@ -20,9 +22,10 @@ struct watch_options {
 	int64_t hold_limit_ns;
 	struct feed_options feed; // of the timeline
 	bool json, colour;
+	const struct watch_config *config; // NULL: the defaults
+	struct rule_state *rule_states;    // one a rule, shared with others; NULL: its own
 	// What to compare with, taken before; NULL: it takes its own.
-	const char *baseline_directory;
-	int64_t baseline_usage_bytes;
+	const struct baselines *baselines;
 	int64_t calm_ns; // ends when it was far from the limit for so long; 0: never
 	bool live_line;  // redraw one line on standard error
 };

@@ -27,7 +27,8 @@
 #include "system/sandbox.h"
 
 static const int64_t WORKER_TIME_LIMIT_NS = 10000000000;
-enum { FINISH_TIMEOUT_MS = 10000, PROFILE_LIMIT = 512 << 20 };
+static const int64_t FINISH_TIMEOUT_NS = 10000000000;
+enum { PROFILE_LIMIT = 512 << 20 };
 
 // From the worker to the watch.
 struct worker_news {
@@ -92,6 +93,9 @@ static void summarize(const struct snapshot *snapshot, const struct verdict *ver
 				      ? (int64_t)snapshot->goroutines.user
 				      : -1,
 	};
+	summary->gauge_places = go->gauge_places;
+	snprintf(summary->container_name, sizeof summary->container_name, "%s",
+		 snapshot->identity.container.name);
 	snprintf(summary->build_id, sizeof summary->build_id, "%s", snapshot->identity.build_id);
 	snprintf(incident->sentence, sizeof incident->sentence, "%s", verdict->sentence);
 	snprintf(incident->rule, sizeof incident->rule, "%s", verdict->rule);
@@ -103,14 +107,18 @@ static void summarize(const struct snapshot *snapshot, const struct verdict *ver
 	incident->bytes = verdict->bytes;
 }
 
-static void write_report(struct job *job, const struct kill_facts *kill,
-			 const struct kill_timeline *timeline, struct report *report,
+static void write_report(struct job *job, const struct worker_end *end, struct report *report,
 			 struct verdict *verdict)
 {
+	// A trigger's incident is about a process that lives.
+	bool triggered = end && end->reason[0];
+	const struct kill_facts *kill = end && !triggered ? &end->kill : NULL;
+	const struct kill_timeline *timeline = end ? &end->timeline : NULL;
 	const struct snapshot_baseline *baseline = job->baseline.heap ? &job->baseline : NULL;
 	verdict_decide(job->snapshot, baseline, kill, verdict);
 	summarize(job->snapshot, verdict, &job->news.summary);
-	*report = (struct report){job->snapshot, baseline, verdict, kill, timeline};
+	*report = (struct report){job->snapshot, baseline, verdict,
+				  kill,          timeline, triggered ? end->reason : NULL};
 	job->news.stored = job->storing && incident_write(&job->incident, report, &job->news.error);
 }
 
@@ -152,7 +160,7 @@ static void await_end(struct job *job)
 	read_baseline(job);
 	if (job->storing) // else it still says why not
 		job->news.error = (struct error){0};
-	write_report(job, &end->kill, &end->timeline, &report, &verdict);
+	write_report(job, end, &report, &verdict);
 	send_news(job);
 	if (!await(job, &go, sizeof go))
 		return;
@@ -186,7 +194,7 @@ static _Noreturn void run(const struct worker_request *request, int channel)
 	if (!sandbox_enter(SANDBOX_DEFAULT, &job.news.error) ||
 	    !capture_take(job.capture, CAPTURE_ALL, HEAP_NOW_SPACE, &job.snapshot, &job.news.error))
 		fail(&job);
-	write_report(&job, NULL, NULL, &report, &verdict);
+	write_report(&job, NULL, &report, &verdict);
 	job.news.taken = true;
 	job.news.whole = snapshot_has(&job.snapshot->heap_absent) &&
 			 snapshot_has(&job.snapshot->process_ledger_absent) &&
@@ -230,6 +238,7 @@ static void terminate_texts(struct worker_summary *summary)
 {
 	struct store_incident *incident = &summary->incident;
 	terminate(summary->build_id);
+	terminate(summary->container_name);
 	terminate(incident->sentence);
 	terminate(incident->rule);
 	terminate(incident->confidence);
@@ -287,19 +296,39 @@ void worker_update(struct worker *worker, int timeout_ms)
 	worker->summary = news.summary;
 }
 
-bool worker_finish(struct worker *worker, const struct worker_end *end, struct error *error)
+bool worker_finish_begin(struct worker *worker, const struct worker_end *end, struct error *error)
+{
+	worker->finish_ns = clock_monotonic_ns();
+	return send(worker->channel, end, sizeof *end, MSG_NOSIGNAL) == (ssize_t)sizeof *end ||
+	       error_set_os(error, errno, "the process that captured is gone");
+}
+
+bool worker_finish_poll(struct worker *worker, int timeout_ms, bool *stored, struct error *error)
 {
 	struct worker_news news = {0};
-	if (send(worker->channel, end, sizeof *end, MSG_NOSIGNAL) != (ssize_t)sizeof *end)
-		return error_set_os(error, errno, "the process that captured is gone");
-	if (!receive(worker, &news, FINISH_TIMEOUT_MS, -1)) {
+	*stored = false;
+	if (!receive(worker, &news, timeout_ms, -1)) {
+		if (clock_monotonic_ns() - worker->finish_ns < FINISH_TIMEOUT_NS)
+			return false;
 		kill_worker(worker);
-		return error_set(error, ERROR_LIMIT, "writing the final report took too long");
+		error_set(error, ERROR_LIMIT, "writing the final report took too long");
+		return true;
 	}
 	worker->summary = news.summary;
+	*stored = news.stored;
 	if (!news.stored)
 		*error = news.error;
-	return news.stored;
+	return true;
+}
+
+bool worker_finish(struct worker *worker, const struct worker_end *end, struct error *error)
+{
+	bool stored;
+	if (!worker_finish_begin(worker, end, error))
+		return false;
+	while (!worker_finish_poll(worker, 100, &stored, error))
+		;
+	return stored;
 }
 
 bool worker_print(struct worker *worker, int signal_fd, int timeout_ms)
