@@ -143,6 +143,11 @@ static int watch_many(const struct cli_arguments *arguments)
 			"--json only");
 	if (!load_config(arguments, &config, &error))
 		return cli_fail(arguments, &error);
+	for (size_t i = 0; i < config->rule_count; i++)
+		if (config->rules[i].hold)
+			return cli_usage("watch: the trigger %s holds the kill, which --all and "
+					 "--name PATTERN do not",
+					 config->rules[i].name);
 	options.config = config;
 	if (!cli_timeline_size(arguments, &options.feed.size_bytes, &error) ||
 	    !host_run(&options, &signal, &error))

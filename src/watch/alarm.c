@@ -85,7 +85,7 @@ static void fire(struct alarm *alarm, size_t index, const struct readings *readi
 	alarm->wants_hold |= rule->hold;
 }
 
-static void judge(struct alarm *alarm, const struct readings *readings)
+void alarm_judge(struct alarm *alarm, const struct readings *readings)
 {
 	for (size_t i = 0; i < alarm->config->rule_count; i++) {
 		const struct watch_rule *rule = &alarm->config->rules[i];
@@ -235,7 +235,7 @@ void alarm_update(struct alarm *alarm, const struct vitals *vitals, const struct
 	if (!alarm->config || !alarm->config->rule_count)
 		return;
 	reap(alarm);
-	judge(alarm, &vitals->readings);
+	alarm_judge(alarm, &vitals->readings);
 	if (alarm->worker)
 		go_on(alarm, sampler);
 	if (!alarm->worker && alarm->waiting)

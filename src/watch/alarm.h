@@ -45,6 +45,8 @@ void alarm_name_container(struct alarm *alarm, const char *name);
 // Judges the readings, and goes on with what is being done.
 void alarm_update(struct alarm *alarm, const struct vitals *vitals, const struct sampler *sampler,
 		  const struct baselines *baselines);
+// Judges alone: what has fired is in `waiting` and `reason`.
+void alarm_judge(struct alarm *alarm, const struct readings *readings);
 // A capture or an action is under way.
 bool alarm_is_busy(const struct alarm *alarm);
 int alarm_event_fd(const struct alarm *alarm); // readable when there is news; -1: none expected

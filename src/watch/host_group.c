@@ -52,19 +52,26 @@ void host_group_free(struct host_group *group)
 	free(group);
 }
 
-bool host_group_has(const struct host_group *group, pid_t pid)
+struct host_member *host_group_find(const struct host_group *group, pid_t pid)
 {
 	VEC_FOREACH (member, &group->members)
 		if (member->pid == pid)
-			return true;
-	return false;
+			return member;
+	return NULL;
 }
 
-void host_group_add(struct host_group *group, const struct discovered *process, int pidfd)
+bool host_group_has(const struct host_group *group, pid_t pid)
+{
+	return host_group_find(group, pid) != NULL;
+}
+
+struct host_member *host_group_add(struct host_group *group, const struct discovered *process,
+				   int pidfd)
 {
 	struct host_member *member =
 		vec_push(&group->members, {.pid = process->pid, .pidfd = pidfd});
 	snprintf(member->name, sizeof member->name, "%s", process->name);
+	return member;
 }
 
 pid_t host_group_largest(const struct host_group *group)
@@ -128,7 +135,7 @@ void host_group_introduce(struct host_group *group, struct store_writer *timelin
 }
 
 bool host_group_sample(struct host_group *group, struct store_writer *timeline, int64_t now_ns,
-		       bool *wanted)
+		       bool whole, bool *wanted)
 {
 	struct sampler *sampler = &group->sampler;
 	int64_t mark = sampler->limit_bytes / 100 * WANTED_PERCENT, usage;
@@ -141,11 +148,13 @@ bool host_group_sample(struct host_group *group, struct store_writer *timeline, 
 	bool fast = grows_fast(group, usage, now_ns);
 	group->last_usage_bytes = usage;
 	group->last_ns = now_ns;
-	if (usage >= mark || fast || now_ns - group->taken_ns >= TAKE_EVERY_NS) {
+	if (whole || usage >= mark || fast || now_ns - group->taken_ns >= TAKE_EVERY_NS) {
 		if (!sampler_take(sampler, NULL))
 			return false;
-		group->taken_ns = now_ns;
-		tell_timeline(group, timeline);
+		if (usage >= mark || fast || now_ns - group->taken_ns >= TAKE_EVERY_NS) {
+			group->taken_ns = now_ns;
+			tell_timeline(group, timeline);
+		}
 		usage = sampler_pinned_bytes(sampler);
 		*wanted = usage >= mark || (fast && usage * 2 > group->last_usage_bytes);
 	}

@@ -10,10 +10,13 @@
 #include "watch/store.h"
 #include "watch/worker.h"
 
+struct host_judge;
+
 struct host_member {
 	pid_t pid;
 	int pidfd;
 	char name[PROCESS_NAME_MAX];
+	struct host_judge *judge; // of its triggers; NULL: none
 };
 
 struct host_group {
@@ -37,13 +40,15 @@ struct host_group {
 bool host_group_open(const char *path, struct host_group **group, struct error *error) must_check;
 void host_group_free(struct host_group *group);
 bool host_group_has(const struct host_group *group, pid_t pid);
-void host_group_add(struct host_group *group, const struct discovered *process, int pidfd);
+struct host_member *host_group_find(const struct host_group *group, pid_t pid); // NULL: none
+struct host_member *host_group_add(struct host_group *group, const struct discovered *process,
+				   int pidfd);
 // The member with the most anonymous memory; 0 without members.
 pid_t host_group_largest(const struct host_group *group);
 // Samples it. A whole sample goes to the timeline, if there is one. *wanted: it needs a watch of
-// its own. False when it is gone.
+// its own. `whole`: not a glance. False when it is gone.
 bool host_group_sample(struct host_group *group, struct store_writer *timeline, int64_t now_ns,
-		       bool *wanted);
+		       bool whole, bool *wanted);
 // Tells the timeline of the program that it is about.
 void host_group_introduce(struct host_group *group, struct store_writer *timeline);
 // Of its limit, as of the last whole sample: what cannot be reclaimed.

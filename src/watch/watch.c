@@ -20,6 +20,7 @@
 #include "watch/ending.h"
 #include "watch/feed.h"
 #include "watch/hold.h"
+#include "watch/host_rules.h"
 #include "watch/probe.h"
 #include "watch/retention.h"
 #include "watch/sampler.h"
@@ -140,10 +141,18 @@ static void begin_triggers(struct watch *watch)
 				.current = watch->captures.store.name};
 	if (!config || !config->rule_count)
 		return;
-	if (!options->rule_states)
+	const struct host_fired *fired = options->fired;
+	if (!fired)
 		watch->own_states = alloc_array(config->rule_count, sizeof *watch->own_states);
-	alarm_begin(alarm, config, options->rule_states ? options->rule_states : watch->own_states,
-		    &watch->process, watch->cgroup);
+	alarm_begin(alarm, config, fired ? fired->states : watch->own_states, &watch->process,
+		    watch->cgroup);
+	if (!fired)
+		return;
+	watch->captures.places = fired->places;
+	snprintf(watch->captures.container_name, sizeof watch->captures.container_name, "%s",
+		 fired->container_name);
+	alarm->waiting = fired->rules;
+	snprintf(alarm->reason, sizeof alarm->reason, "%s", fired->reason);
 }
 
 static bool begin(struct watch *watch, struct error *error)
@@ -169,6 +178,8 @@ static bool begin(struct watch *watch, struct error *error)
 	store_begin(&watch->captures.store, options->out, "incident", &watch->process);
 	if (options->baselines)
 		watch->captures.baselines = *options->baselines;
+	if (watch->captures.baselines.count) // there are enough for now
+		watch->trigger.baseline_ns = clock_monotonic_ns();
 	if (options->hold && !begin_hold(watch, error))
 		return false;
 	feed_begin(&watch->feed, &options->feed, &watch->process, watch->cgroup, &watch->progress);

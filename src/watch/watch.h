@@ -14,6 +14,8 @@
 #include "watch/config.h"
 #include "watch/feed.h"
 
+struct host_fired;
+
 struct watch_options {
 	int pid;                 // 0: the largest process of the cgroup
 	const char *cgroup_path; // NULL: the one of the process
@@ -23,7 +25,7 @@ struct watch_options {
 	struct feed_options feed; // of the timeline
 	bool json, colour;
 	const struct watch_config *config; // NULL: the defaults
-	struct rule_state *rule_states;    // one a rule, shared with others; NULL: its own
+	const struct host_fired *fired;    // what others know already; NULL: nothing
 	// What to compare with, taken before; NULL: it takes its own.
 	const struct baselines *baselines;
 	int64_t calm_ns; // ends when it was far from the limit for so long; 0: never
