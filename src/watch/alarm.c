@@ -134,10 +134,14 @@ static void begin_capture(struct alarm *alarm, const struct sampler *sampler,
 	alarm->worker->usage_bytes = sampler->usage_bytes;
 }
 
+// What fires at the very end is served by the incident of the end.
 static void give_up(struct alarm *alarm, const struct error *error)
 {
-	progress_say(alarm->progress, "no incident for %s: %s", alarm->serving_reason,
-		     error->message);
+	if (process_ended(alarm->process) || error->code == ERROR_NOT_FOUND)
+		alarm->missed |= alarm->serving;
+	else
+		progress_say(alarm->progress, "no incident for %s: %s", alarm->serving_reason,
+			     error->message);
 	worker_free(take_ptr(alarm->worker));
 	store_end(&alarm->store, true);
 }
@@ -262,6 +266,10 @@ void alarm_after_kill(struct alarm *alarm, struct vitals *vitals, const char *in
 	if (!vitals->readings.known[METRIC_OOM_KILLS] ||
 	    vitals->readings.values[METRIC_OOM_KILLS] < 1)
 		reading_set(&vitals->readings, METRIC_OOM_KILLS, 1);
+	uint32_t missed = alarm->missed | alarm->waiting;
+	if (alarm->worker && process_ended(alarm->process))
+		missed |= alarm->serving;
+	snprintf(alarm->reason, sizeof alarm->reason, "%s", missed ? alarm->serving_reason : "");
 	alarm->waiting = 0;
 	for (size_t i = 0; i < alarm->config->rule_count; i++) {
 		const struct condition *condition = &alarm->config->rules[i].condition;
@@ -273,7 +281,7 @@ void alarm_after_kill(struct alarm *alarm, struct vitals *vitals, const char *in
 			    RULE_FIRES)
 			fire(alarm, i, &vitals->readings);
 	}
-	start_actions(alarm, alarm->waiting, alarm->reason, incident);
+	start_actions(alarm, alarm->waiting | missed, alarm->reason, incident);
 	alarm->waiting = 0;
 }
 

@@ -27,6 +27,7 @@ struct alarm {
 	uint32_t about;   // the rules that are about this target, a bit each
 	uint32_t waiting; // fired, not captured yet
 	uint32_t serving; // being captured
+	uint32_t missed;  // fired, but the target ended before it was captured
 	char reason[ALARM_REASON_MAX], serving_reason[ALARM_REASON_MAX];
 	struct worker *worker;
 	bool finishing;
