@@ -253,7 +253,6 @@ bool cgroup_sample(struct cgroup *cgroup, struct cgroup_sample *sample, struct e
 	struct cgroup_sample taken = {0};
 	if (!cgroup_read_number(cgroup, FILE_USAGE, &taken.usage_bytes, error) ||
 	    !cgroup_read_number(cgroup, FILE_LIMIT_HITS, &taken.limit_hits, error) ||
-	    !cgroup_read_number(cgroup, FILE_MEMSW_HITS, &taken.memsw_hits, error) ||
 	    !cgroup_read_text(cgroup, FILE_EVENTS, text, error) ||
 	    !cgroup_events_parse(cgroup->kind->version, text, &taken, error))
 		return false;

@@ -62,7 +62,6 @@ bool cgroup_usage(struct cgroup *cgroup, int64_t *bytes);
 struct cgroup_sample {
 	struct known_u64 usage_bytes;
 	struct known_u64 limit_hits; // v1 failcnt; v2 events.max
-	struct known_u64 memsw_hits; // v1: of the limit of memory and swap together
 	struct known_u64 high_hits;  // v2 events.high
 	struct known_u64 oom_count, oom_kill_count, oom_group_kill_count;
 	struct known_u64 under_oom, oom_kill_disabled; // v1: 0 or 1

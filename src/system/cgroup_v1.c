@@ -145,7 +145,6 @@ const struct cgroup_kind cgroup_kind_v1 = {
 			[FILE_SOFT_LIMIT] = "memory.soft_limit_in_bytes",
 			[FILE_MEMSW_USAGE] = "memory.memsw.usage_in_bytes",
 			[FILE_MEMSW_LIMIT] = "memory.memsw.limit_in_bytes",
-			[FILE_MEMSW_HITS] = "memory.memsw.failcnt",
 			[FILE_SLABINFO] = "memory.kmem.slabinfo",
 		},
 	.stat_rows = stat_rows,

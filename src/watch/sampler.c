@@ -121,8 +121,6 @@ bool sampler_take(struct sampler *sampler, struct error *error)
 		return false;
 	sampler->oom_kills = known_or_none(own.oom_kill_count);
 	sampler->limit_hits = known_or_none(counts.limit_hits);
-	if (sampler->limit_hits >= 0)
-		sampler->limit_hits += known_or_zero(counts.memsw_hits);
 	sampler->high_hits = known_or_none(counts.high_hits);
 	sampler->ooms = known_or_none(counts.oom_count);
 	sampler->usage_bytes = known_or_zero(counts.usage_bytes);
