@@ -116,7 +116,8 @@ const struct cli_option watch_options[] = {
 	{"config", 0, "FILE", "triggers, what is kept, its budget: docs/watch.md has all keys"},
 	{"check", 0, "FILE", "say in words what a watch with that configuration will do, and end"},
 	{"when", 0, "CONDITION", "take an incident when this holds, such as 'goroutines > 50000'"},
-	{"keep", 0, "WHAT", "remove older incidents beyond a number, an age or a size: 50,30d,5GiB"},
+	{"keep", 0, "WHAT",
+	 "remove older incidents beyond a number, an age or a size: 50,30d,5GiB"},
 	{"hold", 0, NULL,
 	 "cgroup v1: hold the kernel's kill at the limit until the evidence is taken (writes "
 	 "memory.oom_control, restores it always)"},

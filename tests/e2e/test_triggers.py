@@ -385,7 +385,7 @@ def test_the_timeline_knows_the_runtime_between_captures(whyoom, begin, grow, tm
 @pytest.mark.parametrize("text, message, hint", [
     ("triggers:\n  - name: a\n    when: gorutines > 5\n", "3:11: there is no metric gorutines",
      "did you mean goroutines?"),
-    ("triger: []\n", "1:1: there is no key triger here", "did you mean triggers?"),
+    ("kep: {}\n", "1:1: there is no key kep here", "did you mean keep?"),
     ("triggers:\n  - name: a\n    when: heap_live > 5%%\n", "3:23: heap_live is compared with a size", ""),
     ("triggers: [\n", "2:1: not YAML", ""),
     ("a: &a [x]\nb: [*a, *a]\n", "1:4: anchors (&) are not for this file", ""),
