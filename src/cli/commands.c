@@ -21,6 +21,8 @@ const struct cli_option no_options[] = {{0}};
 	}
 
 const struct cli_option why_options[] = {
+	{"for", 0, "TIME", "look twice, so far apart, and say what grew: 30s"},
+	{"facts", 0, NULL, "print the facts that the rules see instead of the report"},
 	{"json", 0, NULL, "print the whole report as JSON"},
 	TARGET_OPTIONS,
 	{0},
@@ -57,8 +59,18 @@ const struct cli_option goroutines_options[] = {
 	{"stacks", 0, NULL, "every goroutine by itself, in the form of the runtime's own dump"},
 	{"output", 'o', "FILE", "write to a file; FILE.pb.gz is a profile for `go tool pprof`"},
 	{"rows", 'n', "N", "how many groups to print (default 20)"},
+	{"by", 'b', "WHAT",
+	 "group by stack (default), creator, state, label or function (own code)"},
+	{"diff", 0, NULL, "two sources: which groups grew, appeared and vanished"},
+	{"who", 0, NULL,
+	 "find out whether anything can wake those that wait: follows the whole heap (about a second "
+	 "a GiB, and that much memory)"},
+	{"flame", 0, NULL, "folded stacks, for flame graphs"},
+	{"pprof", 0, "FILE",
+	 "write a goroutine profile for `go tool pprof` (- for standard output)"},
 	TARGET_OPTIONS,
-	{"json", 0, NULL, "print JSON: groups, stacks and every goroutine"},
+	{"json", 0, NULL,
+	 "print JSON: groups; of a process or a core stacks and every goroutine, too"},
 	{0},
 };
 
@@ -119,8 +131,8 @@ const struct cli_option watch_options[] = {
 	{"keep", 0, "WHAT",
 	 "remove older incidents beyond a number, an age or a size: 50,30d,5GiB"},
 	{"hold", 0, NULL,
-	 "cgroup v1: hold the kernel's kill at the limit until the evidence is taken (writes "
-	 "memory.oom_control, restores it always)"},
+	 "hold the kernel's kill until the evidence is taken: writes memory.oom_control on cgroup v1, "
+	 "memory.high and cgroup.freeze on v2, and always puts back what was there"},
 	{"hold-limit", 0, "TIME", "never hold longer than this (default 2s)"},
 	DB_OPTION,
 	{"db-size", 0, "SIZE", "the most that the timeline may take on disk (default 256MiB)"},
@@ -163,7 +175,9 @@ const struct cli_option incidents_options[] = {
 const struct cli_command cli_commands[] = {
 	{
 		"why",
-		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json]",
+		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json]\n"
+		"       whyoom why PID | CGROUP | CONTAINER [--for TIME] [--facts] [--json]\n"
+		"       whyoom why PID | INCIDENT | BUNDLE | CRASHLOG | PROFILE [BASELINE] [--facts] [--json]",
 		"why does this Go process use so much memory: one snapshot, one screen",
 		"The target is not stopped and nothing is written to it, but for --mode. Of a CORE file, the executable is\n"
 		"the one that the core names, if it is the same build, else the core's own copy.\n",
@@ -230,12 +244,18 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"goroutines",
-		"whyoom goroutines PID | CORE [--exe FILE] [--mode MODE] [--stacks] [--json] [-o FILE]",
+		"whyoom goroutines PID | CORE | FILE | URL | INCIDENT [--by WHAT] [--stacks] [--json] [-o FILE]\n"
+		"       whyoom goroutines --diff BEFORE AFTER [--by WHAT] [--json]",
 		"all goroutines: in groups, one by one, or as a profile",
-		"Goroutines that wait at the same place, made by the same code, are one group. The target is\n"
-		"not stopped: a goroutine that runs while it is read has no stack.\n",
+		"Goroutines that wait at the same place, made by the same code, are one group. FILE is a dump\n"
+		"(debug=1, debug=2, SIGQUIT, a crash log) or a goroutine profile, compressed or not; URL is\n"
+		"http://HOST:PORT/debug/pprof/goroutine?debug=2 of a program (which stops while it answers);\n"
+		"INCIDENT is a directory or bundle that whyoom wrote. A process is not stopped: a goroutine\n"
+		"that runs while it is read has no stack.\n",
 		"  whyoom goroutines 4711\n"
 		"  whyoom goroutines 4711 --stacks -o goroutines.txt\n"
+		"  whyoom goroutines 4711 --by creator\n"
+		"  whyoom goroutines --diff before.txt http://127.0.0.1:6060/debug/pprof/goroutine?debug=2\n"
 		"  whyoom goroutines 4711 -o goroutine.pb.gz && go tool pprof -top goroutine.pb.gz\n",
 		goroutines_options,
 		cli_goroutines,

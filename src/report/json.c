@@ -7,6 +7,7 @@
 #include "profile/top.h"
 #include "report/report.h"
 #include "snapshot/heap_profile.h"
+#include "report/instant.h"
 #include "report/json_build.h"
 
 json_t *report_text_to_json(const char *text)
@@ -109,7 +110,10 @@ static json_t *verdict_to_json(const struct verdict *verdict)
 {
 	json_t *object = json_object(), *guilty = json_object();
 	json_object_set_new(object, "determined", json_boolean(verdict->determined));
+	set_text(object, "status", verdict_status_name(verdict->status));
 	set_text(object, "rule", verdict->rule);
+	set_text(object, "title", verdict->title);
+	set_text(object, "fingerprint", verdict->fingerprint);
 	set_text(object, "confidence", confidence_name(verdict->confidence));
 	set_text(object, "sentence", verdict->sentence);
 	set_text(guilty, "function", verdict->guilty.function);
@@ -121,13 +125,28 @@ static json_t *verdict_to_json(const struct verdict *verdict)
 	json_object_set_new(object, "share", json_real(verdict->share));
 	set_int(object, "grown_bytes", verdict->grown_bytes);
 	json_object_set_new(object, "growth_share", json_real(verdict->growth_share));
+	json_object_set_new(object, "steps",
+			    texts_to_json(verdict->steps.items, verdict->steps.count));
 	json_object_set_new(object, "evidence",
 			    texts_to_json(verdict->evidence.items, verdict->evidence.count));
 	json_object_set_new(object, "rejected",
 			    texts_to_json(verdict->rejected.items, verdict->rejected.count));
 	set_text(object, "refuted_by", verdict->refuted_by);
 	set_text(object, "fix", verdict->fix);
+	set_text(object, "relief", verdict->relief);
 	set_text(object, "next_capture", verdict->next_capture);
+	return object;
+}
+
+static json_t *consumer_to_json(const struct kill_consumer *consumer)
+{
+	if (!consumer->pid)
+		return json_null();
+	json_t *object = json_object();
+	set_int(object, "pid", consumer->pid);
+	set_text(object, "name", consumer->name);
+	set_int(object, "rss_bytes", consumer->rss_bytes);
+	set_int(object, "oom_score_adj", consumer->oom_score_adj);
 	return object;
 }
 
@@ -140,6 +159,7 @@ static json_t *kill_to_json(const struct kill_facts *kill)
 		[KILL_SIGNAL] = "signal",
 		[KILL_EXIT] = "exit",
 		[KILL_UNKNOWN] = "unknown",
+		[KILL_OOMD] = "systemd-oomd",
 	};
 	json_t *object = json_object();
 	set_text(object, "cause", causes[kill->cause]);
@@ -158,6 +178,15 @@ static json_t *kill_to_json(const struct kill_facts *kill)
 	set_known(object, "oom_kills_after", kill->oom_kills_after);
 	set_text(object, "limit_cgroup", kill->limit_cgroup);
 	set_text(object, "kernel_line", kill->kernel_line);
+	set_text(object, "constraint", kill->constraint);
+	json_object_set_new(object, "group_kill", json_boolean(kill->group_kill));
+	set_known(object, "victim_count", kill->victim_count ? kill->victim_count : -1);
+	json_object_set_new(object, "oom_score_adj",
+			    kill->oom_score_known ? json_integer(kill->oom_score_adj)
+						  : json_null());
+	set_text(object, "invoker", kill->invoker);
+	json_object_set_new(object, "consumer", consumer_to_json(&kill->consumer));
+	set_text(object, "oomd_cgroup", kill->oomd_cgroup);
 	json_object_set_new(object, "inferred", json_boolean(kill->inferred));
 	json_object_set_new(object, "held", json_boolean(kill->held_ns > 0));
 	json_object_set_new(object, "evidence_held", json_boolean(kill->evidence_held));
@@ -220,11 +249,13 @@ static json_t *goroutines_to_json(const struct goroutine_set *set)
 	VEC_FOREACH (state, &set->states)
 		set_int(states, state->state, (int64_t)state->count);
 	json_object_set_new(object, "states", states);
+	json_object_set_new(object, "groups", goroutine_groups_to_json(set));
 	return object;
 }
 
-static json_t *cgroup_to_json(const struct snapshot_cgroup *cgroup)
+static json_t *cgroup_to_json(const struct snapshot *snapshot)
 {
+	const struct snapshot_cgroup *cgroup = &snapshot->cgroup;
 	json_t *object = json_object();
 	set_int(object, "version", cgroup->version);
 	set_text(object, "path", cgroup->path);
@@ -236,6 +267,7 @@ static json_t *cgroup_to_json(const struct snapshot_cgroup *cgroup)
 	set_known(object, "oom_kills", cgroup->oom_kills);
 	set_int(object, "processes", cgroup->processes);
 	json_object_set_new(object, "headroom", report_headroom_to_json(&cgroup->headroom));
+	report_snapshot_files_to_json(snapshot, object);
 	return object;
 }
 
@@ -328,7 +360,7 @@ json_t *report_to_json(const struct report *report)
 	json_object_set_new(object, "kill",
 			    report->kill ? kill_to_json(report->kill) : json_null());
 	json_object_set_new(object, "identity", report_identity_to_json(&snapshot->identity));
-	set_part(object, "cgroup", &snapshot->cgroup_absent, cgroup_to_json(&snapshot->cgroup));
+	set_part(object, "cgroup", &snapshot->cgroup_absent, cgroup_to_json(snapshot));
 	set_part(object, "ledger", &snapshot->cgroup_ledger_absent,
 		 report_ledger_to_json(&snapshot->cgroup_ledger));
 	set_part(object, "process_ledger", &snapshot->process_ledger_absent,
@@ -351,5 +383,7 @@ json_t *report_to_json(const struct report *report)
 	if (report->timeline)
 		json_object_set_new(object, "timeline", timeline_to_json(report->timeline));
 	json_object_set_new(object, "evidence", report_quality_to_json(&snapshot->quality));
+	if (report->verdict->facts)
+		json_object_set_new(object, "facts", facts_to_json(report->verdict->facts));
 	return object;
 }

@@ -7,6 +7,8 @@
 #include "base/units.h"
 #include "report/text_priv.h"
 
+enum { FILES_SHOWN = 5 };
+
 void text_bold(struct strbuf *out, struct report_style style, const char *text)
 {
 	if (style.colour)
@@ -51,9 +53,11 @@ static void write_verdict(const struct report *report, struct report_style style
 	if (verdict->determined)
 		write_item(out, "confidence", confidence_name(verdict->confidence));
 	write_item(out, "why now", report->reason ? report->reason : "");
+	write_items(out, "seen", verdict->steps.items, verdict->steps.count);
 	write_items(out, "proof", verdict->evidence.items, verdict->evidence.count);
 	write_items(out, "not", verdict->rejected.items, verdict->rejected.count);
 	write_item(out, "fix", verdict->fix);
+	write_item(out, "relief", verdict->relief);
 	write_item(out, "refuted by", verdict->refuted_by);
 	write_item(out, "next", verdict->next_capture);
 }
@@ -205,6 +209,8 @@ void report_write_text(const struct report *report, struct report_style style, s
 	if (report->kill)
 		text_write_kill(report, style, out);
 	write_ledgers(report, style, out);
+	if (snapshot_has(&report->snapshot->files_absent))
+		text_write_files(&report->snapshot->files, FILES_SHOWN, style, out);
 	write_go(report, style, out);
 	report_write_holders(report->snapshot, style, 5, 2, out);
 	write_goroutines(report, style, out);

@@ -52,9 +52,12 @@ static void write_beside(const struct ledger_row *row, struct strbuf *out)
 	strbuf_add(out, "\n");
 }
 
-// What is small, or all of the row above it, says little.
-static bool is_minor(const struct ledger *ledger, const struct ledger_row *row, int64_t above)
+// What is small, or all of the row above it, says little; but what a process consists of does say
+// something.
+static bool is_minor(const struct ledger *ledger, const struct ledger_row *row,
+		     const struct ledger_row *above)
 {
+	bool of_process = above && strncmp(above->key, "anon.process.", 13) == 0;
 	int64_t bytes = llabs(row->bytes), total = ledger->total_bytes;
 	switch (row->depth) {
 	case 0:
@@ -62,7 +65,8 @@ static bool is_minor(const struct ledger *ledger, const struct ledger_row *row, 
 	case 1:
 		return bytes * 1000 < total;
 	case 2:
-		return bytes * 20 < total || bytes * 20 > llabs(above) * 19;
+		return bytes * 20 < total ||
+		       (!of_process && above && bytes * 20 > llabs(above->bytes) * 19);
 	default:
 		return true;
 	}
@@ -70,8 +74,9 @@ static bool is_minor(const struct ledger *ledger, const struct ledger_row *row, 
 
 // The rows of one depth from `first` on, each with what is below it, up to the end of the row above
 // them. Where only some are shown, the others are one line, so that the lines sum up.
-static size_t write_rows(const struct ledger *ledger, size_t first, int depth, int64_t above,
-			 enum report_ledger_detail detail, struct strbuf *out)
+static size_t write_rows(const struct ledger *ledger, size_t first, int depth,
+			 const struct ledger_row *above, enum report_ledger_detail detail,
+			 struct strbuf *out)
 {
 	const struct ledger_row *rows = ledger->rows.items;
 	struct ledger_row rest = {.label = "smaller lines", .note = "", .depth = depth};
@@ -81,7 +86,7 @@ static size_t write_rows(const struct ledger *ledger, size_t first, int depth, i
 		const struct ledger_row *row = &rows[i++];
 		struct strbuf below = {0};
 		bool hide = detail == REPORT_LEDGER_SHORT && is_minor(ledger, row, above);
-		i = write_rows(ledger, i, depth + 1, row->bytes, detail, &below);
+		i = write_rows(ledger, i, depth + 1, row, detail, &below);
 		if (hide) {
 			rest.bytes += row->bytes;
 		} else {
@@ -99,7 +104,7 @@ static size_t write_rows(const struct ledger *ledger, size_t first, int depth, i
 void report_write_ledger_rows(const struct ledger *ledger, enum report_ledger_detail detail,
 			      struct strbuf *out)
 {
-	(void)write_rows(ledger, 0, 0, ledger->total_bytes, detail, out);
+	(void)write_rows(ledger, 0, 0, NULL, detail, out);
 	if (detail == REPORT_LEDGER_SHORT || !ledger->beside.count)
 		return;
 	strbuf_add(out, "  beside the sum:\n");
@@ -245,6 +250,9 @@ static void write_ending(const struct kill_facts *kill, struct strbuf *out)
 	case KILL_GLOBAL_OOM:
 		strbuf_add(out, "killed by the kernel: the machine had no memory left");
 		break;
+	case KILL_OOMD:
+		strbuf_add(out, "killed by systemd-oomd, not by the kernel");
+		break;
 	case KILL_SIGNAL:
 		strbuf_add(out, "ended by a signal; the kernel counted no OOM kill");
 		break;
@@ -284,6 +292,30 @@ static void write_growth(const struct kill_timeline *timeline, struct strbuf *ou
 		    human_bytes((int64_t)((double)grown / ((double)elapsed_ns / 1e9))).text);
 }
 
+// Why it was this one: what it was exempt from or not, and who used more.
+static void write_others(const struct kill_facts *kill, struct strbuf *out)
+{
+	const struct kill_consumer *consumer = &kill->consumer;
+	if (kill->oom_score_known && kill->oom_score_adj)
+		strbuf_addf(out, "  score       its oom_score_adj was %d\n", kill->oom_score_adj);
+	if (consumer->pid && consumer->pid != kill->pid) {
+		strbuf_addf(out, "  consumer    process %d (", consumer->pid);
+		strbuf_add_safe(out, consumer->name);
+		strbuf_addf(out, ") used more, %s; its oom_score_adj was %d\n",
+			    human_bytes(consumer->rss_bytes).text, consumer->oom_score_adj);
+	}
+	if (kill->oomd_cgroup[0]) {
+		strbuf_add(out, "  cgroup      systemd-oomd says that it killed ");
+		strbuf_add_safe(out, kill->oomd_cgroup);
+		strbuf_add(out, "\n");
+	} else if (kill->group_kill) {
+		strbuf_addf(out, "  group       the whole cgroup was killed (memory.oom.group)");
+		if (kill->victim_count > 1)
+			strbuf_addf(out, ", %d processes", kill->victim_count);
+		strbuf_add(out, "\n");
+	}
+}
+
 void text_write_kill(const struct report *report, struct report_style style, struct strbuf *out)
 {
 	const struct kill_facts *kill = report->kill;
@@ -301,6 +333,7 @@ void text_write_kill(const struct report *report, struct report_style style, str
 		strbuf_addf(out, "  victim      process %d, anonymous memory %s, files %s\n",
 			    kill->pid, human_bytes(kill->anon_rss_bytes).text,
 			    human_bytes(kill->file_rss_bytes).text);
+	write_others(kill, out);
 	if (report->timeline)
 		write_growth(report->timeline, out);
 	if (kill->oom_kills_after >= 0)
@@ -317,14 +350,15 @@ void text_write_kill(const struct report *report, struct report_style style, str
 		strbuf_add(out, "\n");
 	}
 	if (kill->inferred && kill->cause == KILL_CGROUP_OOM)
-		strbuf_add(out,
-			   "  inferred    from signal 9 and the counter: the kernel's log was not "
-			   "seen\n");
+		strbuf_add(
+			out,
+			"  inferred    from signal 9 and the counter, or the kernel's tracepoint: its "
+			"log was not seen\n");
 	if (kill->held_ns)
 		strbuf_addf(out, "  held        whyoom held the kill for %s; %s\n",
 			    human_duration(kill->held_ns).text,
 			    kill->evidence_held ? "the evidence was taken meanwhile"
-						: "the evidence is from before");
+						: "the evidence is not from then");
 }
 
 void text_write_quality(const struct report *report, struct report_style style, struct strbuf *out)

@@ -17,6 +17,7 @@
 #include "snapshot/convert.h"
 #include "snapshot/heap_profile.h"
 #include "snapshot/runtime_part.h"
+#include "snapshot/surroundings.h"
 #include "system/cgroup.h"
 #include "system/container.h"
 #include "system/frozen.h"
@@ -27,6 +28,7 @@ void capture_close(struct capture *capture)
 	if (!capture)
 		return;
 	(void)!capture_let_go(capture, NULL);
+	file_survey_end(capture->files_of_cgroup);
 	process_files_close(&capture->files);
 	core_files_free(capture->core);
 	cleanup_close(&capture->guest);
@@ -34,7 +36,14 @@ void capture_close(struct capture *capture)
 	cgroup_close(capture->cgroup);
 	cgroup_survey_deinit(&capture->survey);
 	container_sources_close(capture->container);
+	sockets_free(capture->sockets);
 	free(capture);
+}
+
+void capture_open_sockets(struct capture *capture)
+{
+	if (!capture->core && !capture->sockets)
+		(void)!sockets_open(capture->files.dir, &capture->sockets, NULL);
 }
 
 const struct process_files *capture_get_files(const struct capture *capture)
@@ -77,6 +86,7 @@ bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path, str
 	capture->boot_unix_ns = process_boot_unix_ns();
 	open_cgroup(capture, proc_root, cgroup_path);
 	open_container(capture, proc_root);
+	surroundings_take(capture->files.dir, &capture->surroundings);
 	*out = capture;
 	return true;
 }
@@ -106,10 +116,13 @@ void snapshot_free(struct snapshot *snapshot)
 	profile_free(snapshot->contention[GO_CONTENTION_MUTEX]);
 	go_buckets_deinit(&snapshot->buckets);
 	go_goroutines_deinit(&snapshot->each_goroutine);
+	go_blocks_deinit(&snapshot->blocks);
+	go_reach_deinit(&snapshot->reach);
 	functab_free(snapshot->functab);
 	goroutine_set_deinit(&snapshot->goroutines);
 	ledger_deinit(&snapshot->process_ledger);
 	ledger_deinit(&snapshot->cgroup_ledger);
+	snapshot_files_deinit(&snapshot->files);
 	arena_deinit(&snapshot->arena);
 	free(snapshot);
 }
@@ -333,6 +346,7 @@ void taking_finish(struct taking *taking)
 	go_buildinfo_deinit(&taking->info);
 	go_spans_deinit(&taking->spans);
 	go_own_memory_deinit(&taking->own);
+	go_goroutines_forget(taking->goroutine_reading);
 	go_goroutines_deinit(&taking->goroutines);
 }
 
@@ -378,7 +392,9 @@ bool capture_take(struct capture *capture, unsigned int parts, const char *defau
 				.default_sample_type = default_sample_type,
 				.exe_fd = -1,
 				.mapped_exe_fd = -1};
+	error_set(&snapshot->files_absent, ERROR_NOT_FOUND, "not asked for");
 	snapshot->quality.layout_caveat = snapshot->quality.missing_symbols = "";
+	snapshot->surroundings = capture->surroundings;
 	identity->executable = identity->build_id = identity->container_id = "";
 	identity->cgroup_path = identity->go_version = identity->main_package = "";
 	identity->module_path = identity->module_version = identity->vcs_revision = "";

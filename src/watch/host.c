@@ -210,8 +210,11 @@ static void begin_baseline(struct host *host, struct host_group *group, pid_t pi
 	if (!pid ||
 	    !host_group_next_baseline(group, host->options->out, pid, directory, sizeof directory))
 		return;
-	struct worker_request request = {
-		.pid = pid, .cgroup_path = group->path, .directory = directory};
+	struct worker_request request = {.pid = pid,
+					 .cgroup_path = group->path,
+					 .directory = directory,
+					 .unhurried = true,
+					 .small = group->baselines.count > 0};
 	group->baseline_due_ns = now_ns + SCAN_EVERY_NS * 60; // should this one fail
 	if (!worker_start(&request, &host->baseline, NULL))
 		return;

@@ -19,20 +19,22 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "profile/pprof_read.h"
-#include "profile/profile.h"
 #include "report/incident.h"
+#include "report/instant.h"
 #include "snapshot/capture.h"
 #include "snapshot/heap_profile.h"
 #include "system/sandbox.h"
 
 static const int64_t WORKER_TIME_LIMIT_NS = 10000000000;
 static const int64_t FINISH_TIMEOUT_NS = 10000000000;
-enum { PROFILE_LIMIT = 512 << 20 };
+enum { DISMISSED_TIMEOUT_MS = 100, PROFILE_LIMIT = 512 << 20 };
+
+enum news_kind { NEWS_TAKEN, NEWS_TARGET_FREE, NEWS_FINISHED, NEWS_PRINTED };
 
 // From the worker to the watch.
 struct worker_news {
-	uint8_t taken, stored, whole, printed;
+	uint8_t kind; // enum news_kind
+	uint8_t taken, stored, whole, needs_target, printed;
 	int64_t duration_ns;
 	struct error error;
 	struct worker_summary summary;
@@ -46,14 +48,16 @@ struct job {
 	struct capture *capture;
 	struct incident incident;
 	bool storing;
-	int baseline_fd;
+	int baseline_fd, baseline_report_fd;
 	struct snapshot *snapshot;
+	struct instant *before; // NULL: no baseline
 	struct snapshot_baseline baseline;
 	struct worker_news news;
 };
 
-static void send_news(const struct job *job)
+static void send_news(struct job *job, enum news_kind kind)
 {
+	job->news.kind = (uint8_t)kind;
 	// Not send(): the sandbox lets through what works on descriptors of any kind.
 	while (write(job->channel, &job->news, sizeof job->news) < 0 && errno == EINTR)
 		;
@@ -62,21 +66,29 @@ static void send_news(const struct job *job)
 static _Noreturn void fail(struct job *job)
 {
 	job->news.taken = false;
-	send_news(job);
+	send_news(job, NEWS_TAKEN);
 	_exit(1);
 }
 
+// Its report says more than the profile; an older one, or a torn one, may have none.
 static void read_baseline(struct job *job)
 {
-	_cleanup_free_ char *data = NULL;
-	size_t size;
-	struct profile *profile = NULL;
+	_cleanup_free_ char *heap = NULL, *report = NULL;
+	size_t size, report_size = 0;
 	if (job->baseline_fd < 0 ||
-	    !file_read(job->baseline_fd, "the baseline", PROFILE_LIMIT, &data, &size, NULL) ||
-	    !pprof_parse(data, size, &profile, NULL))
+	    !file_read(job->baseline_fd, "the baseline", PROFILE_LIMIT, &heap, &size, NULL))
 		return;
-	job->baseline = (struct snapshot_baseline){profile, profile->time_ns,
-						   job->request->baseline_usage_bytes};
+	bool has_report = job->baseline_report_fd >= 0 &&
+			  file_read(job->baseline_report_fd, "the baseline", PROFILE_LIMIT, &report,
+				    &report_size, NULL) &&
+			  report_size;
+	if ((!has_report || !instant_read(report, report_size, heap, size, &job->before, NULL)) &&
+	    !instant_read(NULL, 0, heap, size, &job->before, NULL))
+		return;
+	job->baseline = instant_as_baseline(job->before);
+	job->baseline.usage_bytes = job->request->baseline_usage_bytes;
+	if (!has_report)
+		job->baseline.facts = NULL;
 }
 
 static void summarize(const struct snapshot *snapshot, const struct verdict *verdict,
@@ -114,7 +126,7 @@ static void write_report(struct job *job, const struct worker_end *end, struct r
 	bool triggered = end && end->reason[0];
 	const struct kill_facts *kill = end && !triggered ? &end->kill : NULL;
 	const struct kill_timeline *timeline = end ? &end->timeline : NULL;
-	const struct snapshot_baseline *baseline = job->baseline.heap ? &job->baseline : NULL;
+	const struct snapshot_baseline *baseline = job->before ? &job->baseline : NULL;
 	verdict_decide(job->snapshot, baseline, kill, verdict);
 	summarize(job->snapshot, verdict, &job->news.summary);
 	*report = (struct report){job->snapshot, baseline, verdict,
@@ -161,11 +173,20 @@ static void await_end(struct job *job)
 	if (job->storing) // else it still says why not
 		job->news.error = (struct error){0};
 	write_report(job, end, &report, &verdict);
-	send_news(job);
+	send_news(job, NEWS_FINISHED);
 	if (!await(job, &go, sizeof go))
 		return;
 	job->news.printed = print_report(job, &report);
-	send_news(job);
+	send_news(job, NEWS_PRINTED);
+}
+
+static void open_baseline(struct job *job, const char *heap_path)
+{
+	const char *slash = strrchr(heap_path, '/');
+	_cleanup_free_ char *report = alloc_format(
+		"%.*sreport.json", slash ? (int)(slash + 1 - heap_path) : 0, heap_path);
+	(void)!file_open(AT_FDCWD, heap_path, &job->baseline_fd, NULL);
+	(void)!file_open(AT_FDCWD, report, &job->baseline_report_fd, NULL);
 }
 
 static void open_everything(struct job *job)
@@ -174,14 +195,35 @@ static void open_everything(struct job *job)
 	if (!capture_open("/proc", request->pid, request->cgroup_path, &job->capture,
 			  &job->news.error))
 		fail(job);
+	capture_more_begin(job->capture, "/proc");
 	job->storing = incident_open(request->directory, &job->incident, &job->news.error);
 	if (request->baseline_path)
-		(void)!file_open(AT_FDCWD, request->baseline_path, &job->baseline_fd, NULL);
+		open_baseline(job, request->baseline_path);
+}
+
+// What is worth less than the kill's delay, or nothing without what is on disk by now.
+static void take_more(struct job *job)
+{
+	struct report report;
+	struct verdict verdict;
+	bool more =
+		job->news.needs_target && capture_more_native(job->capture, job->snapshot, NULL);
+	if (job->news.needs_target && !job->request->unhurried)
+		send_news(job, NEWS_TARGET_FREE);
+	more |= capture_more_files(job->capture, job->snapshot);
+	if (!more)
+		return;
+	incident_renew_ledger(&job->incident);
+	write_report(job, NULL, &report, &verdict);
+	verdict_deinit(&verdict);
 }
 
 static _Noreturn void run(const struct worker_request *request, int channel)
 {
-	struct job job = {.request = request, .channel = channel, .baseline_fd = -1};
+	struct job job = {.request = request,
+			  .channel = channel,
+			  .baseline_fd = -1,
+			  .baseline_report_fd = -1};
 	struct verdict verdict;
 	struct report report;
 	// Nothing of the watch's own: above all not what its guard listens to.
@@ -192,16 +234,26 @@ static _Noreturn void run(const struct worker_request *request, int channel)
 	signal(SIGTERM, SIG_IGN);
 	open_everything(&job);
 	if (!sandbox_enter(SANDBOX_DEFAULT, &job.news.error) ||
-	    !capture_take(job.capture, CAPTURE_ALL, HEAP_NOW_SPACE, &job.snapshot, &job.news.error))
+	    !capture_take(job.capture, CAPTURE_ALL | CAPTURE_RUNTIME | CAPTURE_IN_HASTE,
+			  HEAP_NOW_SPACE, &job.snapshot, &job.news.error))
 		fail(&job);
 	write_report(&job, NULL, &report, &verdict);
 	job.news.taken = true;
 	job.news.whole = snapshot_has(&job.snapshot->heap_absent) &&
 			 snapshot_has(&job.snapshot->process_ledger_absent) &&
 			 !job.snapshot->quality.target_ended;
+	job.news.needs_target = !request->small && !job.snapshot->quality.target_ended &&
+				capture_worth_native(job.snapshot);
 	job.news.duration_ns = job.snapshot->quality.duration_ns;
-	send_news(&job);
 	verdict_deinit(&verdict);
+	if (!request->unhurried)
+		send_news(&job, NEWS_TAKEN);
+	if (!request->small)
+		take_more(&job);
+	if (request->unhurried) {
+		job.news.needs_target = false;
+		send_news(&job, NEWS_TAKEN);
+	}
 	await_end(&job);
 	_exit(0);
 }
@@ -280,6 +332,8 @@ static void kill_worker(struct worker *worker)
 void worker_update(struct worker *worker, int timeout_ms)
 {
 	struct worker_news news;
+	if (worker->state == WORKER_READY && worker->needs_target)
+		worker->needs_target = !receive(worker, &news, timeout_ms, -1);
 	if (worker->state != WORKER_BUSY)
 		return;
 	if (!receive(worker, &news, timeout_ms, -1)) {
@@ -288,6 +342,7 @@ void worker_update(struct worker *worker, int timeout_ms)
 		kill_worker(worker);
 		set_failed(&news, "it took too long and was ended");
 	}
+	worker->needs_target = news.needs_target;
 	worker->state = news.taken ? WORKER_READY : WORKER_FAILED;
 	worker->stored = news.stored;
 	worker->whole = news.whole;
@@ -306,8 +361,12 @@ bool worker_finish_begin(struct worker *worker, const struct worker_end *end, st
 bool worker_finish_poll(struct worker *worker, int timeout_ms, bool *stored, struct error *error)
 {
 	struct worker_news news = {0};
+	bool heard;
 	*stored = false;
-	if (!receive(worker, &news, timeout_ms, -1)) {
+	// What it said before it knew of the end may come first.
+	while ((heard = receive(worker, &news, timeout_ms, -1)) && news.kind == NEWS_TARGET_FREE)
+		;
+	if (!heard) {
 		if (clock_monotonic_ns() - worker->finish_ns < FINISH_TIMEOUT_NS)
 			return false;
 		kill_worker(worker);
@@ -338,10 +397,33 @@ bool worker_print(struct worker *worker, int signal_fd, int timeout_ms)
 	       receive(worker, &news, timeout_ms, signal_fd) && news.printed;
 }
 
+void worker_dismiss(struct worker *worker)
+{
+	worker->dismissed = shutdown(worker->channel, SHUT_WR) == 0;
+}
+
+// Its end of the channel is closed then.
+static bool wait_for_exit(const struct worker *worker, int timeout_ms)
+{
+	struct pollfd event = {.fd = worker->channel, .events = POLLRDHUP};
+	int ready;
+	do
+		ready = poll(&event, 1, timeout_ms);
+	while (ready < 0 && errno == EINTR);
+	return ready > 0;
+}
+
+bool worker_has_left(const struct worker *worker)
+{
+	return wait_for_exit(worker, 0);
+}
+
 void worker_free(struct worker *worker)
 {
 	if (!worker)
 		return;
+	if (worker->dismissed)
+		(void)wait_for_exit(worker, DISMISSED_TIMEOUT_MS);
 	close(worker->channel);
 	kill(worker->pid, SIGKILL); // its files are written, or not worth waiting for
 	while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)

@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -91,9 +92,10 @@ def test_goroutines_explode(begin, grow, out, tmp_path):
     grow.say("goroutines 30000")
     folder = incident_of(running, out)
     own = grow.ask_json("numbers", tmp_path / "numbers")
-    assert report_in(folder)["trigger"].startswith(
-        f"trigger when-1: goroutines {own['goroutines']:,}, above 20,000, for ")
-    assert f"{own['goroutines']:,}" in (folder / "report.txt").read_text()
+    seen = re.match(r"trigger when-1: goroutines ([\d,]+), above 20,000, for ",
+                    report_in(folder)["trigger"])[1]
+    assert 20000 < int(seen.replace(",", "")) <= own["goroutines"]  # it may grow still
+    assert seen in (folder / "report.txt").read_text()
     assert "30,000 goroutines [chan receive]" in (folder / "goroutines.txt").read_text()
     assert report_in(folder)["baseline"]["age_ns"] > 0
     assert (folder / "baseline/heap.pb.gz").stat().st_size > 0
@@ -426,8 +428,10 @@ triggers:
   - {name: many, when: goroutines > 1000}
   - {name: files, when: fds > 100, cooldown: 2s, quota: 2}
 """)
-    targets = [start("grow", VERSION, cgroup=cgroup(200 * MIB)) for _ in range(3)]
-    running = watch("--name", "grow", "--out", out, "--config", config)
+    own = tmp_path / f"g-{os.getpid()}"  # no other test has programs of that name
+    shutil.copy(program("grow", VERSION), own)
+    targets = [start(own, VERSION, cgroup=cgroup(200 * MIB)) for _ in range(3)]
+    running = watch("--name", own.name, "--out", out, "--config", config)
     wait_until(lambda: len(list(out.glob("baseline-*/capture-*/manifest.json"))) == 3, 30,
                "the baselines")
     time.sleep(3)
