@@ -165,6 +165,9 @@ static void begin_watch(struct host *host, struct host_group *group, pid_t pid,
 {
 	struct host_fired known;
 	const struct host_member *member = host_group_find(group, pid);
+	if (host->watchers == WATCHERS_MAX && fired)
+		progress_say(&host->progress, "no incident, %d watches are at work: %s",
+			     WATCHERS_MAX, fired->reason);
 	if (!pid || host->watchers == WATCHERS_MAX)
 		return;
 	if (!fired && member && member->judge) {
