@@ -26,10 +26,10 @@
 #include "watch/progress.h"
 #include "watch/target_choice.h"
 
-enum { WATCHERS_MAX = 64, GROUPS_MAX = 16384, BASELINE_COST = 300 };
+enum { WATCHERS_MAX = 64, GROUPS_MAX = 16384, BASELINE_COST = 300, JUDGE_SLOW_MAX = 3 };
 
 static const int64_t SCAN_EVERY_NS = 1000000000, CALM_NS = 120000000000, FIRED_CALM_NS = 2000000000,
-		     LINE_EVERY_NS = 1000000000, GRID_NS = 25000000;
+		     LINE_EVERY_NS = 1000000000, GRID_NS = 25000000, FAR_PACE_NS = 250000000;
 
 struct host {
 	const struct host_options *options;
@@ -303,6 +303,18 @@ static bool judge(struct host *host, struct host_group *group, int64_t now_ns, p
 	return false;
 }
 
+// A watch that is above its budget saves at the triggers first, then at the glances.
+static void pace_group(const struct host *host, struct host_group *group, bool judged,
+		       int64_t now_ns)
+{
+	int slow = host->budget.slow, judges_slow = slow < JUDGE_SLOW_MAX ? slow : JUDGE_SLOW_MAX;
+	if (judged)
+		group->judge_due_ns = now_ns + (SCAN_EVERY_NS << judges_slow) - GRID_NS;
+	int left_slow = host->rules ? slow - judges_slow : slow;
+	if (group->due_ns - now_ns >= FAR_PACE_NS) // what is near the limit is not made to wait
+		group->due_ns = now_ns + ((group->due_ns - now_ns) << left_slow);
+}
+
 // False when there is nothing left to look at.
 static bool update_group(struct host *host, struct host_group *group, int64_t now_ns)
 {
@@ -311,14 +323,13 @@ static bool update_group(struct host *host, struct host_group *group, int64_t no
 	struct host_fired fired;
 	if (group->watcher)
 		return true;
+	bool judged = host->rules && now_ns >= group->judge_due_ns;
 	if (!group->members.count ||
-	    !host_group_sample(group, host->timeline, now_ns, host_rules_need_samples(host->rules),
-			       &wanted))
+	    !host_group_sample(group, host->timeline, now_ns,
+			       judged && host_rules_need_samples(host->rules), &wanted))
 		return false;
-	// Where the limit is far, a watch above its budget looks less often.
-	if (group->due_ns - now_ns >= SCAN_EVERY_NS)
-		group->due_ns = now_ns + (SCAN_EVERY_NS << host->budget.slow);
-	if (judge(host, group, now_ns, &pid, &fired))
+	pace_group(host, group, judged, now_ns);
+	if (judged && judge(host, group, now_ns, &pid, &fired))
 		begin_watch(host, group, pid, &fired);
 	else if (wanted)
 		begin_watch(host, group, host_group_largest(group), NULL);

@@ -34,6 +34,7 @@ struct host_group {
 	struct baselines baselines;
 	int baselines_taken;
 	int64_t baseline_due_ns;
+	int64_t judge_due_ns; // when its triggers are looked at next
 };
 
 // ERROR_NOT_FOUND once the cgroup is gone.

@@ -33,8 +33,14 @@ static void set(struct readings *readings, enum metric metric, int64_t value)
 static void add_growth(struct vitals *vitals, int64_t pinned_bytes, int64_t now_ns)
 {
 	struct readings *readings = &vitals->readings;
-	int64_t age_ns, room_bytes = readings->limit_bytes - pinned_bytes;
+	int64_t age_ns = 0, room_bytes = readings->limit_bytes - pinned_bytes;
 	const int64_t *before = past_find(&vitals->pinned, GROWTH_NS, now_ns, &age_ns);
+	// Where samples are far apart, the one before has to do.
+	if (!before && vitals->last_ns && now_ns - vitals->last_ns >= GROWTH_NS &&
+	    now_ns - vitals->last_ns <= RULE_GAP_NS) {
+		before = &vitals->last_pinned_bytes;
+		age_ns = now_ns - vitals->last_ns;
+	}
 	readings->known[METRIC_GROWTH] = readings->known[METRIC_LIMIT_IN] = before != NULL;
 	if (before) {
 		double rate = (double)(pinned_bytes - *before) * 1e9 / (double)age_ns;
@@ -45,6 +51,8 @@ static void add_growth(struct vitals *vitals, int64_t pinned_bytes, int64_t now_
 								    : (int64_t)left_ns;
 	}
 	past_add(&vitals->pinned, GROWTH_NS, now_ns, pinned_bytes);
+	vitals->last_pinned_bytes = pinned_bytes;
+	vitals->last_ns = now_ns;
 }
 
 // How much a counter has grown in the last ten seconds; in less, soon after the start.

@@ -26,6 +26,7 @@ struct vitals {
 	struct go_gauges go;
 	struct readings readings;
 	struct past pinned, events[VITALS_EVENTS];
+	int64_t last_pinned_bytes, last_ns; // the sample before
 };
 
 // `with_gauges`: the process's files are looked at as well.
