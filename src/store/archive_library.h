@@ -29,10 +29,9 @@
 	X(write_data)               \
 	X(write_close)              \
 	X(write_free)               \
-	X(entry_pathname)           \
 	X(entry_size)               \
+	X(entry_pathname)           \
 	X(read_new)                 \
-	X(read_support_filter_gzip) \
 	X(read_support_filter_zstd) \
 	X(read_support_format_tar)  \
 	X(read_open_fd)             \

@@ -20,19 +20,17 @@ enum { EVIDENCE_BYTES_MAX = 256 << 20, ENTRIES_MAX = 256, MAGIC_BYTES = 8 };
 struct evidence_file {
 	char *path;
 	int fd; // of a file; -1
-	bool is_bundle;
-	struct archive_library library; // for one
+	bool is_zstd;
+	struct archive_library library; // if it is
 	struct incident_files *incident, *baseline;
 };
 
-// What may be a bundle is read by a library, which cannot be loaded later.
-static bool open_library(struct evidence_file *file, struct error *error)
+// The library that reads it is loaded while files may be opened.
+static bool begins_as_zstd(int fd)
 {
-	static const uint8_t zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
-	uint8_t magic[sizeof zstd];
-	file->is_bundle = pread(file->fd, magic, sizeof magic, 0) == sizeof magic &&
-			  memcmp(magic, zstd, sizeof magic) == 0;
-	return !file->is_bundle || archive_library_load(&file->library, error);
+	char magic[4];
+	return pread(fd, magic, sizeof magic, 0) == sizeof magic &&
+	       memcmp(magic, "\x28\xb5\x2f\xfd", sizeof magic) == 0;
 }
 
 bool evidence_file_open(const char *path, struct evidence_file **out, struct error *error)
@@ -48,7 +46,10 @@ bool evidence_file_open(const char *path, struct evidence_file **out, struct err
 		if (ok)
 			(void)!incident_files_open(inside, &file->baseline, NULL);
 	} else {
-		ok = file_open(AT_FDCWD, path, &file->fd, error) && open_library(file, error);
+		ok = file_open(AT_FDCWD, path, &file->fd, error);
+		file->is_zstd = ok && begins_as_zstd(file->fd);
+		if (file->is_zstd)
+			ok = archive_library_load(&file->library, error);
 	}
 	if (ok)
 		*out = file;
@@ -133,15 +134,13 @@ static bool read_entry(const struct archive_library *library, struct archive *ar
 	return true;
 }
 
-static bool read_archive(const struct evidence_file *file, struct parts *parts)
+static bool read_archive(const struct archive_library *library, int fd, struct parts *parts)
 {
-	const struct archive_library *library = &file->library;
 	struct archive *archive = library->read_new();
 	struct archive_entry *entry;
 	bool ok = archive && library->read_support_filter_zstd(archive) == ARCHIVE_OK &&
-		  library->read_support_filter_gzip(archive) == ARCHIVE_OK &&
 		  library->read_support_format_tar(archive) == ARCHIVE_OK &&
-		  library->read_open_fd(archive, file->fd, 65536) == ARCHIVE_OK;
+		  library->read_open_fd(archive, fd, 65536) == ARCHIVE_OK;
 	for (int i = 0; ok && i < ENTRIES_MAX; i++) {
 		if (library->read_next_header(archive, &entry) != ARCHIVE_OK)
 			break;
@@ -167,7 +166,7 @@ static bool load_bundle(const struct evidence_file *file, struct evidence_loaded
 			struct error *error)
 {
 	struct parts parts = {0};
-	bool ok = read_archive(file, &parts) &&
+	bool ok = read_archive(&file->library, file->fd, &parts) &&
 		  instant_read(parts.report.data, parts.report.size, parts.heap.data,
 			       parts.heap.size, &loaded->instant, error);
 	if (ok && parts.baseline_report.data)
@@ -241,7 +240,7 @@ static bool load_file(const struct evidence_file *file, struct evidence_loaded *
 	if (pread(file->fd, magic, sizeof magic, 0) <= 0)
 		return error_set(error, ERROR_BAD_DATA, "%.256s is empty", file->path);
 	bool gzip = memcmp(magic, "\x1f\x8b", 2) == 0;
-	if (file->is_bundle && load_bundle(file, loaded, NULL))
+	if (file->is_zstd && load_bundle(file, loaded, NULL))
 		return true;
 	if (magic[0] == '{' && load_json_or_profile(file, magic, loaded, NULL))
 		return true;

@@ -202,7 +202,7 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 	if ((wait_group_rise(evidence, group) < GROUP_RISE_MIN && !rule->few) ||
 	    !group_matches(rule, group->example))
 		return;
-	wait_group_link(evidence, group, rule->holds);
+	wait_group_link(evidence, group, rule->holds, rule->along);
 	double rise = go_rise(evidence);
 	double share = rise > 0 ? share_of((double)wait_group_costs(evidence, group), rise)
 				: number(evidence, "goroutines.largest_group", 0);
@@ -282,7 +282,7 @@ void engine_run(struct evidence *evidence, struct finding *finding, struct strbu
 	bool well = evidence->memory_before > 0 && !engine_in_trouble(evidence) &&
 		    !evidence->uncollected;
 	bool of_group = engine.best.rule && engine.best.rule->subject == RULE_GROUP;
-	if (!engine.best.rule || (well && !of_group)) {
+	if ((!engine.best.rule && !evidence->uncollected) || (well && !of_group)) {
 		struct finding cause = engine.best;
 		engine.best = (struct finding){.score = -1};
 		ask_all(&engine, true, heap_counts);
@@ -290,4 +290,7 @@ void engine_run(struct evidence *evidence, struct finding *finding, struct strbu
 			engine.best = cause;
 	}
 	*finding = engine.best;
+	if (finding->group) // as its own rule sees it
+		wait_group_link(evidence, finding->group, finding->rule->holds,
+				finding->rule->along);
 }

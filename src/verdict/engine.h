@@ -9,7 +9,7 @@ struct finding {
 	const struct rule *rule; // NULL: none
 	struct site site;        // of a site rule, or whom a group's goroutines lead to
 	bool has_site;
-	const struct wait_group *group;
+	struct wait_group *group;
 	double share; // of what grew, or is there, that it explains
 	double score;
 };

@@ -12,6 +12,7 @@ static const double GROWTH_MIN = 0.2;        // of the heap: less growth does no
 static const double GROWTH_SHARE_MIN = 0.05; // of the memory: less is the usual to and fro
 static const int64_t GROWTH_BYTES_MIN = 8 << 20; // likewise
 static const int64_t SMALL_HEAP_BYTES = 16 << 20;
+static const double KEPT_RARELY = 0.25;
 static const double COLLECTIONS_MIN = 3; // the profile is published two collections late
 
 static const struct {
@@ -47,6 +48,27 @@ static bool class_bytes(const struct facts *facts, int class, int64_t *bytes)
 	return false;
 }
 
+static bool heap_grew(const struct evidence *evidence)
+{
+	double now, before;
+	return facts_get(evidence->now, "heap.resident", &now) &&
+	       facts_get(evidence->before, "heap.resident", &before) &&
+	       now - before >= (double)GROWTH_BYTES_MIN &&
+	       now - before >= GROWTH_SHARE_MIN * (double)evidence->memory_before;
+}
+
+// What collections found live grew by as much, or what seems to be kept will not be: at least a
+// third, since they lag behind.
+static int64_t bound_by_marked(const struct evidence *evidence, int64_t rise)
+{
+	double now, before;
+	if (!evidence->heap.collected || !facts_get(evidence->now, "heap.marked", &now) ||
+	    !facts_get(evidence->before, "heap.marked", &before))
+		return rise;
+	double most = 3 * (now > before ? now - before : 0) + (1 << 20);
+	return (double)rise > most ? (int64_t)most : rise;
+}
+
 // Of a process that lives the resident heap goes up and down with the collections: there it is what
 // will be kept that counts.
 static int64_t rise_of(const struct evidence *evidence, int class)
@@ -55,7 +77,8 @@ static int64_t rise_of(const struct evidence *evidence, int class)
 	int64_t rise = figure->bytes - figure->before_bytes;
 	if (class == CLASS_HEAP && evidence->estimated && evidence->heap.stacks &&
 	    evidence->heap_before.stacks)
-		rise = evidence->heap.total - evidence->heap_before.total;
+		rise = bound_by_marked(evidence,
+				       evidence->heap.total - evidence->heap_before.total);
 	return rise;
 }
 
@@ -170,12 +193,15 @@ static int64_t estimate(struct heap_view *view, const struct facts *facts,
 	int64_t published = value_of(row, view->published), now = value_of(row, view->now);
 	int64_t allocated = value_of(row, view->allocated);
 	double kept = 0;
-	if (now <= published)
-		return now;
 	if (allocated > 0)
 		kept = (double)published / (double)allocated;
-	else if (own < 0 || !view->collected ||
-		 !kept_so_far(facts, row->stack.frames[own]->function, &kept))
+	// What was let go again nearly always will be this time, too.
+	if (allocated > 0 && kept < KEPT_RARELY)
+		return (int64_t)((double)now * kept);
+	if (now <= published)
+		return now;
+	if (allocated <= 0 && (own < 0 || !view->collected ||
+			       !kept_so_far(facts, row->stack.frames[own]->function, &kept)))
 		view->unknown += now;
 	return published + (int64_t)((double)(now - published) * kept);
 }
@@ -203,9 +229,10 @@ static void view_heap(const struct facts *facts, const struct snapshot_identity 
 		return;
 	VEC_FOREACH (row, &view->stacks->rows) {
 		int64_t own = find_own_frame(identity, &row->stack);
-		int64_t value = estimated && view->published != PROFILE_NONE
-					? estimate(view, facts, row, own)
-					: row->value;
+		int64_t kept = view->published != PROFILE_NONE ? estimate(view, facts, row, own)
+							       : row->value;
+		int64_t value = estimated ? kept : row->value;
+		view->kept += kept / 2; // no sum of a file's values may overflow
 		vec_push(&view->list, {row, value, own});
 		if (__builtin_add_overflow(view->total, value, &view->total))
 			view->total = INT64_MAX / 4;
@@ -215,20 +242,23 @@ static void view_heap(const struct facts *facts, const struct snapshot_identity 
 static void check_collections(struct evidence *evidence)
 {
 	double now, before;
-	if (evidence_killed(evidence) || evidence->mismatch || !evidence->before ||
-	    !facts_get(evidence->now, "gc.cycles", &now) ||
-	    !facts_get(evidence->before, "gc.cycles", &before))
+	if (!facts_get(evidence->now, "gc.cycles", &now))
 		return;
-	evidence->uncollected = now < COLLECTIONS_MIN;
-	evidence->estimated = !evidence->uncollected;
+	evidence->heap.collected = now >= COLLECTIONS_MIN;
+	if (evidence->mismatch || !facts_get(evidence->before, "gc.cycles", &before))
+		return;
 	evidence->heap.collected = evidence->heap_before.collected = now > before;
+	if (evidence_killed(evidence))
+		return;
+	evidence->estimated = now >= COLLECTIONS_MIN;
+	evidence->uncollected = !evidence->estimated && heap_grew(evidence);
 }
 
 // Much is new of which nothing was collected yet: nobody knows what of it will be kept.
 static void check_unknown(struct evidence *evidence)
 {
 	int64_t grown = evidence->memory - evidence->memory_before;
-	if (evidence->estimated && evidence_grew(evidence) && evidence->heap.unknown > grown / 2)
+	if (evidence->estimated && heap_grew(evidence) && evidence->heap.unknown > grown / 2)
 		evidence->uncollected = true;
 }
 
@@ -246,6 +276,8 @@ static void gather_heap(struct evidence *evidence, const struct profile *before)
 	check_unknown(evidence);
 	gather_rises(evidence);
 	double growth = (double)evidence->heap.total - (double)evidence->heap_before.total;
+	if (evidence->estimated)
+		growth = (double)bound_by_marked(evidence, (int64_t)growth);
 	double grown = (double)(evidence->by_growth ? evidence->rise : 0);
 	bool much = growth >= (double)SMALL_HEAP_BYTES &&
 		    growth >= GROWTH_MIN * (double)evidence->heap.total;

@@ -46,6 +46,7 @@ struct heap_view {
 	VEC(struct heap_stack) list;
 	int64_t total;
 	bool collected;  // a collection ended between the two instants
+	int64_t kept;    // what will be kept, by what was kept so far
 	int64_t unknown; // of it is not known what will be kept
 	uint32_t now, objects, published, allocated, allocations; // sample types; or PROFILE_NONE
 };
@@ -56,8 +57,8 @@ struct wait_group {
 	const struct goroutine_frame *own;     // nearest own frame; NULL: none
 	uint64_t count, before, stack_bytes, stack_bytes_before;
 	int64_t waited_ns;
-	int64_t holds, holds_before; // by heap sites; 0 until wait_group_link
-	bool linked;
+	int64_t holds, holds_before; // by heap sites; see wait_group_link
+	const char *along;           // a pattern of creators whose goroutines go with these
 };
 
 struct evidence {
@@ -119,4 +120,4 @@ uint64_t wait_group_rise(const struct evidence *evidence, const struct wait_grou
 int64_t wait_group_costs(const struct evidence *evidence, const struct wait_group *group);
 // Finds what the group's goroutines keep, by the sites of the heap profile.
 void wait_group_link(const struct evidence *evidence, struct wait_group *group,
-		     const char *const *holds);
+		     const char *const *holds, const char *along);

@@ -307,7 +307,7 @@ static void gather_kill(struct facts *facts, const struct snapshot *snapshot,
 {
 	bool of_cgroup = kill && kill->cause == KILL_CGROUP_OOM;
 	bool global = kill && kill->cause == KILL_GLOBAL_OOM;
-	facts_set(facts, "killed", of_cgroup || global);
+	facts_set(facts, "killed", kill && kill_is_for_memory(kill));
 	facts_set(facts, "killed.global", global);
 	facts_set(facts, "killed.other",
 		  kill && (kill->cause == KILL_SIGNAL || kill->cause == KILL_EXIT));

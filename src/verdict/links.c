@@ -68,9 +68,9 @@ static int64_t sum_linked(const struct heap_view *heap, const struct wait_group 
 }
 
 void wait_group_link(const struct evidence *evidence, struct wait_group *group,
-		     const char *const *holds)
+		     const char *const *holds, const char *along)
 {
+	group->along = along;
 	group->holds = sum_linked(&evidence->heap, group, holds);
 	group->holds_before = sum_linked(&evidence->heap_before, group, holds);
-	group->linked = true;
 }

@@ -35,8 +35,9 @@ struct rule {
 	enum rule_subject subject;
 	unsigned int classes; // of memory (CLASS_BIT) in which it can be the cause
 	enum verdict_status status;
-	bool generic; // fits much: any other rule that fits goes first
-	bool few;     // of a group: few goroutines of it are enough
+	bool generic;   // fits much: any other rule that fits goes first
+	bool recursion; // of a group: the frame that calls itself is the one to name
+	bool few;       // of a group: few goroutines of it are enough
 
 	// Of a site's stacks and a group's stack.
 	const char *stack[FRAME_PATTERNS_MAX];   // all, innermost first
@@ -46,6 +47,7 @@ struct rule {
 	const char *created_by;        // a pattern
 	// Where no frame of the group is the program's own: whose allocations lead to it.
 	const char *blame[FRAME_PATTERNS_MAX];
+	const char *along; // creators of other goroutines that these bring with them
 	const char *holds[FRAME_PATTERNS_MAX]; // sites whose memory these goroutines keep
 
 	const char *when[RULE_CONDITIONS];  // all must hold

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "verdict/evidence.h"
+#include "verdict/frames.h"
 #include "verdict/sites.h"
 
 enum { G_STRUCT_BYTES = 448 }; // what a goroutine costs beside its stack; runtime.g
@@ -108,14 +109,32 @@ static bool group_number(const struct scope *scope, const char *name, double *va
 	return strcmp(name, "group.waits") != 0 || group->waited_ns > 0;
 }
 
+// Those that were made along with them go with them: a reader has its writer.
+static bool goes_along(const struct wait_group *other, const struct wait_group *group)
+{
+	const struct goroutine_frame *a = &other->example->created_by,
+				     *b = &group->example->created_by;
+	if (group->along && frame_matches(group->along, a->function))
+		return true;
+	return a->function[0] && strcmp(a->function, b->function) == 0 &&
+	       other->count > group->count / 2 && other->count < group->count * 2;
+}
+
 int64_t wait_group_costs(const struct evidence *evidence, const struct wait_group *group)
 {
 	bool growth = evidence->groups_by_growth;
-	uint64_t rise = wait_group_rise(evidence, group);
-	int64_t stacks =
-		(int64_t)group->stack_bytes - (growth ? (int64_t)group->stack_bytes_before : 0);
-	int64_t holds = group->holds - (evidence->heap_by_growth ? group->holds_before : 0);
-	return (stacks > 0 ? stacks : 0) + (holds > 0 ? holds : 0) + (int64_t)rise * G_STRUCT_BYTES;
+	int64_t holds = group->holds, sum = 0;
+	if (growth && evidence->heap_before.stacks)
+		holds -= group->holds_before;
+	VEC_FOREACH (other, &evidence->groups) {
+		if (other != group && !goes_along(other, group))
+			continue;
+		int64_t stacks = (int64_t)other->stack_bytes -
+				 (growth ? (int64_t)other->stack_bytes_before : 0);
+		sum += (stacks > 0 ? stacks : 0) +
+		       (int64_t)wait_group_rise(evidence, other) * G_STRUCT_BYTES;
+	}
+	return sum + (holds > 0 ? holds : 0);
 }
 
 static bool plain_number(const struct scope *scope, const char *name, double *value)
@@ -123,6 +142,16 @@ static bool plain_number(const struct scope *scope, const char *name, double *va
 	if (strcmp(name, "interval") == 0) {
 		*value = (double)scope->evidence->interval_ns;
 		return scope->evidence->interval_ns > 0;
+	}
+	if (strcmp(name, "heap.kept") == 0) {
+		*value = 2 * (double)scope->evidence->heap.kept;
+		return scope->evidence->heap.stacks != NULL;
+	}
+	if (strcmp(name, "heap.unknown") == 0) {
+		double cycles;
+		*value = (double)scope->evidence->heap.unknown;
+		return scope->evidence->heap.stacks &&
+		       facts_get(scope->evidence->now, "gc.cycles", &cycles);
 	}
 	if (scope->site && site_number(scope, name, value))
 		return true;

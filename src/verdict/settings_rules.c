@@ -29,8 +29,9 @@ static const struct rule rules[] = {
 		SETTING,
 		HEAP,
 		.when = {"gc.memory_limit_set == 1", "gc.memory_limit >= 0.97 limit",
-			 "limit.used >= 70%", "?heap.marked < 0.6 limit"},
-		.surer = {"killed == 1", "heap.marked < 0.5 limit"},
+			 "limit.used >= 70%", "heap.kept < 0.62 limit",
+			 "heap.unknown < 0.2 heap.alloc"},
+		.surer = {"killed == 1", "heap.kept < 0.5 limit"},
 		.sentence =
 			N_("{command}: GOMEMLIMIT ({gc.memory_limit}) leaves nothing of the limit "
 			   "({limit}) for what is not Go's heap, so the collector begins too "
@@ -64,18 +65,19 @@ static const struct rule rules[] = {
 		SETTING,
 		HEAP,
 		.when = {"gc.percent >= 50", "gc.memory_limit_set == 0", "limit.used >= 70%",
-			 "heap.marked < 0.62 limit", "heap.goal >= 0.85 limit",
-			 "?heap.marked.grown < 0.3 heap.marked"},
-		.surer = {"killed == 1", "heap.marked.grown < 0.15 heap.marked"},
+			 "heap.kept < 0.62 limit", "heap.unknown < 0.2 heap.alloc",
+			 "heap.goal >= 0.85 limit", "gc.cycles >= 3"},
+		.surer = {"killed == 1", "heap.kept < 0.5 limit"},
 		.sentence =
 			N_("{command}: with GOGC={gc.percent} and no GOMEMLIMIT the heap may grow "
 			   "to {heap.goal} before it is collected, more than the limit of {limit} "
-			   "has room for; live are {heap.marked}."),
+			   "has room for; some {heap.kept} of it are kept."),
 		.proof = {N_("live at the baseline: {heap.marked.before}"),
 			  N_("in the heap now: {heap.alloc}, garbage included")},
-		.rejects = {{"heap.marked.grown < 0.3 heap.marked",
-			     N_("a leak: what is live went from {heap.marked.before} to "
-				"{heap.marked}")}},
+		.rejects =
+			{{"heap.kept < 0.62 limit",
+			  N_("a leak: of what was allocated by the same stacks so far, most was let "
+			     "go again; {heap.kept} of {heap.alloc} would be kept")}},
 		.refuted_by = N_("a kill although GOMEMLIMIT is set to 90% of the limit"),
 		.fix = N_(
 			"set GOMEMLIMIT to some 90% of the limit; the collector then runs earlier "

@@ -125,13 +125,27 @@ static const char *callee_of_own(const struct wait_group *group)
 	return "";
 }
 
+static const struct goroutine_frame *recursive_frame(const struct evidence *evidence,
+						     const struct goroutine_group *group)
+{
+	for (size_t i = 1; i < group->depth; i++)
+		if (strcmp(group->frames[i].function, group->frames[i - 1].function) == 0 &&
+		    is_own(evidence, group->frames[i].function))
+			return &group->frames[i];
+	return NULL;
+}
+
 // Whose goroutines they are: the frame that waits, else who made them, else who calls what does.
 static void name_group(struct speech *speech)
 {
 	const struct finding *finding = speech->finding;
 	const struct wait_group *group = finding->group;
 	struct verdict *verdict = speech->verdict;
-	if (group->own) {
+	const struct goroutine_frame *recursive =
+		finding->rule->recursion ? recursive_frame(speech->evidence, group->example) : NULL;
+	if (recursive) {
+		name_frame(verdict, recursive);
+	} else if (group->own) {
 		name_frame(verdict, group->own);
 		verdict->library_call = verdict_text(verdict, "%s", callee_of_own(group));
 	} else if (is_own(speech->evidence, group->example->created_by.function)) {

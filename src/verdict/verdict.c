@@ -12,9 +12,18 @@
 extern const struct rule_family goroutine_family, heap_family, settings_family, native_family,
 	cgroup_family, holder_family, healthy_family;
 
+// clang-format off
 const struct rule_family *const rule_families[] = {
-	&goroutine_family, &heap_family, &healthy_family, &holder_family, NULL,
+	&goroutine_family,
+	&heap_family,
+	&settings_family,
+	&native_family,
+	&cgroup_family,
+	&healthy_family,
+	&holder_family,
+	NULL,
 };
+// clang-format on
 
 void verdict_deinit(struct verdict *verdict)
 {

@@ -4,19 +4,22 @@
 package main
 
 import (
+	"net"
 	"net/http"
-	"net/http/httptest"
 
 	"example.com/incidents/internal/lab"
 )
 
-var peer = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-	select {}
-}))
+func serve(listener net.Listener) {
+	http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {}
+	}))
+}
 
 func main() {
+	url := "http://" + lab.Peer(serve)
 	lab.Fill(10)
-	lab.Run(100, func(int) { go ask(peer.URL) })
+	lab.Run(100, func(int) { go ask(url) })
 }
 
 func ask(url string) error {

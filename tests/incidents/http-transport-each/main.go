@@ -6,19 +6,22 @@ package main
 
 import (
 	"io"
+	"net"
 	"net/http"
-	"net/http/httptest"
 
 	"example.com/incidents/internal/lab"
 )
 
-var store = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-	w.Write(make([]byte, 512))
-}))
+func serve(listener net.Listener) {
+	http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Write(make([]byte, 512))
+	}))
+}
 
 func main() {
+	url := "http://" + lab.Peer(serve)
 	lab.Fill(10)
-	lab.Run(150, func(int) { fetch(store.URL) })
+	lab.Run(150, func(int) { fetch(url) })
 }
 
 func fetch(url string) error {

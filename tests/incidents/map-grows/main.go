@@ -17,8 +17,8 @@ type session struct {
 var sessions = map[string]*session{}
 
 func main() {
-	lab.Fill(20)
-	lab.Run(20000, func(i int) { remember(i) })
+	lab.Fill(10)
+	lab.Run(50000, func(i int) { remember(i) })
 }
 
 //go:noinline

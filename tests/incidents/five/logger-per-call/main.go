@@ -50,7 +50,7 @@ func (p *pusher) push(message string) {
 func serve(arguments []string) {
 	flags := flag.NewFlagSet("serve", flag.ExitOnError)
 	share := flags.String("share", "nothing", "nothing, writer or pusher")
-	folder := flags.String("logs", "", "where the log is")
+	folder := flags.String("logs", ".", "where the log is")
 	flags.Parse(arguments)
 	path := filepath.Join(*folder, "push.log")
 	writer := newWriter(path)

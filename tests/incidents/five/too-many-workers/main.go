@@ -76,7 +76,7 @@ func (e *engine) init(o options) {
 		go e.indexerWorker(shard)
 	}
 	for range o.segmenters {
-		go e.segmenterWorker() // creator
+		go e.segmenterWorker() // guilty: who starts so many
 	}
 }
 

@@ -7,7 +7,10 @@ package lab
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"net"
 	"os"
+	"os/exec"
 	"runtime/pprof"
 	"time"
 )
@@ -58,4 +61,36 @@ func Grow(mibPerSecond, boundMiB int) {
 		}
 		time.Sleep(time.Second / time.Duration(mibPerSecond))
 	}
+}
+
+var peers []io.Closer // that nobody collects them
+
+// Peer runs serve in a process of its own, on the address that it gives; that ends with this one.
+func Peer(serve func(net.Listener)) string {
+	if len(os.Args) > 1 && os.Args[1] == "peer" {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(listener.Addr())
+		go func() {
+			io.Copy(io.Discard, os.Stdin)
+			os.Exit(0)
+		}()
+		serve(listener)
+		select {}
+	}
+	command := exec.Command("/proc/self/exe", "peer")
+	in, err := command.StdinPipe()
+	if err != nil {
+		panic(err)
+	}
+	peers = append(peers, in)
+	out, err := command.StdoutPipe()
+	if err != nil || command.Start() != nil {
+		panic("no peer")
+	}
+	var address string
+	fmt.Fscanln(out, &address)
+	return address
 }
