@@ -143,7 +143,8 @@ static void tell(const struct runner *runner, const struct command *command, boo
 	struct human took = human_duration(took_ns);
 	if (!in_time)
 		progress_say(actions->progress, "trigger %s: %s took longer than %s and was ended",
-			     actions->rule->name, command->shown, took.text);
+			     actions->rule->name, command->shown,
+			     human_duration(command->timeout_ns).text);
 	else if (WIFSIGNALED(status))
 		progress_say(actions->progress, "trigger %s: %s was ended by signal %d after %s",
 			     actions->rule->name, command->shown, WTERMSIG(status), took.text);
