@@ -83,7 +83,8 @@ static void every_mistake_has_its_place_and_a_way_out(void **state)
 	} cases[] = {
 		{"", "f:1:1: the file says nothing", ""},
 		{"triggers", "f:1:1: keys are expected here, not triggers", "KEY: VALUE"},
-		{"trigggers: []", "f:1:1: there is no key trigggers here", "did you mean triggers?"},
+		{"trigggers: []", "f:1:1: there is no key trigggers here",
+		 "did you mean triggers?"},
 		{"\nzzz: 1", "f:2:1: there is no key zzz here", "there are triggers, keep, budget"},
 		{"triggers: 5", "f:1:11: a list of triggers is expected, not 5", "- name:"},
 		{"triggers:\n  - when: fds > 5", "f:2:5: a trigger needs a `name` and a `when`",
