@@ -125,6 +125,11 @@ const struct cli_option watch_options[] = {
 	{"all", 'a', NULL, "watch every Go program of this host that has a memory limit"},
 	{"name", 'n', "PATTERN", "watch those whose name matches, such as 'api-*'"},
 	{"out", 'o', "DIR", "where incidents go (default: the current directory)"},
+	{"config", 0, "FILE", "triggers, what is kept, its budget: docs/watch.md has all keys"},
+	{"check", 0, "FILE", "say in words what a watch with that configuration will do, and end"},
+	{"when", 0, "CONDITION", "take an incident when this holds, such as 'goroutines > 50000'"},
+	{"keep", 0, "WHAT",
+	 "remove older incidents beyond a number, an age or a size: 50,30d,5GiB"},
 	{"hold", 0, NULL,
 	 "hold the kernel's kill until the evidence is taken: writes memory.oom_control on cgroup v1, "
 	 "memory.high and cgroup.freeze on v2, and always puts back what was there"},
@@ -303,14 +308,17 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"watch",
-		"whyoom watch --pid PID | --cgroup PATH | --container ID | --all | --name PATTERN [--hold] [--out DIR] [--json]",
+		"whyoom watch --pid PID | --cgroup PATH | --container ID | --all | --name PATTERN [--config FILE] [--when CONDITION] [--hold] [--out DIR] [--json]\n"
+		"       whyoom watch --check FILE",
 		"wait for the kill, with the evidence on disk before it",
 		"Samples the cgroup, captures as its limit comes near, recognises the kill, writes the\n"
 		"incident and prints its report. Without --hold nothing is written to the cgroup.\n"
 		"The last line of output is `incident: DIRECTORY`.\n",
 		"  whyoom watch --pid 4711 --out /var/lib/whyoom\n"
 		"  whyoom watch --cgroup /sys/fs/cgroup/memory/docker/ID --hold\n"
-		"  whyoom watch --all --out /var/lib/whyoom\n",
+		"  whyoom watch --all --out /var/lib/whyoom\n"
+		"  whyoom watch --pid 4711 --when 'heap_live > baseline 10m + 50% for 30s'\n"
+		"  whyoom watch --all --config /etc/whyoom/watch.yaml --keep 50,30d,5GiB\n",
 		watch_options,
 		cli_watch,
 	},

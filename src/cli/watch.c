@@ -8,10 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "cli/cli.h"
 #include "cli/timeline.h"
+#include "watch/config.h"
 #include "watch/host.h"
 
 enum { SIGNAL_EXIT_BASE = 128 };
@@ -104,6 +106,19 @@ static int watch_one(const struct watch_options *options)
 	return result.calm ? EXIT_OK : tell_result(&result);
 }
 
+// What --config, --when and --keep say together; the caller frees it.
+static bool load_config(const struct cli_arguments *arguments, struct watch_config **out,
+			struct error *error)
+{
+	const char *path = cli_value(arguments, "config"), *when = cli_value(arguments, "when");
+	const char *keep = cli_value(arguments, "keep");
+	struct watch_config *config = *out = alloc_zero(sizeof *config);
+	config_init(config);
+	return (!path || config_load(path, config, error)) &&
+	       (!when || config_add_condition(when, config, error)) &&
+	       (!keep || config_parse_keep(keep, &config->keep, error));
+}
+
 static int watch_many(const struct cli_arguments *arguments)
 {
 	const char *out = cli_value(arguments, "out");
@@ -117,21 +132,46 @@ static int watch_many(const struct cli_arguments *arguments)
 	};
 	struct error error = {0};
 	_cleanup_free_ char *db = cli_timeline_path(arguments);
+	_cleanup_free_ struct watch_config *config = NULL;
 	int signal = 0;
 	options.feed.db = db;
 	if (cli_value(arguments, "pid") || cli_value(arguments, "cgroup") ||
 	    cli_value(arguments, "container") || cli_flag(arguments, "hold") ||
 	    arguments->positional_count)
 		return cli_usage(
-			"watch: --all and --name PATTERN go with --out, --db and --json only");
+			"watch: --all and --name PATTERN go with --config, --when, --keep, --out, --db and "
+			"--json only");
+	if (!load_config(arguments, &config, &error))
+		return cli_fail(arguments, &error);
+	for (size_t i = 0; i < config->rule_count; i++)
+		if (config->rules[i].hold)
+			return cli_usage("watch: the trigger %s holds the kill, which --all and "
+					 "--name PATTERN do not",
+					 config->rules[i].name);
+	options.config = config;
 	if (!cli_timeline_size(arguments, &options.feed.size_bytes, &error) ||
 	    !host_run(&options, &signal, &error))
 		return cli_fail(arguments, &error);
 	return SIGNAL_EXIT_BASE + signal;
 }
 
+static int check_config(const struct cli_arguments *arguments, const char *path)
+{
+	_cleanup_free_ struct watch_config *config = alloc_zero(sizeof *config);
+	struct strbuf text = {0};
+	struct error error = {0};
+	if (!config_load(path, config, &error))
+		return cli_fail(arguments, &error);
+	config_explain(config, &text);
+	bool ok = cli_print(text.text);
+	strbuf_deinit(&text);
+	return ok ? EXIT_OK : EXIT_INTERNAL;
+}
+
 int cli_watch(const struct cli_arguments *arguments)
 {
+	if (cli_value(arguments, "check"))
+		return check_config(arguments, cli_value(arguments, "check"));
 	if (cli_flag(arguments, "all") || cli_value(arguments, "name"))
 		return watch_many(arguments);
 	const char *out = cli_value(arguments, "out");
@@ -147,7 +187,11 @@ int cli_watch(const struct cli_arguments *arguments)
 	struct watch_result result;
 	struct error error = {0};
 	_cleanup_free_ char *db = cli_timeline_path(arguments);
+	_cleanup_free_ struct watch_config *config = NULL;
 	options.feed.db = db;
+	if (!load_config(arguments, &config, &error))
+		return cli_fail(arguments, &error);
+	options.config = config;
 	if (!parse(arguments, &options, path, &error) || !watch_run(&options, &result, &error))
 		return cli_fail(arguments, &error);
 	return tell_result(&result);

@@ -370,10 +370,14 @@ json_t *report_to_json(const struct report *report)
 		 snapshot->heap ? report_heap_to_json(snapshot, false) : json_object());
 	set_part(object, "goroutines", &snapshot->goroutines_absent,
 		 goroutines_to_json(&snapshot->goroutines));
+	if (report->reason)
+		json_object_set_new(object, "trigger", report_text_to_json(report->reason));
 	if (report->baseline) {
 		json_t *baseline = json_object();
 		set_time(baseline, "taken", report->baseline->taken_unix_ns);
 		set_int(baseline, "usage_bytes", report->baseline->usage_bytes);
+		set_int(baseline, "age_ns",
+			snapshot->quality.taken_unix_ns - report->baseline->taken_unix_ns);
 		json_object_set_new(object, "baseline", baseline);
 	}
 	if (report->timeline)

@@ -19,6 +19,7 @@ struct report {
 	const struct verdict *verdict;
 	const struct kill_facts *kill;        // NULL: the process lives
 	const struct kill_timeline *timeline; // NULL: it was not watched
+	const char *reason;                   // of the trigger that took it; NULL: none did
 };
 
 struct report_style {

@@ -52,6 +52,7 @@ static void write_verdict(const struct report *report, struct report_style style
 	strbuf_add(out, "\n");
 	if (verdict->determined)
 		write_item(out, "confidence", confidence_name(verdict->confidence));
+	write_item(out, "why now", report->reason ? report->reason : "");
 	write_items(out, "seen", verdict->steps.items, verdict->steps.count);
 	write_items(out, "proof", verdict->evidence.items, verdict->evidence.count);
 	write_items(out, "not", verdict->rejected.items, verdict->rejected.count);

@@ -393,6 +393,11 @@ void text_write_quality(const struct report *report, struct report_style style, 
 			    human_duration(report->kill->unix_ns - quality->taken_unix_ns).text);
 	if (report->kill && report->kill->evidence_held)
 		strbuf_add(out, ", at the limit, while the kernel waited");
+	if (report->baseline)
+		strbuf_addf(out, "\n  compared    with a baseline of %s before, at %s",
+			    human_duration(quality->taken_unix_ns - report->baseline->taken_unix_ns)
+				    .text,
+			    human_bytes(report->baseline->usage_bytes).text);
 	strbuf_addf(out, "\n  pause       %s\n",
 		    quality->target_pause_ns ? human_duration(quality->target_pause_ns).text
 		    : report->kill && report->kill->evidence_held ? "none but the hold at the limit"

@@ -66,6 +66,7 @@ static bool open_runtime(struct taking *taking, struct error *error)
 	if (!go_runtime_open(taking->target, taking->image, &taking->info, &taking->runtime, error))
 		return false;
 	taking->has_runtime = true;
+	go_gauge_places_find(&taking->runtime, &taking->snapshot->go.gauge_places);
 	note_quality(taking);
 	taking->snapshot->functab = taking->runtime.functab; // the snapshot owns it from here
 	return true;

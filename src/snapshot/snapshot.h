@@ -12,6 +12,7 @@
 #include "golang/blocked.h"
 #include "golang/buckets.h"
 #include "golang/contention.h"
+#include "golang/gauge.h"
 #include "golang/goroutines.h"
 #include "golang/last_collection.h"
 #include "golang/memstats.h"
@@ -102,6 +103,7 @@ struct snapshot_go {
 	struct go_memstats stats;
 	uint64_t heap_alloc_bytes, heap_objects; // exact, from the spans
 	uint64_t unswept_bytes; // of heap_alloc: in spans that hold garbage of the last cycle still
+	struct go_gauge_places gauge_places; // for who wants to look on without a snapshot
 };
 
 // Where a setting is, for who may write it; `absent` says why whyoom would not.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/units.h"
 
 static const char *const reason_names[] = {
@@ -19,13 +20,19 @@ void captures_start(struct captures *captures, enum capture_reason reason,
 	if (captures->busy)
 		return;
 	store_next(&captures->store, directory, sizeof directory);
-	snprintf(baseline, sizeof baseline, "%s/heap.pb.gz", captures->baseline.directory);
+	const struct baseline *chosen =
+		baselines_choose(&captures->baselines, sampler->usage_bytes, sampler->limit_bytes,
+				 clock_monotonic_ns());
+	snprintf(captures->busy_baseline, sizeof captures->busy_baseline, "%s",
+		 chosen ? chosen->directory : "");
+	snprintf(baseline, sizeof baseline, "%s/heap.pb.gz", captures->busy_baseline);
 	struct worker_request request = {
 		.pid = captures->pid,
 		.cgroup_path = captures->cgroup_path,
 		.directory = directory,
-		.baseline_path = captures->baseline.directory[0] ? baseline : NULL,
-		.baseline_usage_bytes = captures->baseline.usage_bytes,
+		.baseline_path = chosen ? baseline : NULL,
+		.baseline_usage_bytes = chosen ? chosen->usage_bytes : 0,
+		.small = reason == CAPTURE_BASELINE && captures->baselines.count,
 		.json = captures->json,
 		.colour = captures->colour,
 	};
@@ -40,8 +47,9 @@ void captures_start(struct captures *captures, enum capture_reason reason,
 
 static bool is_baseline(const struct captures *captures, const char *directory)
 {
-	return strcmp(directory, captures->baseline.directory) == 0 ||
-	       strcmp(directory, captures->next_baseline.directory) == 0;
+	return baselines_have(&captures->baselines, directory) ||
+	       strcmp(directory, captures->busy_baseline) == 0 ||
+	       strcmp(directory, captures->ready_baseline) == 0;
 }
 
 static void drop(struct captures *captures, const char *directory)
@@ -90,20 +98,29 @@ static bool is_recent(const struct captures *captures, const char *directory)
 	return captures->ready && strcmp(captures->ready->directory, directory) == 0;
 }
 
-// A newer baseline waits behind the present one, until a still newer one comes.
 static void take_baseline(struct captures *captures, const struct worker *worker)
 {
-	struct capture_baseline *present = &captures->baseline, *next = &captures->next_baseline;
+	char dropped[BASELINE_PATH_MAX];
 	if (!worker->stored || !worker->whole ||
-	    (present->directory[0] && captures->busy_reason != CAPTURE_BASELINE))
+	    (captures->baselines.count && captures->busy_reason != CAPTURE_BASELINE))
 		return;
-	struct capture_baseline old = *present, taken = {.usage_bytes = worker->usage_bytes};
+	struct baseline taken = {.usage_bytes = worker->usage_bytes,
+				 .taken_ns = worker->started_ns};
 	snprintf(taken.directory, sizeof taken.directory, "%s", worker->directory);
-	if (next->directory[0])
-		*present = *next;
-	*(old.directory[0] ? next : present) = taken;
-	if (!is_recent(captures, old.directory))
-		drop(captures, old.directory);
+	baselines_add(&captures->baselines, &taken, dropped);
+	if (!is_recent(captures, dropped))
+		drop(captures, dropped);
+}
+
+// What the ready one was compared with may have left the ring meanwhile.
+static void take_ready(struct captures *captures, struct worker *worker)
+{
+	char before[sizeof captures->ready_baseline];
+	memcpy(before, captures->ready_baseline, sizeof before);
+	memcpy(captures->ready_baseline, captures->busy_baseline, sizeof before);
+	captures->ready = worker;
+	if (!is_recent(captures, before))
+		drop(captures, before);
 }
 
 static void say_taken(const struct captures *captures, const struct sampler *sampler,
@@ -138,6 +155,11 @@ void captures_update(struct captures *captures, const struct sampler *sampler, i
 		worker_free(worker);
 		return;
 	}
+	captures->places = worker->summary.gauge_places;
+	snprintf(captures->container_name, sizeof captures->container_name, "%s",
+		 worker->summary.container_name);
+	if (captures->busy_reason == CAPTURE_BASELINE)
+		captures->baseline_cost_ns = worker->duration_ns;
 	say_taken(captures, sampler, worker);
 	feed_capture(captures->feed, &worker->summary, reason_names[captures->busy_reason],
 		     worker->usage_bytes, worker->duration_ns);
@@ -147,8 +169,21 @@ void captures_update(struct captures *captures, const struct sampler *sampler, i
 		return;
 	}
 	retire(captures, captures->ready);
-	captures->ready = worker;
+	take_ready(captures, worker);
 	take_baseline(captures, worker);
+}
+
+// Of the baselines only the one that was compared with goes with the incident.
+static void drop_other_baselines(struct captures *captures)
+{
+	struct baselines *baselines = &captures->baselines;
+	captures->busy_baseline[0] = '\0';
+	while (baselines->count) {
+		struct baseline last = baselines->items[baselines->count - 1];
+		baselines_remove(baselines, baselines->count - 1);
+		if (!is_recent(captures, last.directory))
+			drop(captures, last.directory);
+	}
 }
 
 bool captures_need_target(const struct captures *captures)
@@ -172,9 +207,11 @@ bool captures_finish(struct captures *captures, const struct worker_end *end, ch
 	drop_busy(captures); // else it would be moved with the others
 	for (int i = 0; i < CAPTURES_LEAVING; i++)
 		worker_free(take_ptr(captures->leaving[i]));
-	return worker_finish(captures->ready, end, error) &&
-	       store_keep(&captures->store, captures->ready->directory,
-			  captures->baseline.directory, incident, capacity, error);
+	if (!worker_finish(captures->ready, end, error))
+		return false;
+	drop_other_baselines(captures);
+	return store_keep(&captures->store, captures->ready->directory, captures->ready_baseline,
+			  incident, capacity, error);
 }
 
 bool captures_print(struct captures *captures, int signal_fd, int timeout_ms)

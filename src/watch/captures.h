@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The captures of one watch: at most one is being taken, the newest whole one is kept ready for the
- * final report; those before it may be at their last
- * words. On disk stay the two baselines, the
- * newest, and CAPTURES_EARLIER before it.
+ * final report; those before it may be at their last words. On disk stay the baselines
+ * (baselines.h), the newest, and CAPTURES_EARLIER before it.
  */
 #pragma once
 
+#include "watch/baselines.h"
 #include "watch/feed.h"
 #include "watch/progress.h"
 #include "watch/sampler.h"
@@ -16,11 +16,6 @@
 enum { CAPTURES_EARLIER = 2, CAPTURES_LEAVING = 4 };
 
 enum capture_reason { CAPTURE_BASELINE, CAPTURE_STAGE, CAPTURE_HELD };
-
-struct capture_baseline {
-	char directory[4096]; // "" when there is none
-	int64_t usage_bytes;
-};
 
 struct captures {
 	pid_t pid;
@@ -33,9 +28,12 @@ struct captures {
 	struct worker *leaving[CAPTURES_LEAVING]; // dismissed, perhaps still writing
 	enum capture_reason busy_reason;
 	bool near_limit; // at least one capture was for a reason other than the baseline
-	// What to compare with. Two, so that the one compared with is never just taken: a slow leak
-	// would not show against it.
-	struct capture_baseline baseline, next_baseline;
+	struct baselines baselines;
+	// What the capture at hand and the one that is ready are compared with; "": nothing.
+	char busy_baseline[4096], ready_baseline[4096];
+	struct go_gauge_places places; // of the live heap and the goroutines, by the newest one
+	char container_name[256];
+	int64_t baseline_cost_ns;             // how long the newest baseline took
 	char earlier[CAPTURES_EARLIER][4096]; // directories, newest first
 };
 

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/units.h"
 #include "system/container.h"
+#include "watch/vitals.h"
 #include "watch/worker.h"
 
 #define SECOND_NS ((int64_t)1000000000)
@@ -67,7 +68,6 @@ void feed_begin(struct feed *feed, const struct feed_options *options,
 	}
 	feed->begun_ns = clock_monotonic_ns();
 	feed_describe(process, cgroup, &feed->target);
-	gauges_begin(&feed->gauges, process, cgroup);
 }
 
 // ---- samples ----
@@ -111,12 +111,13 @@ void feed_sample(struct feed *feed, const struct sampler *sampler)
 			return;
 		feed->handle = store_target(feed->writer, &feed->target);
 	}
-	struct store_sample sample = store_sample_at(clock_unix_ns());
-	feed_fill(sampler, &sample);
-	if (now_ns - feed->gauged_ns >= SECOND_NS / 2) {
-		gauges_take(&feed->gauges, &sample);
+	struct store_sample sample = feed->vitals && now_ns - feed->gauged_ns >= SECOND_NS / 2
+					     ? feed->vitals->sample
+					     : store_sample_at(0);
+	sample.unix_ns = clock_unix_ns();
+	if (feed->vitals && now_ns - feed->gauged_ns >= SECOND_NS / 2)
 		feed->gauged_ns = now_ns;
-	}
+	feed_fill(sampler, &sample);
 	store_sample(feed->writer, feed->handle, &sample);
 	feed->sampled_ns = now_ns;
 	feed->sampled_bytes = sampler->usage_bytes;
@@ -191,17 +192,27 @@ static void describe_end(const struct feed *feed, const struct kill_facts *kill,
 	}
 }
 
-static void tell_incident(struct feed *feed, const struct store_ending *ending,
+static void tell_incident(struct feed *feed, int64_t unix_ns, const char *cause,
 			  const char *incident, const struct worker_summary *summary)
 {
 	char absolute[PATH_MAX];
 	struct store_incident row = summary->incident;
-	row.unix_ns = ending->unix_ns;
-	set_text(row.cause, sizeof row.cause, ending->cause);
+	row.unix_ns = unix_ns;
+	set_text(row.cause, sizeof row.cause, cause);
 	set_text(row.build_id, sizeof row.build_id, summary->build_id);
 	set_text(row.directory, sizeof row.directory,
 		 realpath(incident, absolute) ? absolute : incident);
 	store_incident(feed->writer, feed->handle, &row);
+}
+
+void feed_incident(struct feed *feed, const char *cause, const char *incident,
+		   const struct worker_summary *summary)
+{
+	if (!feed || !feed->writer)
+		return;
+	if (feed->handle < 0)
+		feed->handle = store_target(feed->writer, &feed->target);
+	tell_incident(feed, clock_unix_ns(), cause, incident, summary);
 }
 
 void feed_finish(struct feed *feed, const struct sampler *sampler, const struct kill_facts *kill,
@@ -220,7 +231,7 @@ void feed_finish(struct feed *feed, const struct sampler *sampler, const struct 
 	describe_end(feed, kill, ending.text, sizeof ending.text);
 	store_ending(feed->writer, feed->handle, &ending);
 	if (incident[0] && summary)
-		tell_incident(feed, &ending, incident, summary);
+		tell_incident(feed, ending.unix_ns, ending.cause, incident, summary);
 	hear(feed);
 }
 
@@ -229,6 +240,5 @@ void feed_end(struct feed *feed)
 	if (!feed->writer)
 		return;
 	store_close(feed->writer);
-	gauges_end(&feed->gauges);
 	feed->writer = NULL;
 }

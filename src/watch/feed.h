@@ -8,16 +8,17 @@
 
 #include "snapshot/kill.h"
 #include "store/writer.h"
-#include "watch/gauges.h"
+#include "system/process.h"
 #include "watch/progress.h"
 #include "watch/sampler.h"
 
+struct vitals;
 struct worker_summary;
 
 struct feed {
 	struct store_writer *writer; // NULL: no timeline was asked for
 	const struct progress *progress;
-	struct gauges gauges;
+	const struct vitals *vitals; // borrowed; NULL: only what the sampler knows
 	struct store_target target;
 	int handle; // -1: not told yet
 	int64_t begun_ns, sampled_ns, gauged_ns;
@@ -41,6 +42,9 @@ void feed_begin(struct feed *feed, const struct feed_options *options,
 void feed_sample(struct feed *feed, const struct sampler *sampler);
 void feed_capture(struct feed *feed, const struct worker_summary *summary, const char *reason,
 		  int64_t usage_bytes, int64_t duration_ns);
+// An incident of a process that lives on.
+void feed_incident(struct feed *feed, const char *cause, const char *incident,
+		   const struct worker_summary *summary);
 // `incident` "": none was stored.
 void feed_finish(struct feed *feed, const struct sampler *sampler, const struct kill_facts *kill,
 		 const char *incident, const struct worker_summary *summary);

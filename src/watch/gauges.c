@@ -17,7 +17,8 @@ enum { FDS_COUNTED = 2000000, COST_SHARE = 200 };
 void gauges_begin(struct gauges *gauges, const struct process_files *process,
 		  const struct cgroup *cgroup)
 {
-	*gauges = (struct gauges){.process = process, .pressure = -1, .fds = -1};
+	*gauges = (struct gauges){
+		.process = process, .pressure = -1, .fds = -1, .some_avg10 = -1, .full_avg10 = -1};
 	if (!file_open(cgroup_get_dir(cgroup), "memory.pressure", &gauges->pressure, NULL) &&
 	    !file_open(AT_FDCWD, "/proc/pressure/memory", &gauges->pressure, NULL))
 		gauges->pressure = -1;
@@ -30,16 +31,35 @@ void gauges_end(struct gauges *gauges)
 	gauges->pressure = -1;
 }
 
-static void parse_total(const char *text, const char *kind, int64_t *total_us)
+// What stands behind `key` in the line that begins with `kind`; NULL: nothing.
+static const char *find_value(const char *text, const char *kind, const char *key)
 {
 	const char *line = strstr(text, kind);
-	const char *total = line ? strstr(line, "total=") : NULL;
+	const char *found = line ? strstr(line, key) : NULL;
 	const char *end = line ? strchr(line, '\n') : NULL;
-	if (!total || (end && total > end))
-		return;
-	long long value = strtoll(total + strlen("total="), NULL, 10);
+	return !found || (end && found > end) ? NULL : found + strlen(key);
+}
+
+static void parse_total(const char *text, const char *kind, int64_t *total_us)
+{
+	const char *total = find_value(text, kind, "total=");
+	long long value = total ? strtoll(total, NULL, 10) : -1;
 	if (value >= 0)
 		*total_us = value;
+}
+
+static void parse_average(const char *text, const char *kind, int64_t *average)
+{
+	const char *found = find_value(text, kind, "avg10=");
+	double percent = found ? strtod(found, NULL) : -1;
+	if (percent >= 0 && percent <= 100)
+		*average = (int64_t)(percent * 100 + 0.5);
+}
+
+void gauges_parse_avg10(const char *text, int64_t *some, int64_t *full)
+{
+	parse_average(text, "some ", some);
+	parse_average(text, "full ", full);
 }
 
 void gauges_parse_pressure(const char *text, int64_t *some_us, int64_t *full_us)
@@ -65,6 +85,7 @@ static void take_pressure(struct gauges *gauges, struct store_sample *sample)
 	    !file_read_into(gauges->pressure, "memory.pressure", text, sizeof text, NULL))
 		return;
 	gauges_parse_pressure(text, &some_us, &full_us);
+	gauges_parse_avg10(text, &gauges->some_avg10, &gauges->full_avg10);
 	if (gauges->pressure_ns) {
 		int64_t passed_ns = now_ns - gauges->pressure_ns;
 		sample->values[STORE_PSI_SOME] = share(gauges->some_us, some_us, passed_ns);

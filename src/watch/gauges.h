@@ -11,6 +11,7 @@ struct gauges {
 	const struct process_files *process; // borrowed
 	int pressure;                        // of the cgroup (v2), else of the machine; -1: none
 	int64_t some_us, full_us, pressure_ns;
+	int64_t some_avg10, full_avg10;   // hundredths of a percent; -1: not known
 	int64_t fds, fds_ns, fds_cost_ns; // counting may cost much
 };
 
@@ -22,3 +23,5 @@ void gauges_take(struct gauges *gauges, struct store_sample *sample);
 
 // "some avg10=0.00 ... total=123\nfull ..."; what is missing stays as it was. For tests.
 void gauges_parse_pressure(const char *text, int64_t *some_us, int64_t *full_us);
+// The kernel's own averages over ten seconds, in hundredths of a percent.
+void gauges_parse_avg10(const char *text, int64_t *some, int64_t *full);

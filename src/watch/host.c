@@ -20,14 +20,16 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/units.h"
+#include "watch/budget.h"
 #include "watch/host_group.h"
+#include "watch/host_rules.h"
 #include "watch/progress.h"
 #include "watch/target_choice.h"
 
-enum { WATCHERS_MAX = 64, GROUPS_MAX = 16384 };
+enum { WATCHERS_MAX = 64, GROUPS_MAX = 16384, BASELINE_COST = 300, JUDGE_SLOW_MAX = 3 };
 
-static const int64_t SCAN_EVERY_NS = 1000000000, CALM_NS = 120000000000, LINE_EVERY_NS = 1000000000,
-		     GRID_NS = 25000000;
+static const int64_t SCAN_EVERY_NS = 1000000000, CALM_NS = 120000000000, FIRED_CALM_NS = 2000000000,
+		     LINE_EVERY_NS = 1000000000, GRID_NS = 25000000, FAR_PACE_NS = 250000000;
 
 struct host {
 	const struct host_options *options;
@@ -37,8 +39,12 @@ struct host {
 	sigset_t old_signals;
 	struct progress progress;
 	struct store_writer *timeline; // NULL: none
-	struct worker *baseline;       // at most one is being taken
+	struct host_rules *rules;      // NULL: none
+	struct budget budget;
+	struct worker *baseline; // at most one is being taken
 	struct host_group *baseline_group;
+	pid_t baseline_pid;
+	int64_t baselines_rest_ns; // until then only first ones are taken
 	int64_t scan_due_ns, line_due_ns;
 	int watchers, signal;
 	bool told_unlimited;
@@ -90,7 +96,9 @@ static void add_process(struct host *host, const struct discovered *process)
 		cleanup_close(&pidfd);
 		return;
 	}
-	host_group_add(group, process, pidfd);
+	struct host_member *member = host_group_add(group, process, pidfd);
+	if (host->rules && group->limited)
+		member->judge = host_rules_add(host->rules, process->pid, group->cgroup);
 	struct epoll_event event = {.events = EPOLLIN};
 	epoll_ctl(host->ends, EPOLL_CTL_ADD, pidfd, &event);
 	if (group->limited && group->timeline < 0)
@@ -119,6 +127,8 @@ static void drop_group(struct host *host, size_t index)
 		worker_free(take_ptr(host->baseline));
 		host->baseline_group = NULL;
 	}
+	VEC_FOREACH (member, &group->members)
+		host_rules_remove(host->rules, member->judge);
 	host_group_free(group);
 	host->groups.items[index] = host->groups.items[--host->groups.count];
 }
@@ -126,10 +136,9 @@ static void drop_group(struct host *host, size_t index)
 // ---- a watch for one ----
 
 static _Noreturn void watch_in_child(const struct host *host, const struct host_group *group,
-				     pid_t pid)
+				     pid_t pid, const struct host_fired *fired)
 {
 	const struct host_options *options = host->options;
-	const struct host_baseline *baseline = &group->baseline;
 	struct watch_options watch = {
 		.pid = pid,
 		.cgroup_path = group->path,
@@ -137,9 +146,10 @@ static _Noreturn void watch_in_child(const struct host *host, const struct host_
 		.json = options->json,
 		.colour = options->colour,
 		.feed = options->feed,
-		.calm_ns = CALM_NS,
-		.baseline_directory = baseline->directory[0] ? baseline->directory : NULL,
-		.baseline_usage_bytes = baseline->usage_bytes,
+		.config = options->config,
+		.fired = fired,
+		.calm_ns = fired && fired->rules ? FIRED_CALM_NS : CALM_NS,
+		.baselines = &group->baselines,
 	};
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sigprocmask(SIG_SETMASK, &host->old_signals, NULL);
@@ -149,15 +159,25 @@ static _Noreturn void watch_in_child(const struct host *host, const struct host_
 	_exit(code);
 }
 
-static void begin_watch(struct host *host, struct host_group *group)
+// `fired` NULL: no trigger but the limit that comes near.
+static void begin_watch(struct host *host, struct host_group *group, pid_t pid,
+			const struct host_fired *fired)
 {
-	pid_t pid = host_group_largest(group);
+	struct host_fired known;
+	const struct host_member *member = host_group_find(group, pid);
+	if (host->watchers == WATCHERS_MAX && fired)
+		progress_say(&host->progress, "no incident, %d watches are at work: %s",
+			     WATCHERS_MAX, fired->reason);
 	if (!pid || host->watchers == WATCHERS_MAX)
 		return;
+	if (!fired && member && member->judge) {
+		host_rules_describe(member->judge, &known);
+		fired = &known;
+	}
 	fflush(NULL);
 	pid_t child = fork();
 	if (child == 0)
-		watch_in_child(host, group, pid);
+		watch_in_child(host, group, pid, fired);
 	if (child < 0) {
 		progress_say(&host->progress, "cannot start a watch of process %d: %s", pid,
 			     strerror(errno));
@@ -167,16 +187,15 @@ static void begin_watch(struct host *host, struct host_group *group)
 	host->watchers++;
 }
 
-// The baseline went with its incident, if there was one.
+// A baseline went with its incident, if there was one.
 static void end_watch(struct host *host, struct host_group *group)
 {
 	group->watcher = 0;
 	group->last_ns = 0;
 	host->watchers--;
-	if (group->baseline.directory[0] && access(group->baseline.directory, F_OK) != 0) {
-		group->baseline = group->next_baseline;
-		group->next_baseline = (struct host_baseline){0};
-	}
+	for (int i = group->baselines.count - 1; i >= 0; i--)
+		if (access(group->baselines.items[i].directory, F_OK) != 0)
+			baselines_remove(&group->baselines, i);
 }
 
 static void reap(struct host *host)
@@ -188,20 +207,45 @@ static void reap(struct host *host)
 
 // ---- baselines ----
 
-static void begin_baseline(struct host *host, struct host_group *group, int64_t now_ns)
+static void begin_baseline(struct host *host, struct host_group *group, pid_t pid, int64_t now_ns)
 {
 	char directory[4096];
-	pid_t pid = host_group_largest(group);
 	if (!pid ||
 	    !host_group_next_baseline(group, host->options->out, pid, directory, sizeof directory))
 		return;
-	struct worker_request request = {
-		.pid = pid, .cgroup_path = group->path, .directory = directory, .unhurried = true};
+	struct worker_request request = {.pid = pid,
+					 .cgroup_path = group->path,
+					 .directory = directory,
+					 .unhurried = true,
+					 .small = group->baselines.count > 0};
 	group->baseline_due_ns = now_ns + SCAN_EVERY_NS * 60; // should this one fail
 	if (!worker_start(&request, &host->baseline, NULL))
 		return;
 	host->baseline->usage_bytes = group->sampler.usage_bytes;
 	host->baseline_group = group;
+	host->baseline_pid = pid;
+}
+
+// The one whose baseline is due; 0: none. First ones come at once, the others share a part of the
+// time, so that many programs that change do not cost more than a few.
+static pid_t next_baseline_of(struct host *host, struct host_group *group, int64_t now_ns)
+{
+	if (group->limited)
+		VEC_FOREACH (member, &group->members)
+			if (host_rules_needs_capture(member->judge))
+				return member->pid;
+	if ((group->baselines.count && now_ns < host->baselines_rest_ns) ||
+	    !host_group_wants_baseline(group, now_ns))
+		return 0;
+	return host_group_largest(group);
+}
+
+static void learn(struct host *host, const struct host_group *group, const struct worker *worker)
+{
+	const struct host_member *member = host_group_find(group, host->baseline_pid);
+	if (member && member->judge)
+		host_rules_learn(host->rules, member->judge,
+				 worker->state == WORKER_READY ? &worker->summary : NULL);
 }
 
 static void update_baseline(struct host *host, int64_t now_ns)
@@ -213,7 +257,10 @@ static void update_baseline(struct host *host, int64_t now_ns)
 	worker_update(worker, 0);
 	if (worker->state == WORKER_BUSY)
 		return;
-	if (worker->state == WORKER_READY && worker->stored && worker->whole)
+	learn(host, group, worker);
+	host->baselines_rest_ns = now_ns + (now_ns - worker->started_ns) * BASELINE_COST;
+	if (worker->state == WORKER_READY && worker->stored && worker->whole &&
+	    host->baseline_pid == host_group_largest(group))
 		host_group_keep_baseline(group, worker->directory, worker->usage_bytes, now_ns);
 	else
 		store_drop(&group->store, worker->directory);
@@ -236,22 +283,58 @@ static void drop_ended_members(struct host *host, struct host_group *group)
 			progress_say(&host->progress, "process %d (%s) has ended", member->pid,
 				     member->name);
 		cleanup_close(&member->pidfd);
+		host_rules_remove(host->rules, member->judge);
 		*member = group->members.items[--group->members.count];
 	}
+}
+
+// The first whose trigger fires.
+static bool judge(struct host *host, struct host_group *group, int64_t now_ns, pid_t *pid,
+		  struct host_fired *fired)
+{
+	if (!host->rules || !group->limited)
+		return false;
+	VEC_FOREACH (member, &group->members) {
+		*pid = member->pid;
+		if (member->judge &&
+		    host_rules_judge(host->rules, member->judge, &group->sampler, now_ns, fired))
+			return true;
+	}
+	return false;
+}
+
+// A watch that is above its budget saves at the triggers first, then at the glances.
+static void pace_group(const struct host *host, struct host_group *group, bool judged,
+		       int64_t now_ns)
+{
+	int slow = host->budget.slow, judges_slow = slow < JUDGE_SLOW_MAX ? slow : JUDGE_SLOW_MAX;
+	if (judged)
+		group->judge_due_ns = now_ns + (SCAN_EVERY_NS << judges_slow) - GRID_NS;
+	int left_slow = host->rules ? slow - judges_slow : slow;
+	if (group->due_ns - now_ns >= FAR_PACE_NS) // what is near the limit is not made to wait
+		group->due_ns = now_ns + ((group->due_ns - now_ns) << left_slow);
 }
 
 // False when there is nothing left to look at.
 static bool update_group(struct host *host, struct host_group *group, int64_t now_ns)
 {
 	bool wanted;
+	pid_t pid;
+	struct host_fired fired;
 	if (group->watcher)
 		return true;
-	if (!group->members.count || !host_group_sample(group, host->timeline, now_ns, &wanted))
+	bool judged = host->rules && now_ns >= group->judge_due_ns;
+	if (!group->members.count ||
+	    !host_group_sample(group, host->timeline, now_ns,
+			       judged && host_rules_need_samples(host->rules), &wanted))
 		return false;
-	if (wanted)
-		begin_watch(host, group);
-	else if (!host->baseline && host_group_wants_baseline(group, now_ns))
-		begin_baseline(host, group, now_ns);
+	pace_group(host, group, judged, now_ns);
+	if (judged && judge(host, group, now_ns, &pid, &fired))
+		begin_watch(host, group, pid, &fired);
+	else if (wanted)
+		begin_watch(host, group, host_group_largest(group), NULL);
+	else if (!host->baseline && (pid = next_baseline_of(host, group, now_ns)))
+		begin_baseline(host, group, pid, now_ns);
 	return true;
 }
 
@@ -329,11 +412,17 @@ static void hear_timeline(struct host *host)
 
 static void loop(struct host *host)
 {
+	static const struct watch_budget usual = {CONFIG_CPU_DEFAULT_PERMYRIAD,
+						  CONFIG_MEMORY_DEFAULT_BYTES};
+	const struct watch_config *config = host->options->config;
+	const struct watch_budget *budget = config ? &config->budget : &usual;
 	while (!host->signal) {
 		int64_t now_ns = clock_monotonic_ns();
 		reap(host);
 		update_baseline(host, now_ns);
 		hear_timeline(host);
+		host_rules_probe(host->rules, now_ns);
+		budget_measure(&host->budget, budget, now_ns, &host->progress);
 		if (now_ns >= host->scan_due_ns)
 			scan(host, now_ns);
 		int64_t due_ns = update_groups(host, now_ns);
@@ -394,6 +483,7 @@ bool host_run(const struct host_options *options, int *signal, struct error *err
 			    .signals = -1,
 			    .ends = -1,
 			    .progress = {.live_line = options->live_line}};
+	host.rules = host_rules_new(options->config, &host.progress);
 	host.discovery = discovery_new("/proc", options->pattern);
 	allow_files();
 	bool ok = open_signals(&host, error);
@@ -408,6 +498,7 @@ bool host_run(const struct host_options *options, int *signal, struct error *err
 	while (host.groups.count)
 		drop_group(&host, host.groups.count - 1);
 	vec_deinit(&host.groups);
+	host_rules_free(host.rules);
 	worker_free(host.baseline);
 	if (host.timeline)
 		store_close(host.timeline);

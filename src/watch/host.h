@@ -17,6 +17,7 @@ struct host_options {
 	const char *pattern;      // of the names; NULL: all
 	const char *out;          // directory for incidents
 	struct feed_options feed; // of the timeline
+	const struct watch_config *config;
 	bool json, colour, live_line;
 	// Runs one watch, in a child, and tells its result; returns the child's exit code.
 	int (*watch_one)(const struct watch_options *options);

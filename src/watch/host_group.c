@@ -20,7 +20,7 @@ static const int64_t PACE_MIN_NS = 20000000, PACE_MAX_NS = 1000000000;
 static const int64_t TAKE_EVERY_NS = 10000000000;
 static const int64_t SOON_NS = 10000000000; // a limit that comes so soon is worth a watch
 static const int64_t GROWTH_MIN_BYTES = 4 << 20;
-static const int64_t BASELINE_FIRST_NS = 60000000000, BASELINE_MAX_NS = 86400000000000;
+static const int64_t BASELINE_FIRST_NS = 60000000000, BASELINE_APART_NS = 600000000000;
 static const double FASTEST_BYTES_PER_NS = 1.0737; // 1 GiB/s
 
 bool host_group_open(const char *path, struct host_group **out, struct error *error)
@@ -52,19 +52,26 @@ void host_group_free(struct host_group *group)
 	free(group);
 }
 
-bool host_group_has(const struct host_group *group, pid_t pid)
+struct host_member *host_group_find(const struct host_group *group, pid_t pid)
 {
 	VEC_FOREACH (member, &group->members)
 		if (member->pid == pid)
-			return true;
-	return false;
+			return member;
+	return NULL;
 }
 
-void host_group_add(struct host_group *group, const struct discovered *process, int pidfd)
+bool host_group_has(const struct host_group *group, pid_t pid)
+{
+	return host_group_find(group, pid) != NULL;
+}
+
+struct host_member *host_group_add(struct host_group *group, const struct discovered *process,
+				   int pidfd)
 {
 	struct host_member *member =
 		vec_push(&group->members, {.pid = process->pid, .pidfd = pidfd});
 	snprintf(member->name, sizeof member->name, "%s", process->name);
+	return member;
 }
 
 pid_t host_group_largest(const struct host_group *group)
@@ -128,7 +135,7 @@ void host_group_introduce(struct host_group *group, struct store_writer *timelin
 }
 
 bool host_group_sample(struct host_group *group, struct store_writer *timeline, int64_t now_ns,
-		       bool *wanted)
+		       bool whole, bool *wanted)
 {
 	struct sampler *sampler = &group->sampler;
 	int64_t mark = sampler->limit_bytes / 100 * WANTED_PERCENT, usage;
@@ -141,11 +148,13 @@ bool host_group_sample(struct host_group *group, struct store_writer *timeline, 
 	bool fast = grows_fast(group, usage, now_ns);
 	group->last_usage_bytes = usage;
 	group->last_ns = now_ns;
-	if (usage >= mark || fast || now_ns - group->taken_ns >= TAKE_EVERY_NS) {
+	if (whole || usage >= mark || fast || now_ns - group->taken_ns >= TAKE_EVERY_NS) {
 		if (!sampler_take(sampler, NULL))
 			return false;
-		group->taken_ns = now_ns;
-		tell_timeline(group, timeline);
+		if (usage >= mark || fast || now_ns - group->taken_ns >= TAKE_EVERY_NS) {
+			group->taken_ns = now_ns;
+			tell_timeline(group, timeline);
+		}
 		usage = sampler_pinned_bytes(sampler);
 		*wanted = usage >= mark || (fast && usage * 2 > group->last_usage_bytes);
 	}
@@ -170,35 +179,29 @@ bool host_group_next_baseline(struct host_group *group, const char *out, pid_t p
 
 bool host_group_wants_baseline(struct host_group *group, int64_t now_ns)
 {
-	const struct host_baseline *last =
-		group->next_baseline.directory[0] ? &group->next_baseline : &group->baseline;
+	const struct baselines *baselines = &group->baselines;
 	if (!group->limited || now_ns < group->baseline_due_ns)
 		return false;
-	int64_t change = llabs(group->last_usage_bytes - last->usage_bytes);
-	if (!last->directory[0] || change * 100 >= group->sampler.limit_bytes * CHANGE_PERCENT)
+	if (!baselines->count)
+		return true;
+	int64_t change =
+		llabs(group->last_usage_bytes - baselines->items[baselines->count - 1].usage_bytes);
+	if (change * 100 >= group->sampler.limit_bytes * CHANGE_PERCENT)
 		return true;
 	group->baseline_due_ns = now_ns + BASELINE_FIRST_NS;
 	return false;
 }
 
-// The next one comes later and later: a minute, ten, an hour and a half, a day.
+// The next one comes later: after a minute, then ten, if enough has changed then. So there are some
+// of each age (baselines.h).
 void host_group_keep_baseline(struct host_group *group, const char *directory, int64_t usage_bytes,
 			      int64_t now_ns)
 {
-	int64_t apart = BASELINE_FIRST_NS;
-	for (int i = 0; i < group->baselines && apart < BASELINE_MAX_NS; i++)
-		apart *= 10;
-	group->baselines++;
-	group->baseline_due_ns = now_ns + (apart < BASELINE_MAX_NS ? apart : BASELINE_MAX_NS);
-	struct host_baseline taken = {.usage_bytes = usage_bytes, .taken_ns = now_ns};
+	char dropped[BASELINE_PATH_MAX];
+	struct baseline taken = {.usage_bytes = usage_bytes, .taken_ns = now_ns};
+	group->baseline_due_ns =
+		now_ns + (group->baselines_taken++ ? BASELINE_APART_NS : BASELINE_FIRST_NS);
 	snprintf(taken.directory, sizeof taken.directory, "%s", directory);
-	if (!group->baseline.directory[0]) {
-		group->baseline = taken;
-		return;
-	}
-	if (group->next_baseline.directory[0]) {
-		store_drop(&group->store, group->baseline.directory);
-		group->baseline = group->next_baseline;
-	}
-	group->next_baseline = taken;
+	baselines_add(&group->baselines, &taken, dropped);
+	store_drop(&group->store, dropped);
 }

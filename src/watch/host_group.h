@@ -4,20 +4,19 @@
 
 #include "base/vec.h"
 #include "store/writer.h"
+#include "watch/baselines.h"
 #include "watch/discovery.h"
 #include "watch/sampler.h"
 #include "watch/store.h"
 #include "watch/worker.h"
 
+struct host_judge;
+
 struct host_member {
 	pid_t pid;
 	int pidfd;
 	char name[PROCESS_NAME_MAX];
-};
-
-struct host_baseline {
-	char directory[4096]; // "" when there is none
-	int64_t usage_bytes, taken_ns;
+	struct host_judge *judge; // of its triggers; NULL: none
 };
 
 struct host_group {
@@ -32,22 +31,25 @@ struct host_group {
 	int timeline;                      // its number there, of the first program in it; -1: none
 	struct store store;                // of the baselines
 	bool has_store;
-	struct host_baseline baseline, next_baseline; // the older one is compared with
-	int baselines;                                // taken so far
+	struct baselines baselines;
+	int baselines_taken;
 	int64_t baseline_due_ns;
+	int64_t judge_due_ns; // when its triggers are looked at next
 };
 
 // ERROR_NOT_FOUND once the cgroup is gone.
 bool host_group_open(const char *path, struct host_group **group, struct error *error) must_check;
 void host_group_free(struct host_group *group);
 bool host_group_has(const struct host_group *group, pid_t pid);
-void host_group_add(struct host_group *group, const struct discovered *process, int pidfd);
+struct host_member *host_group_find(const struct host_group *group, pid_t pid); // NULL: none
+struct host_member *host_group_add(struct host_group *group, const struct discovered *process,
+				   int pidfd);
 // The member with the most anonymous memory; 0 without members.
 pid_t host_group_largest(const struct host_group *group);
 // Samples it. A whole sample goes to the timeline, if there is one. *wanted: it needs a watch of
-// its own. False when it is gone.
+// its own. `whole`: not a glance. False when it is gone.
 bool host_group_sample(struct host_group *group, struct store_writer *timeline, int64_t now_ns,
-		       bool *wanted);
+		       bool whole, bool *wanted);
 // Tells the timeline of the program that it is about.
 void host_group_introduce(struct host_group *group, struct store_writer *timeline);
 // Of its limit, as of the last whole sample: what cannot be reclaimed.

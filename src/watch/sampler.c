@@ -27,7 +27,8 @@ bool sampler_begin(struct cgroup *cgroup, struct sampler *sampler, struct error 
 		   struct error *error)
 {
 	struct cgroup_stat stat;
-	*sampler = (struct sampler){.cgroup = cgroup, .oom_kills = -1};
+	*sampler = (struct sampler){
+		.cgroup = cgroup, .oom_kills = -1, .limit_hits = -1, .high_hits = -1, .ooms = -1};
 	*above_error = (struct error){0};
 	if (!cgroup_stat(cgroup, &stat, error))
 		return false;
@@ -104,6 +105,11 @@ bool sampler_glance(struct sampler *sampler, int64_t *usage_bytes)
 	return cgroup_usage(sampler->above ? sampler->above : sampler->cgroup, usage_bytes);
 }
 
+static int64_t known_or_none(struct known_u64 number)
+{
+	return number.known ? (int64_t)number.value : -1;
+}
+
 bool sampler_take(struct sampler *sampler, struct error *error)
 {
 	struct cgroup_sample own, counts;
@@ -113,7 +119,10 @@ bool sampler_take(struct sampler *sampler, struct error *error)
 	counts = own;
 	if (sampler->above && !cgroup_sample(sampler->above, &counts, error))
 		return false;
-	sampler->oom_kills = own.oom_kill_count.known ? (int64_t)own.oom_kill_count.value : -1;
+	sampler->oom_kills = known_or_none(own.oom_kill_count);
+	sampler->limit_hits = known_or_none(counts.limit_hits);
+	sampler->high_hits = known_or_none(counts.high_hits);
+	sampler->ooms = known_or_none(counts.oom_count);
 	sampler->usage_bytes = known_or_zero(counts.usage_bytes);
 	if (!take_details(sampler, error))
 		return false;

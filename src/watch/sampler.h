@@ -15,8 +15,9 @@ struct sampler {
 	int64_t limit_bytes;
 	char limit_path[PATH_MAX];
 	int64_t usage_bytes, anon_bytes, file_bytes;
-	int64_t reclaimable_bytes; // the kernel takes it back before it kills
-	int64_t oom_kills;         // of the watched cgroup; -1: not known
+	int64_t reclaimable_bytes;           // the kernel takes it back before it kills
+	int64_t oom_kills;                   // of the watched cgroup; -1: not known
+	int64_t limit_hits, high_hits, ooms; // counted since ever; -1: not known
 	int64_t last_stat_ns;
 	struct kill_timeline timeline;
 };

@@ -28,6 +28,25 @@ static void add_safe_name(char *name, size_t capacity, const char *command)
 	name[length] = '\0';
 }
 
+static void partial_path(const struct store *store, char *path)
+{
+	snprintf(path, PATH_BYTES, "%s/%s.partial", store->out, store->name);
+}
+
+// Two of the same process may begin within the same second.
+static void make_unique(struct store *store)
+{
+	char path[PATH_BYTES], partial[PATH_BYTES];
+	size_t length = strlen(store->name);
+	for (int number = 2; number < 100; number++) {
+		snprintf(path, sizeof path, "%s/%s", store->out, store->name);
+		partial_path(store, partial);
+		if (access(path, F_OK) != 0 && access(partial, F_OK) != 0)
+			return;
+		snprintf(store->name + length, sizeof store->name - length, "-%d", number);
+	}
+}
+
 void store_begin(struct store *store, const char *out, const char *kind,
 		 const struct process_files *process)
 {
@@ -44,11 +63,7 @@ void store_begin(struct store *store, const char *out, const char *kind,
 	snprintf(pid, sizeof pid, "-%d", process->pid);
 	strncat(store->name, pid, sizeof store->name - strlen(store->name) - 1);
 	snprintf(store->out, sizeof store->out, "%s", out);
-}
-
-static void partial_path(const struct store *store, char *path)
-{
-	snprintf(path, PATH_BYTES, "%s/%s.partial", store->out, store->name);
+	make_unique(store);
 }
 
 void store_next(struct store *store, char *directory, size_t capacity)
@@ -78,6 +93,33 @@ void store_drop(struct store *store, const char *directory)
 {
 	if (store->made && directory[0])
 		remove_directory(directory);
+}
+
+static void copy_file(int from_dir, int to_dir, const char *name)
+{
+	_cleanup_close_ int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int to =
+		openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	char block[1 << 16];
+	ssize_t size;
+	while (from >= 0 && to >= 0 && (size = read(from, block, sizeof block)) > 0)
+		if (write(to, block, (size_t)size) != size)
+			return;
+}
+
+void store_copy_baseline(const char *directory, const char *incident)
+{
+	char path[PATH_BYTES + 32];
+	snprintf(path, sizeof path, "%s/baseline", incident);
+	DIR *dir = opendir(directory);
+	if (dir && mkdir(path, 0755) == 0) {
+		_cleanup_close_ int to = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		for (struct dirent *entry; to >= 0 && (entry = readdir(dir));)
+			if (entry->d_name[0] != '.')
+				copy_file(dirfd(dir), to, entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 static void sync_directory(const char *path)

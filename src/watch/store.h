@@ -27,6 +27,8 @@ void store_begin(struct store *store, const char *out, const char *kind,
 void store_next(struct store *store, char *directory, size_t capacity);
 // Removes what a failed capture left.
 void store_drop(struct store *store, const char *directory);
+// A copy of a capture as `baseline` below an incident: the watch needs the first one on.
+void store_copy_baseline(const char *directory, const char *incident);
 bool store_keep(struct store *store, const char *directory, const char *baseline, char *incident,
 		size_t capacity, struct error *error) must_check;
 // Removes the partial directory if it is empty; with `discard`, what is in it first.

@@ -7,6 +7,7 @@ static const int64_t PACE_MIN_NS = 5000000, PACE_MAX_NS = 250000000;
 static const double SMOOTHING = 0.4; // of the newest slope
 enum {
 	BASELINE_PART = 3,
+	BASELINE_COST = 500,
 	NEAR_PERCENT = 90,
 	REARM_PERCENT = 5, // so far below a stage it is armed again
 	STEP_PERCENT = 4,  // a capture ahead of its stage needs so much growth since the newest
@@ -81,10 +82,14 @@ static bool capture_is_due(const struct trigger *trigger)
 static bool baseline_is_due(const struct trigger *trigger)
 {
 	int64_t left_ns = trigger_time_left_ns(trigger);
-	bool calm = left_ns < 0 || left_ns > TRIGGER_BASELINE_NS;
+	bool calm = left_ns < 0 || left_ns > TRIGGER_BASELINE_CALM_NS;
 	int64_t apart_ns = (trigger->last.monotonic_ns - trigger->first_ns) / BASELINE_PART;
 	if (apart_ns < TRIGGER_BASELINE_NS)
 		apart_ns = TRIGGER_BASELINE_NS;
+	if (apart_ns > TRIGGER_BASELINE_MOST_NS)
+		apart_ns = TRIGGER_BASELINE_MOST_NS;
+	if (apart_ns < trigger->baseline_cost_ns * BASELINE_COST)
+		apart_ns = trigger->baseline_cost_ns * BASELINE_COST;
 	return !trigger->baseline_ns ||
 	       (calm && trigger->last.monotonic_ns - trigger->baseline_ns >= apart_ns);
 }
@@ -109,6 +114,11 @@ void trigger_began(struct trigger *trigger, enum trigger_decision what)
 		trigger->next_stage++;
 	trigger->high_bytes = trigger->peak_bytes = trigger->last.pinned_bytes;
 	trigger->captured_ns = trigger->last.monotonic_ns;
+}
+
+int trigger_stage_percent(int stage)
+{
+	return stage_percent[stage];
 }
 
 int64_t trigger_pace_ns(int64_t limit_bytes)

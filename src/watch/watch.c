@@ -14,20 +14,35 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/units.h"
+#include "watch/alarm.h"
+#include "watch/budget.h"
 #include "watch/captures.h"
 #include "watch/ending.h"
 #include "watch/feed.h"
 #include "watch/hold.h"
+#include "watch/host_rules.h"
+#include "watch/probe.h"
+#include "watch/retention.h"
 #include "watch/sampler.h"
 #include "watch/target_choice.h"
 #include "watch/trigger.h"
+#include "watch/vitals.h"
 
 // How long the kill is held beyond the capture, where most would be lost without the C heap.
 static const int64_t HELD_FOR_NATIVE_NS = 1000000000;
 
 static const int64_t HOLD_AGAIN_NS = 5000000000;
 enum { HOLD_ROOM_PERCENT = 2 }; // with less to the limit, holding again is of no use
-enum { LAST_CAPTURE_PATIENCE_MS = 1000, PRINT_PATIENCE_MS = 2000, CALM_PERCENT = 40 };
+enum {
+	LAST_CAPTURE_PATIENCE_MS = 1000,
+	PRINT_PATIENCE_MS = 2000,
+	CALM_PERCENT = 40,
+	PROBE_COST = 1000,
+};
+
+static const int64_t PROBE_LEAST_NS = 100000000, PROBE_RETRY_NS = 60000000000, FAR_NS = 10000000000;
+static const struct watch_budget BUDGET_DEFAULT = {CONFIG_CPU_DEFAULT_PERMYRIAD,
+						   CONFIG_MEMORY_DEFAULT_BYTES};
 
 struct watch {
 	const struct watch_options *options;
@@ -42,6 +57,13 @@ struct watch {
 	struct trigger trigger;
 	struct captures captures;
 	struct feed feed;
+	struct vitals vitals;
+	struct alarm alarm;
+	struct rule_state *own_states;
+	struct probe *probe; // of live heap and goroutines; NULL: not yet, or nobody asks
+	int64_t probe_due_ns, probe_every_ns;
+	bool wants_probe, rules_want_probe;
+	struct budget budget;
 	struct ending ending;
 	struct hold *hold;
 	enum hold_state hold_state;    // as last told
@@ -54,8 +76,6 @@ struct watch {
 static bool begin_hold(struct watch *watch, struct error *error)
 {
 	const char *limit_path = watch->sampler.limit_path;
-	if (!watch->options->hold)
-		return true;
 	if (strcmp(limit_path, cgroup_get_path(watch->cgroup)) != 0) {
 		error_set(error, ERROR_USAGE,
 			  "cannot hold the kill: the limit that will bite is that of %.200s, above "
@@ -106,15 +126,38 @@ static bool open_cgroup(struct watch *watch, struct error *error)
 	return true;
 }
 
-static void begin_baseline(struct watch *watch)
+static void begin_triggers(struct watch *watch)
 {
 	const struct watch_options *options = watch->options;
-	struct capture_baseline *baseline = &watch->captures.baseline;
-	if (!options->baseline_directory)
+	const struct watch_config *config = options->config;
+	struct alarm *alarm = &watch->alarm;
+	uint32_t needs = config ? rules_needs(config->rules, config->rule_count) : 0;
+	bool timeline = watch->feed.writer != NULL;
+	vitals_begin(&watch->vitals, &watch->process, watch->cgroup,
+		     timeline || rules_need(needs, METRIC_FROM_PROCESS) ||
+			     rules_need(needs, METRIC_FROM_PRESSURE));
+	watch->feed.vitals = &watch->vitals;
+	watch->rules_want_probe = rules_need(needs, METRIC_FROM_RUNTIME);
+	watch->wants_probe = timeline || watch->rules_want_probe;
+	watch->probe_every_ns = VITALS_PROBE_NS;
+	*alarm = (struct alarm){.progress = &watch->progress,
+				.feed = &watch->feed,
+				.out = options->out,
+				.current = watch->captures.store.name};
+	if (!config || !config->rule_count)
 		return;
-	snprintf(baseline->directory, sizeof baseline->directory, "%s",
-		 options->baseline_directory);
-	baseline->usage_bytes = options->baseline_usage_bytes;
+	const struct host_fired *fired = options->fired;
+	if (!fired)
+		watch->own_states = alloc_array(config->rule_count, sizeof *watch->own_states);
+	alarm_begin(alarm, config, fired ? fired->states : watch->own_states, &watch->process,
+		    watch->cgroup);
+	if (!fired)
+		return;
+	watch->captures.places = fired->places;
+	snprintf(watch->captures.container_name, sizeof watch->captures.container_name, "%s",
+		 fired->container_name);
+	alarm->waiting = fired->rules;
+	snprintf(alarm->reason, sizeof alarm->reason, "%s", fired->reason);
 }
 
 static bool begin(struct watch *watch, struct error *error)
@@ -138,10 +181,14 @@ static bool begin(struct watch *watch, struct error *error)
 					    .progress = &watch->progress,
 					    .feed = &watch->feed};
 	store_begin(&watch->captures.store, options->out, "incident", &watch->process);
-	begin_baseline(watch);
-	if (!begin_hold(watch, error))
+	if (options->baselines)
+		watch->captures.baselines = *options->baselines;
+	if (watch->captures.baselines.count) // there are enough for now
+		watch->trigger.baseline_ns = clock_monotonic_ns();
+	if (options->hold && !begin_hold(watch, error))
 		return false;
 	feed_begin(&watch->feed, &options->feed, &watch->process, watch->cgroup, &watch->progress);
+	begin_triggers(watch);
 	progress_say(&watch->progress, "watching process %d in %s, limit %s of %s%s", pid,
 		     watch->cgroup_path, human_bytes(watch->sampler.limit_bytes).text,
 		     watch->sampler.limit_path, watch->hold ? "; the kill will be held" : "");
@@ -250,7 +297,98 @@ static void check_hold(struct watch *watch)
 		progress_say(&watch->progress, "the kill is not held any more");
 }
 
+// ---- triggers ----
+
+// More often while the numbers move and a trigger asks for them, but never more than a thousandth
+// of the time.
+static void pace_probe(struct watch *watch, const struct go_gauges *before)
+{
+	const struct go_gauges *now = &watch->vitals.go;
+	int64_t moved = llabs((int64_t)(now->heap_live - before->heap_live));
+	bool moves = watch->rules_want_probe &&
+		     (moved > (int64_t)before->heap_live / 50 ||
+		      now->goroutines > before->goroutines + before->goroutines / 50 + 10);
+	int64_t every_ns = moves ? watch->probe_every_ns / 2 : watch->probe_every_ns * 2;
+	if (every_ns < PROBE_LEAST_NS)
+		every_ns = PROBE_LEAST_NS;
+	if (every_ns > VITALS_PROBE_NS)
+		every_ns = VITALS_PROBE_NS;
+	if (every_ns < probe_cost_ns(watch->probe) * PROBE_COST)
+		every_ns = probe_cost_ns(watch->probe) * PROBE_COST;
+	watch->probe_every_ns = every_ns;
+}
+
+static void start_probe(struct watch *watch, int64_t now_ns)
+{
+	struct probe_target target = {watch->process.mem, watch->captures.places};
+	if (!go_gauge_places_any(&target.places) || now_ns < watch->probe_due_ns)
+		return;
+	struct error error = {0};
+	watch->probe_due_ns = now_ns;
+	if (probe_start(&target, 1, &watch->probe, &error))
+		return;
+	progress_say(&watch->progress, "%s", error.message);
+	watch->wants_probe = false;
+}
+
+static void update_probe(struct watch *watch, int64_t now_ns)
+{
+	if (!watch->wants_probe)
+		return;
+	if (!watch->probe) {
+		start_probe(watch, now_ns);
+		return;
+	}
+	const struct go_gauges *go = probe_take(watch->probe);
+	if (go) {
+		struct go_gauges before = watch->vitals.go;
+		vitals_hear(&watch->vitals, go, now_ns);
+		pace_probe(watch, &before);
+	}
+	if (probe_is_lost(watch->probe)) {
+		probe_free(take_ptr(watch->probe));
+		watch->probe_due_ns = now_ns + PROBE_RETRY_NS;
+	} else if (now_ns >= watch->probe_due_ns) {
+		probe_ask(watch->probe);
+		watch->probe_due_ns = now_ns + watch->probe_every_ns;
+	}
+}
+
+static void update_triggers(struct watch *watch)
+{
+	struct alarm *alarm = &watch->alarm;
+	struct error error = {0};
+	int64_t now_ns = clock_monotonic_ns();
+	update_probe(watch, now_ns);
+	vitals_update(&watch->vitals, &watch->sampler, now_ns);
+	if (!alarm->config)
+		return;
+	alarm_name_container(alarm, watch->captures.container_name);
+	alarm_update(alarm, &watch->vitals, &watch->sampler, &watch->captures.baselines);
+	if (!alarm->wants_hold)
+		return;
+	alarm->wants_hold = false;
+	if (watch->hold)
+		return;
+	if (begin_hold(watch, &error)) {
+		watch->hold_state = HOLD_ARMED;
+		progress_say(&watch->progress, "the kill will be held");
+	} else
+		progress_say(&watch->progress, "%s", error.message);
+}
+
 // ---- the loop ----
+
+// Where the limit is far, a watch that is above its budget looks less often.
+static int64_t find_pace_ns(const struct watch *watch)
+{
+	const struct sampler *sampler = &watch->sampler;
+	int64_t pace_ns = trigger_pace_ns(sampler->limit_bytes),
+		left_ns = trigger_time_left_ns(&watch->trigger);
+	bool far = sampler_pinned_bytes(sampler) < sampler->limit_bytes / 100 * CALM_PERCENT &&
+		   (left_ns < 0 || left_ns > FAR_NS);
+	return far ? pace_ns << watch->budget.slow : pace_ns;
+}
 
 static void wait_for_event(struct watch *watch)
 {
@@ -264,8 +402,9 @@ static void wait_for_event(struct watch *watch)
 		{.fd = captures->busy ? captures->busy->channel : -1, .events = POLLIN},
 		{.fd = captures->ready && !captures->ready->settled ? captures->ready->channel : -1,
 		 .events = POLLIN},
+		{.fd = alarm_event_fd(&watch->alarm), .events = POLLIN},
 	};
-	int64_t pace_ns = trigger_pace_ns(watch->sampler.limit_bytes);
+	int64_t pace_ns = find_pace_ns(watch);
 	poll(events, sizeof events / sizeof *events, (int)(pace_ns / 1000000));
 	struct signalfd_siginfo info;
 	if (read(watch->signals, &info, sizeof info) == sizeof info)
@@ -277,6 +416,7 @@ static void decide(struct watch *watch)
 	const struct sampler *sampler = &watch->sampler;
 	struct trigger_sample point = {clock_monotonic_ns(), sampler_pinned_bytes(sampler),
 				       sampler->limit_bytes};
+	watch->trigger.baseline_cost_ns = watch->captures.baseline_cost_ns;
 	enum trigger_decision due = trigger_update(&watch->trigger, &point);
 	if (due == TRIGGER_NOTHING || watch->captures.busy)
 		return;
@@ -304,7 +444,7 @@ static bool is_calm(struct watch *watch)
 {
 	const struct sampler *sampler = &watch->sampler;
 	int64_t now_ns = clock_monotonic_ns();
-	if (!watch->busy_ns ||
+	if (!watch->busy_ns || alarm_is_busy(&watch->alarm) ||
 	    sampler_pinned_bytes(sampler) * 100 > sampler->limit_bytes * CALM_PERCENT)
 		watch->busy_ns = now_ns;
 	watch->result->calm =
@@ -314,6 +454,8 @@ static bool is_calm(struct watch *watch)
 
 static bool loop(struct watch *watch, struct error *error)
 {
+	const struct watch_config *config = watch->options->config;
+	const struct watch_budget *budget = config ? &config->budget : &BUDGET_DEFAULT;
 	while (!watch->result->signal && !process_ended(&watch->process)) {
 		if (!sampler_take(&watch->sampler, error)) {
 			if (!cgroup_gone(watch->cgroup))
@@ -327,7 +469,9 @@ static bool loop(struct watch *watch, struct error *error)
 		ending_update(&watch->ending, watch->sampler.oom_kills);
 		check_hold(watch);
 		decide(watch);
-		feed_sample(&watch->feed, &watch->sampler); // after what cannot wait
+		update_triggers(watch); // after what cannot wait
+		feed_sample(&watch->feed, &watch->sampler);
+		budget_measure(&watch->budget, budget, clock_monotonic_ns(), &watch->progress);
 		if (is_calm(watch))
 			break;
 		draw(watch);
@@ -362,6 +506,11 @@ static void finish(struct watch *watch)
 					 &result->store_error);
 	feed_finish(&watch->feed, &watch->sampler, &result->kill, result->incident,
 		    &captures->ready->summary);
+	if (result->stored && killed)
+		alarm_after_kill(&watch->alarm, &watch->vitals, result->incident);
+	if (result->stored && watch->options->config)
+		retention_apply(watch->options->out, &watch->options->config->keep,
+				result->incident, NULL, &watch->progress);
 	// A signal that has ended the watch does not come a second time.
 	result->printed =
 		captures_print(captures, watch->signals, result->signal ? PRINT_PATIENCE_MS : -1);
@@ -375,7 +524,11 @@ static void deinit(struct watch *watch)
 	// A watch that fails near the limit leaves on disk what it has.
 	bool saw_trouble =
 		watch->captures.near_limit && watch->captures.ready && !watch->result->calm;
+	alarm_end(&watch->alarm, &watch->sampler);
 	captures_end(&watch->captures, !watch->result->evidence && !saw_trouble);
+	probe_free(watch->probe);
+	vitals_end(&watch->vitals);
+	free(watch->own_states);
 	feed_end(&watch->feed);
 	sampler_end(&watch->sampler);
 	if (watch->ending.cgroup)

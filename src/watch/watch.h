@@ -10,7 +10,11 @@
 
 #include "base/error.h"
 #include "snapshot/kill.h"
+#include "watch/baselines.h"
+#include "watch/config.h"
 #include "watch/feed.h"
+
+struct host_fired;
 
 struct watch_options {
 	int pid;                 // 0: the largest process of the cgroup
@@ -20,9 +24,10 @@ struct watch_options {
 	int64_t hold_limit_ns;
 	struct feed_options feed; // of the timeline
 	bool json, colour;
+	const struct watch_config *config; // NULL: the defaults
+	const struct host_fired *fired;    // what others know already; NULL: nothing
 	// What to compare with, taken before; NULL: it takes its own.
-	const char *baseline_directory;
-	int64_t baseline_usage_bytes;
+	const struct baselines *baselines;
 	int64_t calm_ns; // ends when it was far from the limit for so long; 0: never
 	bool live_line;  // redraw one line on standard error
 };

@@ -26,7 +26,8 @@
 #include "system/sandbox.h"
 
 static const int64_t WORKER_TIME_LIMIT_NS = 10000000000;
-enum { FINISH_TIMEOUT_MS = 10000, DISMISSED_TIMEOUT_MS = 100, PROFILE_LIMIT = 512 << 20 };
+static const int64_t FINISH_TIMEOUT_NS = 10000000000;
+enum { DISMISSED_TIMEOUT_MS = 100, PROFILE_LIMIT = 512 << 20 };
 
 enum news_kind {
 	NEWS_TAKEN,
@@ -111,6 +112,9 @@ static void summarize(const struct snapshot *snapshot, const struct verdict *ver
 				      ? (int64_t)snapshot->goroutines.user
 				      : -1,
 	};
+	summary->gauge_places = go->gauge_places;
+	snprintf(summary->container_name, sizeof summary->container_name, "%s",
+		 snapshot->identity.container.name);
 	snprintf(summary->build_id, sizeof summary->build_id, "%s", snapshot->identity.build_id);
 	snprintf(incident->sentence, sizeof incident->sentence, "%s", verdict->sentence);
 	snprintf(incident->rule, sizeof incident->rule, "%s", verdict->rule);
@@ -122,21 +126,24 @@ static void summarize(const struct snapshot *snapshot, const struct verdict *ver
 	incident->bytes = verdict->bytes;
 }
 
-static void decide(struct job *job, const struct kill_facts *kill,
-		   const struct kill_timeline *timeline, struct report *report,
+static void decide(struct job *job, const struct worker_end *end, struct report *report,
 		   struct verdict *verdict)
 {
+	// A trigger's incident is about a process that lives.
+	bool triggered = end && end->reason[0];
+	const struct kill_facts *kill = end && !triggered ? &end->kill : NULL;
+	const struct kill_timeline *timeline = end ? &end->timeline : NULL;
 	const struct snapshot_baseline *baseline = job->before ? &job->baseline : NULL;
 	verdict_decide(job->snapshot, baseline, kill, verdict);
 	summarize(job->snapshot, verdict, &job->news.summary);
-	*report = (struct report){job->snapshot, baseline, verdict, kill, timeline};
+	*report = (struct report){job->snapshot, baseline, verdict,
+				  kill,          timeline, triggered ? end->reason : NULL};
 }
 
-static void write_report(struct job *job, const struct kill_facts *kill,
-			 const struct kill_timeline *timeline, struct report *report,
+static void write_report(struct job *job, const struct worker_end *end, struct report *report,
 			 struct verdict *verdict)
 {
-	decide(job, kill, timeline, report, verdict);
+	decide(job, end, report, verdict);
 	job->news.stored = job->storing && incident_write(&job->incident, report, &job->news.error);
 }
 
@@ -178,7 +185,7 @@ static void await_end(struct job *job)
 	read_baseline(job);
 	if (job->storing) // else it still says why not
 		job->news.error = (struct error){0};
-	write_report(job, &end->kill, &end->timeline, &report, &verdict);
+	write_report(job, end, &report, &verdict);
 	send_news(job, NEWS_FINISHED);
 	if (!await(job, &go, sizeof go))
 		return;
@@ -221,7 +228,7 @@ static void take_more(struct job *job)
 		send_news(job, NEWS_NOTHING_MORE);
 		return;
 	}
-	decide(job, NULL, NULL, &report, &verdict);
+	decide(job, NULL, &report, &verdict);
 	bool written = incident_write_again(&job->incident, &report, NULL);
 	send_news(job, written ? NEWS_WRITTEN_AGAIN : NEWS_NOTHING_MORE);
 	verdict_deinit(&verdict);
@@ -246,18 +253,19 @@ static _Noreturn void run(const struct worker_request *request, int channel)
 	    !capture_take(job.capture, CAPTURE_ALL | CAPTURE_RUNTIME | CAPTURE_IN_HASTE,
 			  HEAP_NOW_SPACE, &job.snapshot, &job.news.error))
 		fail(&job);
-	write_report(&job, NULL, NULL, &report, &verdict);
+	write_report(&job, NULL, &report, &verdict);
 	job.news.taken = true;
 	job.news.whole = snapshot_has(&job.snapshot->heap_absent) &&
 			 snapshot_has(&job.snapshot->process_ledger_absent) &&
 			 !job.snapshot->quality.target_ended;
-	job.news.needs_target =
-		!job.snapshot->quality.target_ended && capture_worth_native(job.snapshot);
+	job.news.needs_target = !request->small && !job.snapshot->quality.target_ended &&
+				capture_worth_native(job.snapshot);
 	job.news.duration_ns = job.snapshot->quality.duration_ns;
 	verdict_deinit(&verdict);
 	if (!request->unhurried)
 		send_news(&job, NEWS_TAKEN);
-	take_more(&job);
+	if (!request->small)
+		take_more(&job);
 	if (request->unhurried) {
 		job.news.needs_target = false;
 		send_news(&job, NEWS_TAKEN);
@@ -298,6 +306,7 @@ static void terminate_texts(struct worker_summary *summary)
 {
 	struct store_incident *incident = &summary->incident;
 	terminate(summary->build_id);
+	terminate(summary->container_name);
 	terminate(incident->sentence);
 	terminate(incident->rule);
 	terminate(incident->confidence);
@@ -390,21 +399,41 @@ void worker_update(struct worker *worker, int timeout_ms)
 	worker->summary = news.summary;
 }
 
-bool worker_finish(struct worker *worker, const struct worker_end *end, struct error *error)
+bool worker_finish_begin(struct worker *worker, const struct worker_end *end, struct error *error)
+{
+	worker->finish_ns = clock_monotonic_ns();
+	return send(worker->channel, end, sizeof *end, MSG_NOSIGNAL) == (ssize_t)sizeof *end ||
+	       error_set_os(error, errno, "the process that captured is gone");
+}
+
+bool worker_finish_poll(struct worker *worker, int timeout_ms, bool *stored, struct error *error)
 {
 	struct worker_news news = {0};
-	if (send(worker->channel, end, sizeof *end, MSG_NOSIGNAL) != (ssize_t)sizeof *end)
-		return error_set_os(error, errno, "the process that captured is gone");
-	if (!receive(worker, &news, FINISH_TIMEOUT_MS, -1)) {
+	*stored = false;
+	if (!receive(worker, &news, timeout_ms, -1)) {
+		if (clock_monotonic_ns() - worker->finish_ns < FINISH_TIMEOUT_NS)
+			return false;
 		kill_worker(worker);
 		settle(worker, false);
-		return error_set(error, ERROR_LIMIT, "writing the final report took too long");
+		error_set(error, ERROR_LIMIT, "writing the final report took too long");
+		return true;
 	}
 	settle(worker, false);
 	worker->summary = news.summary;
+	*stored = news.stored;
 	if (!news.stored)
 		*error = news.error;
-	return news.stored;
+	return true;
+}
+
+bool worker_finish(struct worker *worker, const struct worker_end *end, struct error *error)
+{
+	bool stored;
+	if (!worker_finish_begin(worker, end, error))
+		return false;
+	while (!worker_finish_poll(worker, 100, &stored, error))
+		;
+	return stored;
 }
 
 bool worker_print(struct worker *worker, int signal_fd, int timeout_ms)

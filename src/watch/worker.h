@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "golang/gauge.h"
 #include "snapshot/kill.h"
 #include "store/events.h"
 
@@ -28,12 +29,15 @@ struct worker_request {
 	int64_t baseline_usage_bytes;
 	bool json, colour; // how the final report is printed
 	bool unhurried;    // it says that it is ready once it has taken everything
+	bool small;        // what takes longer is left out: to compare with
 };
 
 // What the timeline wants to know of a capture. Below 0: not known.
 struct worker_summary {
 	int64_t heap_live_bytes, heap_goal_bytes, goroutines;
 	char build_id[64];
+	char container_name[256];
+	struct go_gauge_places gauge_places;
 	struct store_incident incident; // the verdict's part of it
 };
 
@@ -49,6 +53,7 @@ struct worker {
 	bool settled;        // what it wrote again is in its place, or removed
 	int64_t duration_ns; // of the capture
 	int64_t started_ns;  // on the monotonic clock
+	int64_t finish_ns;   // when its end was told
 	int64_t usage_bytes; // when it started, as the watch saw it
 	bool while_held;     // the kill was held until it was done
 	struct error error;  // why it failed, or why it is not stored
@@ -61,6 +66,7 @@ struct worker {
 struct worker_end {
 	struct kill_facts kill;
 	struct kill_timeline timeline;
+	char reason[512]; // of a trigger; "": the end of the process is what it is about
 };
 
 bool worker_start(const struct worker_request *request, struct worker **worker,
@@ -73,6 +79,10 @@ void worker_settle(struct worker *worker);
 // Has a ready worker write the final report. False when it is not stored whole.
 bool worker_finish(struct worker *worker, const struct worker_end *end,
 		   struct error *error) must_check;
+// The same without waiting: begin it, then poll until it is over.
+bool worker_finish_begin(struct worker *worker, const struct worker_end *end,
+			 struct error *error) must_check;
+bool worker_finish_poll(struct worker *worker, int timeout_ms, bool *stored, struct error *error);
 // Then has it print the report to standard output. `signal_fd` readable ends the wait, and so does
 // `timeout_ms` (-1: never). False when it was not printed whole.
 bool worker_print(struct worker *worker, int signal_fd, int timeout_ms) must_check;

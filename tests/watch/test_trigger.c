@@ -202,13 +202,25 @@ static void the_baseline_is_taken_at_the_start_and_in_calm_times(void **state)
 	(void)state;
 	struct play play = play_begin();
 	assert_int_equal(TRIGGER_BASELINE, play_sample(&play, 20));
-	play_line(&play, 20, 20, 59000);
+	play_line(&play, 20, 20, 9000);
 	assert_int_equal(1, play.baselines);
-	play_line(&play, 20, 20, 122000); // at 60, 120 and 180 s
+	play_line(&play, 20, 20, 32000); // at 10, 20 and 30 s
 	assert_int_equal(4, play.baselines);
-	play_line(&play, 20, 20, 3600000 - 181000); // then at 270, 405, 608, 912, ...
-	assert_in_range(play.baselines, 9, 12);
+	play_line(&play, 20, 20, 3600000 - 41000); // further and further apart
+	assert_in_range(play.baselines, 16, 20);
+	int before = play.baselines;
+	play_line(&play, 20, 20, 6 * 3600000); // then each ten minutes
+	assert_in_range(play.baselines - before, 35, 37);
 	assert_int_equal(0, play.captures);
+}
+
+static void baselines_that_cost_much_are_taken_more_seldom(void **state)
+{
+	(void)state;
+	struct play play = play_begin();
+	play.trigger.baseline_cost_ns = 4 * SECOND;
+	play_line(&play, 20, 20, 3600000 * 2);
+	assert_int_equal(4, play.baselines); // 2000 s apart
 }
 
 static void while_the_limit_comes_near_there_is_no_new_baseline(void **state)
@@ -217,8 +229,9 @@ static void while_the_limit_comes_near_there_is_no_new_baseline(void **state)
 	struct play play = play_begin();
 	assert_int_equal(TRIGGER_CAPTURE, play_sample(&play, 55)); // is the baseline as well
 	play_line(&play, 55, 55, 30000);
-	play_line(&play, 55, 99.9, 40000); // the minute is over on the way
-	assert_int_equal(0, play.baselines);
+	int before = play.baselines;
+	play_line(&play, 55, 99.9, 40000);
+	assert_int_equal(before, play.baselines);
 }
 
 static void samples_are_taken_as_often_as_the_limit_needs(void **state)
@@ -247,6 +260,7 @@ int main(void)
 		cmocka_unit_test(a_limit_lowered_below_the_usage_is_captured_at_once),
 		cmocka_unit_test(a_raised_limit_arms_the_stages_again),
 		cmocka_unit_test(the_baseline_is_taken_at_the_start_and_in_calm_times),
+		cmocka_unit_test(baselines_that_cost_much_are_taken_more_seldom),
 		cmocka_unit_test(while_the_limit_comes_near_there_is_no_new_baseline),
 		cmocka_unit_test(samples_are_taken_as_often_as_the_limit_needs),
 	};

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Triggers over all programs of a host, as long as they are calm: each program has readings and a
+ * state for each trigger; one probe reads the Go runtimes of all of them. When a trigger fires, a
+ * watch of that program takes over, in a child that shares the state, and ends when its incident is
+ * on disk and nothing else is the matter. Without triggers nothing here costs anything.
+ */
+#pragma once
+
+#include "golang/gauge.h"
+#include "system/cgroup.h"
+#include "watch/alarm.h"
+#include "watch/config.h"
+#include "watch/progress.h"
+#include "watch/sampler.h"
+
+struct host_rules;
+struct host_judge; // of one program
+
+struct host_rules *host_rules_new(const struct watch_config *config,
+				  const struct progress *progress); // NULL: there are none
+void host_rules_free(struct host_rules *rules);                     // NULL is allowed
+// Whether samples have to be whole each time.
+bool host_rules_need_samples(const struct host_rules *rules);
+
+// NULL: no trigger is about it, now or once its container's name is known, or it has ended.
+struct host_judge *host_rules_add(struct host_rules *rules, pid_t pid, const struct cgroup *cgroup);
+void host_rules_remove(struct host_rules *rules, struct host_judge *judge); // NULL is allowed
+// What a capture has found out about it.
+void host_rules_learn(struct host_rules *rules, struct host_judge *judge,
+		      const struct worker_summary *summary);
+// Its Go runtime is asked about, and a capture has to say where that is.
+bool host_rules_needs_capture(const struct host_judge *judge);
+
+// What a watch has to know that takes over.
+struct host_fired {
+	uint32_t rules; // a bit each
+	char reason[ALARM_REASON_MAX];
+	struct rule_state *states;
+	struct go_gauge_places places;
+	char container_name[256];
+};
+
+// Judges a program by the newest sample of its cgroup. True when a trigger fires.
+bool host_rules_judge(struct host_rules *rules, struct host_judge *judge,
+		      const struct sampler *sampler, int64_t now_ns, struct host_fired *fired);
+// What a watch has to know in any case.
+void host_rules_describe(const struct host_judge *judge, struct host_fired *fired);
+// Asks the probe and takes its answers; call it again and again.
+void host_rules_probe(struct host_rules *rules, int64_t now_ns);
