@@ -30,7 +30,7 @@ struct known {
 
 static const struct known table[] = {
 #define KNOWN(function, state, kind, at_most, text) {function, state, kind, at_most, text},
-#include "goroutine/known_waits.h"
+#include "goroutine/known_waits_table.h"
 #undef KNOWN
 };
 

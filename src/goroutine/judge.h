@@ -2,7 +2,7 @@
 /*
  * Whether a group looks leaked: a judgement with its reasons, by what is known of it: how many of
  * one creator wait at one place, for how long, on what, whether anything can wake them, and which
- * waits are known (known_waits.h). It accuses nobody for being idle by design.
+ * waits are known (known_waits_table.h). It accuses nobody for being idle by design.
  */
 #pragma once
 

@@ -39,8 +39,8 @@ bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path,
 // Of a process that was opened: the executable to take instead of its own. For a program in an
 // emulator, or a file with the symbols that its own lacks.
 bool capture_use_exe(struct capture *capture, const char *exe_path, struct error *error) must_check;
-// The same, found out: where the process is qemu, the one Go program that it runs; where it is another
-// one that is not Go, the one library that is, if there is one.
+// The same, found out: where the process is qemu, the one Go program that it runs; where it is
+// another one that is not Go, the one library that is, if there is one.
 bool capture_find_guest(struct capture *capture, struct error *error) must_check;
 // A core file, and its executable; `exe_path` NULL: the file that the core names, if it is the same
 // build, else what the core itself holds of it.

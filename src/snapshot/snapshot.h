@@ -137,15 +137,15 @@ struct snapshot {
 	struct error runtime_absent;
 	struct snapshot_runtime runtime; // with `go`: what it says of the heap belongs together
 	struct error heap_absent;
-	struct profile *heap;              // sample types: see snapshot/heap_profile.h
-	uint8_t *heap_kinds; // of each of its samples, an enum alloc_kind; NULL: not known
-	struct go_buckets buckets;         // the raw samples behind `heap`
-	struct functab *functab;           // resolves the stacks of `buckets`
+	struct profile *heap;      // sample types: see snapshot/heap_profile.h
+	uint8_t *heap_kinds;       // of each of its samples, an enum alloc_kind; NULL: not known
+	struct go_buckets buckets; // the raw samples behind `heap`
+	struct functab *functab;   // resolves the stacks of `buckets`
 	struct error contention_absent[2]; // by enum go_contention_kind
 	struct profile *contention[2];     // see snapshot/contention_profile.h
 	struct error goroutines_absent;
 	struct goroutine_set goroutines;
-	uint64_t dead_goroutines; // whose structures are kept for new ones
+	uint64_t dead_goroutines;            // whose structures are kept for new ones
 	struct error leaks_absent;           // whether the runtime can tell leaked goroutines
 	struct go_goroutines each_goroutine; // one by one, where that was asked for
 	struct error blocks_absent;
