@@ -151,6 +151,11 @@ void captures_update(struct captures *captures, const struct sampler *sampler, i
 	take_baseline(captures, worker);
 }
 
+bool captures_has_held(const struct captures *captures)
+{
+	return captures->ready && captures->ready->while_held;
+}
+
 bool captures_need_target(const struct captures *captures)
 {
 	return captures->ready && captures->ready->needs_target;
