@@ -186,6 +186,11 @@ static void drop_other_baselines(struct captures *captures)
 	}
 }
 
+bool captures_has_held(const struct captures *captures)
+{
+	return captures->ready && captures->ready->while_held;
+}
+
 bool captures_need_target(const struct captures *captures)
 {
 	return captures->ready && captures->ready->needs_target;

@@ -42,6 +42,8 @@ void captures_start(struct captures *captures, enum capture_reason reason,
 		    const struct sampler *sampler);
 // Takes what the worker at hand has to say, waiting up to `timeout_ms`.
 void captures_update(struct captures *captures, const struct sampler *sampler, int timeout_ms);
+// Whether the newest capture was taken while the kill was held.
+bool captures_has_held(const struct captures *captures);
 // Whether the newest capture reads what goes with the target.
 bool captures_need_target(const struct captures *captures);
 // The final report of the newest capture: written, and the incident under its name. False when it

@@ -30,6 +30,8 @@
 
 // How long the kill is held beyond the capture, where most would be lost without the C heap.
 static const int64_t HELD_FOR_NATIVE_NS = 1000000000;
+// What is captured between a kill's release and the death is worth less than what was before.
+static const int64_t DYING_NS = 2000000000;
 
 static const int64_t HOLD_AGAIN_NS = 5000000000;
 enum { HOLD_ROOM_PERCENT = 2 }; // with less to the limit, holding again is of no use
@@ -418,7 +420,10 @@ static void decide(struct watch *watch)
 				       sampler->limit_bytes};
 	watch->trigger.baseline_cost_ns = watch->captures.baseline_cost_ns;
 	enum trigger_decision due = trigger_update(&watch->trigger, &point);
-	if (due == TRIGGER_NOTHING || watch->captures.busy)
+	bool dying = watch->held_ns && cgroup_get_version(watch->cgroup) == CGROUP_V1 &&
+		     captures_has_held(&watch->captures) &&
+		     point.monotonic_ns - watch->hold_over_ns < DYING_NS;
+	if (due == TRIGGER_NOTHING || watch->captures.busy || dying)
 		return;
 	trigger_began(&watch->trigger, due);
 	captures_start(&watch->captures, due == TRIGGER_CAPTURE ? CAPTURE_STAGE : CAPTURE_BASELINE,
