@@ -47,6 +47,7 @@ class Kill:
     age_s: float           # of that profile when the eater died; NaN: there is none
     restored: bool = True  # the cgroup's settings are what they were
     note: str = ""
+    ended_itself: bool = False  # by Go's "out of memory", not by the kernel
 
     @property
     def has_evidence(self):
@@ -129,6 +130,7 @@ class Eater:
         self.target.process.stdin.flush()
         code = self.target.process.wait(120)
         died = time.time()
+        self.ended_itself = code == OUT_OF_MEMORY
         assert code in (-signal.SIGKILL, OUT_OF_MEMORY), f"the eater ended with {code}"
         return died
 
@@ -160,7 +162,8 @@ def kill_under_whyoom(shape, *options, before_go=lambda: None):
             died = one.go()
             watch.wait(60)
             kill = Kill(shape.name, one.kept_bytes(), -1, float("nan"),
-                        one.group.oom_control()["oom_kill_disable"] == 0, watch.output())
+                        one.group.oom_control()["oom_kill_disable"] == 0, watch.output(),
+                        one.ended_itself)
             with contextlib.suppress(AssertionError, IndexError):
                 incident = watch.incident()
                 kill.profile_bytes = profile_total(incident / "heap.pb.gz", "now_space")
