@@ -228,6 +228,18 @@ static void ask_groups(struct engine *engine, const struct rule *rule)
 
 // ---- the process ----
 
+// Of a rule of the process: the goroutines that its patterns are about, to be named.
+static struct wait_group *find_group(const struct engine *engine, const struct rule *rule)
+{
+	struct evidence *evidence = engine->evidence;
+	struct wait_group *most = NULL;
+	VEC_FOREACH (group, &evidence->groups)
+		if (group_matches(rule, group->example) &&
+		    (!most || wait_group_rise(evidence, group) > wait_group_rise(evidence, most)))
+			most = group;
+	return most;
+}
+
 static void ask_process(struct engine *engine, const struct rule *rule)
 {
 	const struct evidence *evidence = engine->evidence;
@@ -239,6 +251,8 @@ static void ask_process(struct engine *engine, const struct rule *rule)
 		share = class_share(evidence, rule->classes);
 	struct finding finding = {
 		.rule = rule, .share = fmin(share, 1), .score = score_of(rule, share)};
+	if (rule->stack[0])
+		finding.group = find_group(engine, rule);
 	if (all_hold(&scope, rule->when) && (!rule->check || rule->check(&scope, engine->why_not)))
 		offer(engine, &finding);
 }

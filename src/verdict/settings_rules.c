@@ -29,9 +29,8 @@ static const struct rule rules[] = {
 		SETTING,
 		HEAP,
 		.when = {"gc.memory_limit_set == 1", "gc.memory_limit >= 0.97 limit",
-			 "limit.used >= 70%", "heap.kept < 0.62 limit",
-			 "heap.unknown < 0.2 heap.alloc"},
-		.surer = {"killed == 1", "heap.kept < 0.5 limit"},
+			 "limit.used >= 70%", "go.heap.live < 0.62 limit"},
+		.surer = {"killed == 1", "heap.kept < 0.5 limit", "heap.unknown < 0.2 heap.alloc"},
 		.sentence =
 			N_("{command}: GOMEMLIMIT ({gc.memory_limit}) leaves nothing of the limit "
 			   "({limit}) for what is not Go's heap, so the collector begins too "

@@ -49,13 +49,11 @@ class Case:
         cause = self.get("cause", [])
         return [cause] if isinstance(cause, str) else cause
 
-    def marker(self):
-        """(file name, line) of the comment "// guilty", or None."""
-        for path in sorted(self.folder.glob("*.go")):
-            for number, line in enumerate(path.read_text().splitlines(), 1):
-                if re.search(r"//\s*guilty\b", line):
-                    return path.name, number
-        return None
+    def markers(self):
+        """(file name, line) of each comment "// guilty": one of them has to be named."""
+        return [(path.name, number) for path in sorted(self.folder.glob("*.go"))
+                for number, line in enumerate(path.read_text().splitlines(), 1)
+                if re.search(r"//\s*guilty\b", line)]
 
 
 def cases():
@@ -157,11 +155,11 @@ class Result:
 
     @property
     def line_right(self):
-        marker = self.case.marker()
-        if not marker:
+        markers = self.case.markers()
+        if not markers:
             return None
         guilty = self.verdict.get("guilty", {})
-        return (Path(guilty.get("file", "")).name, guilty.get("line")) == marker
+        return (Path(guilty.get("file", "")).name, guilty.get("line")) in markers
 
     @property
     def accused_wrongly(self):
