@@ -122,7 +122,7 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 		if (site_rise(evidence, site) > 0)
 			sum += site_rise(evidence, site);
 	const struct site *largest = sites_largest(&sites, evidence->heap_by_growth);
-	if (!largest && rule->generic)
+	if (!largest && rule->generic && !rule->stack[0])
 		strbuf_add(engine->why_not,
 			   "no function of the program's own code is in any stack");
 	if (largest) {
@@ -134,7 +134,7 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 					  .has_site = true,
 					  .share = share,
 					  .score = score_of(rule, share)};
-		if (share < EXPLAINED_MIN && rule->generic)
+		if (share < EXPLAINED_MIN && rule->generic && !rule->stack[0] && !rule->when[0])
 			say_too_little(evidence, largest, engine->why_not);
 		if (all_hold(&scope, rule->when) &&
 		    (!rule->check || rule->check(&scope, engine->why_not)))
@@ -300,7 +300,7 @@ void engine_run(struct evidence *evidence, struct finding *finding, struct strbu
 		struct finding cause = engine.best;
 		engine.best = (struct finding){.score = -1};
 		ask_all(&engine, true, heap_counts);
-		if (!engine.best.rule && !well)
+		if (!engine.best.rule)
 			engine.best = cause;
 	}
 	*finding = engine.best;
