@@ -84,6 +84,25 @@ static const struct rule rules[] = {
 		.relief = N_("whyoom relieve --memory-limit auto sets it in the running process"),
 	},
 	{
+		.name = "gogc-high",
+		SETTING,
+		HEAP,
+		.when = {"gc.percent >= 200", "gc.memory_limit_set == 0", "limit.used >= 70%",
+			 "go.heap.live < 0.4 limit", "heap.goal >= 0.95 limit",
+			 "go.heap.live < 0.4 heap.alloc"},
+		.sentence =
+			N_("{command}: GOGC={gc.percent} lets the heap grow to {heap.goal} before "
+			   "it is collected, more than the limit of {limit}; the last collection "
+			   "found {go.heap.live} live, and nobody knows how much of the rest is "
+			   "garbage."),
+		.proof = {N_("allocated since the last collection: {go.heap.young}")},
+		.refuted_by =
+			N_("a kill although GOMEMLIMIT is set to 90% of the limit: then it is a "
+			   "leak, and the largest site is whom to look at"),
+		.fix = N_("set GOMEMLIMIT to some 90% of the limit beside GOGC"),
+		.relief = N_("whyoom relieve --memory-limit auto sets it in the running process"),
+	},
+	{
 		.name = "fragmentation",
 		SETTING,
 		HEAP,
