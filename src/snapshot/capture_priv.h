@@ -29,8 +29,8 @@ struct capture {
 	struct error cgroup_error; // why there is none
 	struct cgroup_survey survey;
 	struct container_sources *container; // NULL: in none
-	struct snapshot_surroundings surroundings;
 	struct sockets *sockets;             // NULL: not opened
+	struct snapshot_surroundings surroundings;
 	int64_t boot_unix_ns;
 	struct file_survey *files_of_cgroup; // NULL: not begun, for the reason below
 	struct error no_files;

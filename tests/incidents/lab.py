@@ -10,6 +10,10 @@ source, the comment "// guilty" at the line that has to be named; `healthy` inst
   once   whyoom why PID
   kill   the program runs in a cgroup of `limit_mib` under `whyoom watch` until it is killed
 
+The folders of five/ are the incidents that whyoom was made for, services with real libraries. Each has
+`variants` (fast, slow); the load comes from a process of its own (`load`: how fast), and what has to be
+there before (`before`) as well.
+
 `env`, `args`, `warm` (seconds before the first look), `module` (a folder with a go.mod of its own:
 third-party libraries), `cgo`, `flags` (for go build), `short`: part of the ordinary tests.
 """
@@ -49,16 +53,34 @@ class Case:
         cause = self.get("cause", [])
         return [cause] if isinstance(cause, str) else cause
 
+    @property
+    def functions(self):
+        function = self.get("function", [])
+        return [function] if isinstance(function, str) else function
+
+    @property
+    def own_module(self):
+        """The folder of its go.mod where that is not the one of all."""
+        return next((folder for folder in (self.folder, self.folder.parent)
+                     if folder != HERE and (folder / "go.mod").exists()), None)
+
     def markers(self):
-        """(file name, line) of each comment "// guilty": one of them has to be named."""
-        return [(path.name, number) for path in sorted(self.folder.glob("*.go"))
+        """{(file name, line)} of the comments "// guilty"."""
+        return {(path.name, number) for path in self.folder.glob("*.go")
                 for number, line in enumerate(path.read_text().splitlines(), 1)
-                if re.search(r"//\s*guilty\b", line)]
+                if re.search(r"//\s*guilty\b", line)}
+
+
+def variants(path):
+    answer = json.loads(path.read_text())
+    for variant, more in answer.pop("variants", {"": {}}).items():
+        name = f"{path.parent.name}-{variant}" if variant else path.parent.name
+        yield Case(name, answer | more, path.parent)
 
 
 def cases():
-    return [Case(path.parent.name, json.loads(path.read_text()), path.parent)
-            for path in sorted(HERE.glob("*/answer.json"))]
+    return [case for pattern in ("five/*/answer.json", "*/answer.json")
+            for path in sorted(HERE.glob(pattern)) for case in variants(path)]
 
 
 def go_of(version):
@@ -73,7 +95,7 @@ def newest_source(folder):
 
 def build(case, version=VERSION, stripped=False):
     """The program of a case, built when it is not or is older than its source."""
-    path = OUT / f"go{version}{'-stripped' if stripped else ''}" / case.name
+    path = OUT / f"go{version}{'-stripped' if stripped else ''}" / case.folder.name
     if path.exists() and path.stat().st_mtime > newest_source(case.folder):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,12 +104,11 @@ def build(case, version=VERSION, stripped=False):
     if os.environ.get("WHYOOM_CACHE"):
         env |= {"GOMODCACHE": os.environ["WHYOOM_CACHE"] + "/mod",
                 "GOCACHE": os.environ["WHYOOM_CACHE"] + "/build"}
-    own = (case.folder / "go.mod").exists()
     command = [go_of(version), "build", "-buildvcs=false", *case.get("flags", []), "-o", str(path)]
     if stripped:
         command.append("-ldflags=-s -w")
-    subprocess.run([*command, "." if own else f"./{case.name}"],
-                   cwd=case.folder if own else HERE, env=env, check=True)
+    subprocess.run([*command, "." if case.own_module else f"./{case.name}"],
+                   cwd=case.folder if case.own_module else HERE, env=env, check=True)
     return path
 
 
@@ -120,6 +141,54 @@ class Program:
                 pass
 
 
+class Part:
+    """One process of a service: the service, its load, what it needs."""
+
+    def __init__(self, command, folder, env=None):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True, cwd=folder, env=env)
+        self.address = ""
+        for line in self.process.stdout:
+            if line.startswith("listening "):
+                self.address = line.split()[1]
+            if line.startswith("ready "):
+                self.pid = int(line.split()[1])
+                return
+        raise RuntimeError(f"{command[0]} ended at once")
+
+    def stop(self):
+        end(self.process)
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+class Service:
+    """A service of five/, with its load; as a Program."""
+
+    def __init__(self, path, case, group=None):
+        self.path, self.case = str(path), case
+        self.folder = tempfile.TemporaryDirectory(prefix="whyoom-lab-")
+        self.parts = []
+        serve = [self.path, "serve", *map(str, case.get("args", []))]
+        if case.get("before"):
+            serve.append(self.add([self.path, case.get("before")]).address)
+        self.service = self.add(group.command(serve) if group else serve, case.get("env", {}))
+        self.process, self.pid = self.service.process, self.service.pid
+
+    def add(self, command, env=()):
+        part = Part(command, self.folder.name, {**os.environ, **dict(env)})
+        self.parts.append(part)
+        return part
+
+    def go(self):
+        self.add([self.path, "load", self.service.address, self.case.get("load")])
+
+    def stop(self):
+        for part in reversed(self.parts):
+            part.stop()
+        self.folder.cleanup()
+
+
 @dataclass
 class Result:
     case: Case
@@ -148,10 +217,10 @@ class Result:
     @property
     def function_right(self):
         """None where there is none to be seen."""
-        wanted = self.case.get("function")
-        if not wanted:
+        if not self.case.functions:
             return None
-        return base_function(self.verdict.get("guilty", {}).get("function", "")) == wanted
+        return (base_function(self.verdict.get("guilty", {}).get("function", "")) in
+                self.case.functions)
 
     @property
     def line_right(self):
@@ -231,7 +300,7 @@ def run(case, version=VERSION, stripped=False):
         path = build(case, version, stripped)
         if case.get("limit_mib"):
             group = MemoryCgroup(f"whyoom-lab-{os.getpid()}", case.get("limit_mib") * MIB)
-        program = Program(path, case, group)
+        program = (Service if case.get("load") else Program)(path, case, group)
         if case.get("how") == "kill":
             with tempfile.TemporaryDirectory(prefix="whyoom-lab-") as folder:
                 os.chmod(folder, 0o777)
