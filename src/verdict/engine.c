@@ -290,6 +290,9 @@ void engine_run(struct evidence *evidence, struct finding *finding, struct strbu
 	bool has_heap = evidence->heap.stacks != NULL;
 	if (!has_heap && evidence->now->heap_absent)
 		strbuf_add_safe(why_not, evidence->now->heap_absent);
+	*finding = (struct finding){0};
+	if (evidence->now->identity && !evidence->now->identity->is_go)
+		return; // of programs that are not Go the ledger tells, and no rule
 	bool heap_counts = has_heap && heap_matters(evidence, why_not);
 	ask_all(&engine, false, heap_counts);
 	// A process of which it is known that it does not grow, and that has room, is well.

@@ -26,8 +26,11 @@ static const struct rule rules[] = {
 	{
 		.name = "dump-bodies",
 		HOLDER,
-		.stack = {"net/http/httputil.Dump...|net/http/httputil.drainBody"},
-		.title = N_("whole requests or responses are dumped into memory"),
+		.stack = {"bytes.(*Buffer)...", "net/http...|github.com/gin-gonic/gin...|"
+						"github.com/labstack/echo...|github.com/go-chi..."},
+		.without = {"io.ReadAll|encoding/json...|html/template...|text/template...",
+			    "compress/..."},
+		.title = N_("whole bodies of requests or responses are copied into memory"),
 		.refuted_by = LATER,
 		.fix = N_(
 			"dump headers only (the argument body = false), or the first few KiB, and "
@@ -213,6 +216,7 @@ static const struct rule rules[] = {
 	{
 		.name = "huge-object",
 		HOLDER,
+		.without = {"bytes.(*Buffer)...|io.ReadAll|io/ioutil..."},
 		.when = {"site.object_size >= 64MiB", "site.objects <= 8"},
 		.title = N_("one allocation that is huge"),
 		.proof = {N_("one object is {site.object_size}")},
@@ -221,6 +225,25 @@ static const struct rule rules[] = {
 			"check sizes that come from outside before memory is made for them; read in "
 			"pieces"),
 		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "config-rebuild",
+		HOLDER,
+		.stack = {"net/http.(*conn).serve|google.golang.org/grpc.(*Server)..."},
+		.generic = true,
+		.when = {"site.map >= 50% site", "goroutines.grown >= 5", "goroutines >= 10"},
+		.title = N_("a map that each request builds for itself"),
+		.proof = {N_(
+			"{site.map} of it are tables of maps that were made or grew there, in "
+			"requests that are under way at once: goroutines {goroutines.before} -> "
+			"{goroutines}")},
+		.refuted_by =
+			N_("one map that all requests share: then it is that one which grows"),
+		.fix = N_("build it once when the configuration changes, and let all requests read "
+			  "it; limit how many requests run at once"),
+		.relief = N_(
+			"a memory limit for the runtime (whyoom relieve) where requests that are "
+			"done leave it as garbage; else less load"),
 	},
 	{
 		.name = "map-grows",
