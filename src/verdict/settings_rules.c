@@ -65,7 +65,8 @@ static const struct rule rules[] = {
 		HEAP,
 		.when = {"gc.percent >= 50", "gc.memory_limit_set == 0", "limit.used >= 70%",
 			 "heap.kept < 0.62 limit", "heap.unknown < 0.2 heap.alloc",
-			 "heap.goal >= 0.85 limit", "gc.cycles >= 3"},
+			 "heap.goal >= 0.85 limit", "gc.cycles >= 3", "go.heap.live < 0.55 limit",
+			 "?goroutines.before >= 0.5 goroutines"},
 		.surer = {"killed == 1", "heap.kept < 0.5 limit"},
 		.sentence =
 			N_("{command}: with GOGC={gc.percent} and no GOMEMLIMIT the heap may grow "
