@@ -7,6 +7,9 @@
 // A section's title in bold, as "TITLE  rest of the line" without a line end.
 void text_title(struct strbuf *out, struct report_style style, const char *title);
 void text_bold(struct strbuf *out, struct report_style style, const char *text);
+// Adds `text`; a word that would pass column 80 goes to a new line, that many blanks in. A word
+// that is too long for any line stays whole.
+void text_add_wrapped(struct strbuf *out, size_t indent, const char *text);
 // One line, where there is a container.
 void text_write_container(const struct container *container, struct strbuf *out);
 void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *out);

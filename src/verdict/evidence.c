@@ -9,7 +9,7 @@
 
 static const double PRESSURE_MIN = 0.7;      // of the limit: below, a process that lives has room
 static const double GROWTH_MIN = 0.2;        // of the heap: less growth does not decide
-static const double GROWTH_SHARE_MIN = 0.05; // of the memory: less is the usual to and fro
+static const double GROWTH_SHARE_MIN = 0.05; // of the memory: less is the usual back and forth
 static const int64_t GROWTH_BYTES_MIN = 8 << 20; // likewise
 static const int64_t SMALL_HEAP_BYTES = 16 << 20;
 static const double KEPT_RARELY = 0.25;
