@@ -330,6 +330,7 @@ static struct instant *instant_new(void)
 	identity->executable = identity->build_id = identity->container_id = "";
 	identity->cgroup_path = identity->go_version = identity->main_package = "";
 	identity->module_path = identity->module_version = identity->vcs_revision = "";
+	identity->is_go = true; // who gives a Go profile or dump says so
 	instant->snapshot = snapshot;
 	return instant;
 }

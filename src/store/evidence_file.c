@@ -238,7 +238,8 @@ static bool load_file(const struct evidence_file *file, struct evidence_loaded *
 {
 	uint8_t magic[MAGIC_BYTES] = {0};
 	if (pread(file->fd, magic, sizeof magic, 0) <= 0)
-		return error_set(error, ERROR_BAD_DATA, "%.256s is empty", file->path);
+		return error_set(error, ERROR_BAD_DATA, "%.256s is empty, not a core file",
+				 file->path);
 	bool gzip = memcmp(magic, "\x1f\x8b", 2) == 0;
 	if (file->is_zstd && load_bundle(file, loaded, NULL))
 		return true;
@@ -247,6 +248,7 @@ static bool load_file(const struct evidence_file *file, struct evidence_loaded *
 	if ((gzip || magic[0] == '\x0a') && load_json_or_profile(file, magic, loaded, NULL))
 		return true;
 	return load_log(file, loaded, error) ||
+	       error_wrap(error, "%.256s is not a core file", file->path) ||
 	       error_hint(error, "whyoom reads a core, an incident, a bundle, a report as JSON, a "
 				 "heap profile, and a crash log");
 }

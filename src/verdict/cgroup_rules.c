@@ -68,7 +68,7 @@ static const struct rule rules[] = {
 		.classes = CLASSES_ALL,
 		.generic = true,
 		.when = {"killed == 1", "memory.before > 0", "memory.grown < 0.15 memory",
-			 "killed.above != 1"},
+			 "rss.grown < 0.15 rss", "killed.above != 1"},
 		.sentence =
 			N_("{command} was killed, but it did not grow: {memory.before} -> {memory} "
 			   "in {interval}. The limit of {limit} is too small for what it always "

@@ -34,10 +34,19 @@ static bool within(const char *package, const char *module)
 	       (package[length] == '\0' || package[length] == '/');
 }
 
+// What cgo makes: wrappers around a C function, in the package of the user.
+static bool is_cgo_wrapper(const char *function)
+{
+	return strstr(function, "._Cfunc_") || strstr(function, "._cgoexp") ||
+	       strstr(function, "._Cgo_");
+}
+
 enum code_owner code_owner_of(const struct snapshot_identity *identity, const char *function)
 {
 	char package[PACKAGE_MAX];
 	package_of(function, package, sizeof package);
+	if (is_cgo_wrapper(function))
+		return CODE_RUNTIME;
 	if (strcmp(package, "main") == 0 || within(package, identity->module_path))
 		return CODE_OWN;
 	VEC_FOREACH (module, &identity->replaced_modules)

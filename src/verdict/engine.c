@@ -122,7 +122,7 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 		if (site_rise(evidence, site) > 0)
 			sum += site_rise(evidence, site);
 	const struct site *largest = sites_largest(&sites, evidence->heap_by_growth);
-	if (!largest && rule->generic)
+	if (!largest && rule->generic && !rule->stack[0])
 		strbuf_add(engine->why_not,
 			   "no function of the program's own code is in any stack");
 	if (largest) {
@@ -134,7 +134,7 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 					  .has_site = true,
 					  .share = share,
 					  .score = score_of(rule, share)};
-		if (share < EXPLAINED_MIN && rule->generic)
+		if (share < EXPLAINED_MIN && rule->generic && !rule->stack[0] && !rule->when[0])
 			say_too_little(evidence, largest, engine->why_not);
 		if (all_hold(&scope, rule->when) &&
 		    (!rule->check || rule->check(&scope, engine->why_not)))
@@ -228,6 +228,18 @@ static void ask_groups(struct engine *engine, const struct rule *rule)
 
 // ---- the process ----
 
+// Of a rule of the process: the goroutines that its patterns are about, to be named.
+static struct wait_group *find_group(const struct engine *engine, const struct rule *rule)
+{
+	struct evidence *evidence = engine->evidence;
+	struct wait_group *most = NULL;
+	VEC_FOREACH (group, &evidence->groups)
+		if (group_matches(rule, group->example) &&
+		    (!most || wait_group_rise(evidence, group) > wait_group_rise(evidence, most)))
+			most = group;
+	return most;
+}
+
 static void ask_process(struct engine *engine, const struct rule *rule)
 {
 	const struct evidence *evidence = engine->evidence;
@@ -239,6 +251,8 @@ static void ask_process(struct engine *engine, const struct rule *rule)
 		share = class_share(evidence, rule->classes);
 	struct finding finding = {
 		.rule = rule, .share = fmin(share, 1), .score = score_of(rule, share)};
+	if (rule->stack[0])
+		finding.group = find_group(engine, rule);
 	if (all_hold(&scope, rule->when) && (!rule->check || rule->check(&scope, engine->why_not)))
 		offer(engine, &finding);
 }
@@ -276,6 +290,9 @@ void engine_run(struct evidence *evidence, struct finding *finding, struct strbu
 	bool has_heap = evidence->heap.stacks != NULL;
 	if (!has_heap && evidence->now->heap_absent)
 		strbuf_add_safe(why_not, evidence->now->heap_absent);
+	*finding = (struct finding){0};
+	if (evidence->now->identity && !evidence->now->identity->is_go)
+		return; // of programs that are not Go the ledger tells, and no rule
 	bool heap_counts = has_heap && heap_matters(evidence, why_not);
 	ask_all(&engine, false, heap_counts);
 	// A process of which it is known that it does not grow, and that has room, is well.
@@ -286,7 +303,7 @@ void engine_run(struct evidence *evidence, struct finding *finding, struct strbu
 		struct finding cause = engine.best;
 		engine.best = (struct finding){.score = -1};
 		ask_all(&engine, true, heap_counts);
-		if (!engine.best.rule && !well)
+		if (!engine.best.rule)
 			engine.best = cause;
 	}
 	*finding = engine.best;

@@ -9,7 +9,7 @@
 
 static const double PRESSURE_MIN = 0.7;      // of the limit: below, a process that lives has room
 static const double GROWTH_MIN = 0.2;        // of the heap: less growth does not decide
-static const double GROWTH_SHARE_MIN = 0.05; // of the memory: less is the usual to and fro
+static const double GROWTH_SHARE_MIN = 0.05; // of the memory: less is the usual back and forth
 static const int64_t GROWTH_BYTES_MIN = 8 << 20; // likewise
 static const int64_t SMALL_HEAP_BYTES = 16 << 20;
 static const double KEPT_RARELY = 0.25;
@@ -48,13 +48,18 @@ static bool class_bytes(const struct facts *facts, int class, int64_t *bytes)
 	return false;
 }
 
-static bool heap_grew(const struct evidence *evidence)
+static bool grew_by(const struct evidence *evidence, const char *name)
 {
 	double now, before;
-	return facts_get(evidence->now, "heap.resident", &now) &&
-	       facts_get(evidence->before, "heap.resident", &before) &&
+	return facts_get(evidence->now, name, &now) && facts_get(evidence->before, name, &before) &&
 	       now - before >= (double)GROWTH_BYTES_MIN &&
 	       now - before >= GROWTH_SHARE_MIN * (double)evidence->memory_before;
+}
+
+// Resident, and allocated: pages that are touched for the first time are no growth of the heap.
+static bool heap_grew(const struct evidence *evidence)
+{
+	return grew_by(evidence, "heap.resident") && grew_by(evidence, "heap.alloc");
 }
 
 // What collections found live grew by as much, or what seems to be kept will not be: at least a

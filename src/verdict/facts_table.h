@@ -109,7 +109,8 @@ FACT("site.string", BYTES, "of it, in strings and copies of strings")
 FACT("site.channel", BYTES, "of it, in buffers of channels")
 FACT("site.defer", BYTES, "of it, in records of defer statements")
 FACT("site.stacks", COUNT, "different stacks of it")
-FACT("site.workers", COUNT, "goroutines of the program in the site's outermost function, that do not become more")
+FACT("site.workers", COUNT,
+     "goroutines of the program in the site's outermost function, that do not become more")
 FACT("site.worker_bytes", BYTES, "what one of them holds, on average")
 FACT("site.requests", COUNT, "goroutines of a server in the site's outermost function")
 FACT("site.request_bytes", BYTES, "what one of them holds, on average")
@@ -124,4 +125,5 @@ FACT("group.holds", BYTES, "what was allocated in such goroutines, or to make th
 FACT("group.costs", BYTES, "their stacks, structures and what they hold; of what grew")
 FACT("group.waits", NS, "the longest wait in it, at least")
 FACT("group.others", COUNT, "goroutines of other groups with the same creator")
-FACT("group.idle_pool", YES, "1: nine of ten wait on one and the same thing, and they do not become more")
+FACT("group.idle_pool", YES,
+     "1: nine of ten wait on one and the same thing, and they do not become more")

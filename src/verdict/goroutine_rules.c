@@ -308,6 +308,23 @@ static const struct rule rules[] = {
 		.relief = N_("less load; a memory limit helps only with the garbage"),
 	},
 	{
+		.name = "finalizer-blocked",
+		.subject = RULE_PROCESS,
+		.classes = CLASS_BIT(CLASS_HEAP),
+		.status = VERDICT_CAUSE,
+		.stack = {"runtime.runfinq|runtime.runFinalizers"},
+		.when = {"finalizers.running == 1", "finalizers.waiting.grown >= 500"},
+		.surer = {"finalizers.waiting.grown >= 5000"},
+		.sentence =
+			N_("A finalizer does not return, and all finalizers run in one goroutine: "
+			   "{finalizers.waiting.before} -> {finalizers.waiting} objects are dead "
+			   "and wait for theirs, behind {where}."),
+		.refuted_by = N_("objects that wait becoming fewer by themselves"),
+		.fix = N_("let no finalizer block: no lock, no channel, no network in it; better, "
+			  "Close explicitly and use runtime.AddCleanup"),
+		.relief = NO_RELIEF,
+	},
+	{
 		.name = "goroutine-burst",
 		.subject = RULE_PROCESS,
 		.classes =

@@ -60,7 +60,7 @@ static const struct rule rules[] = {
 		.classes = CLASSES_ALL,
 		.generic = true,
 		.when = {LIVES, "interval > 0", "?limit.used < 70%",
-			 "memory.grown < 0.5 memory.before"},
+			 "?heap.marked.grown < 0.3 heap.marked"},
 		.sentence = N_("Healthy: what is kept did not grow in {interval}; the memory is "
 			       "{memory}."),
 		.refuted_by = N_("growth over a longer time: whyoom why --for 10m"),

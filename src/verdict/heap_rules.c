@@ -26,8 +26,11 @@ static const struct rule rules[] = {
 	{
 		.name = "dump-bodies",
 		HOLDER,
-		.stack = {"net/http/httputil.Dump...|net/http/httputil.drainBody"},
-		.title = N_("whole requests or responses are dumped into memory"),
+		.stack = {"bytes.(*Buffer)...", "net/http...|github.com/gin-gonic/gin...|"
+						"github.com/labstack/echo...|github.com/go-chi..."},
+		.without = {"io.ReadAll|encoding/json...|html/template...|text/template...",
+			    "compress/..."},
+		.title = N_("whole bodies of requests or responses are copied into memory"),
 		.refuted_by = LATER,
 		.fix = N_(
 			"dump headers only (the argument body = false), or the first few KiB, and "
@@ -226,6 +229,7 @@ static const struct rule rules[] = {
 	{
 		.name = "huge-object",
 		HOLDER,
+		.without = {"bytes.(*Buffer)...|io.ReadAll|io/ioutil..."},
 		.when = {"site.object_size >= 64MiB", "site.objects <= 8"},
 		.title = N_("one allocation that is huge"),
 		.proof = {N_("one object is {site.object_size}")},

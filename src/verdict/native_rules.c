@@ -22,12 +22,19 @@ static const struct rule rules[] = {
 	},
 	{
 		.name = "thread-growth",
-		NATIVE,
+		.subject = RULE_PROCESS,
+		.classes = CLASS_BIT(CLASS_NATIVE) | CLASSES_GO,
+		.status = VERDICT_CAUSE,
+		.stack = {"runtime.cgocall|syscall...|internal/runtime/syscall...|_cgo_runtime...|"
+			  "...._Cfunc_..."},
+		.waits = {""},
 		.when = {"threads.grown >= 50", "threads >= 100"},
+		.surer = {"threads.grown >= 50"},
 		.sentence = N_(
-			"Threads pile up: {threads.before} -> {threads} in {interval}; in system "
-			"calls {threads.in_syscall}, in C {threads.in_c}, locked "
-			"{threads.locked}."),
+			"Threads pile up: {threads.before} -> {threads} in {interval}, each with "
+			"a stack; in system calls {threads.in_syscall}, in C {threads.in_c}, "
+			"locked to a goroutine {threads.locked}."),
+		.proof = {N_("most of them run for goroutines at {where}")},
 		.refuted_by = N_("a number of threads that stays the same under the same load"),
 		.fix = N_("limit how many goroutines may be in blocking system calls or C at once; "
 			  "unlock threads (runtime.UnlockOSThread)"),

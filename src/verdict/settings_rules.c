@@ -29,9 +29,8 @@ static const struct rule rules[] = {
 		SETTING,
 		HEAP,
 		.when = {"gc.memory_limit_set == 1", "gc.memory_limit >= 0.97 limit",
-			 "limit.used >= 70%", "heap.kept < 0.62 limit",
-			 "heap.unknown < 0.2 heap.alloc"},
-		.surer = {"killed == 1", "heap.kept < 0.5 limit"},
+			 "limit.used >= 70%", "go.heap.live < 0.62 limit"},
+		.surer = {"killed == 1", "heap.kept < 0.5 limit", "heap.unknown < 0.2 heap.alloc"},
 		.sentence =
 			N_("{command}: GOMEMLIMIT ({gc.memory_limit}) leaves nothing of the limit "
 			   "({limit}) for what is not Go's heap, so the collector begins too "
@@ -66,7 +65,8 @@ static const struct rule rules[] = {
 		HEAP,
 		.when = {"gc.percent >= 50", "gc.memory_limit_set == 0", "limit.used >= 70%",
 			 "heap.kept < 0.62 limit", "heap.unknown < 0.2 heap.alloc",
-			 "heap.goal >= 0.85 limit", "gc.cycles >= 3"},
+			 "heap.goal >= 0.85 limit", "gc.cycles >= 3", "go.heap.live < 0.55 limit",
+			 "?goroutines.before >= 0.5 goroutines"},
 		.surer = {"killed == 1", "heap.kept < 0.5 limit"},
 		.sentence =
 			N_("{command}: with GOGC={gc.percent} and no GOMEMLIMIT the heap may grow "
@@ -82,6 +82,25 @@ static const struct rule rules[] = {
 		.fix = N_(
 			"set GOMEMLIMIT to some 90% of the limit; the collector then runs earlier "
 			"when it gets tight"),
+		.relief = N_("whyoom relieve --memory-limit auto sets it in the running process"),
+	},
+	{
+		.name = "gogc-high",
+		SETTING,
+		HEAP,
+		.when = {"gc.percent >= 200", "gc.memory_limit_set == 0", "limit.used >= 70%",
+			 "go.heap.live < 0.4 limit", "heap.goal >= 0.95 limit",
+			 "go.heap.live < 0.4 heap.alloc"},
+		.sentence =
+			N_("{command}: GOGC={gc.percent} lets the heap grow to {heap.goal} before "
+			   "it is collected, more than the limit of {limit}; the last collection "
+			   "found {go.heap.live} live, and nobody knows how much of the rest is "
+			   "garbage."),
+		.proof = {N_("allocated since the last collection: {go.heap.young}")},
+		.refuted_by =
+			N_("a kill although GOMEMLIMIT is set to 90% of the limit: then it is a "
+			   "leak, and the largest site is whom to look at"),
+		.fix = N_("set GOMEMLIMIT to some 90% of the limit beside GOGC"),
 		.relief = N_("whyoom relieve --memory-limit auto sets it in the running process"),
 	},
 	{

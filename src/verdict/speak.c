@@ -268,7 +268,7 @@ static void write_sentence(struct speech *speech)
 	const char *body;
 	if (rule->sentence)
 		body = filled_anyway(speech, rule->sentence);
-	else if (speech->finding->group)
+	else if (rule->subject == RULE_GROUP)
 		body = group_sentence(speech);
 	else if (rule->subject == RULE_SITE)
 		body = site_sentence(speech);
@@ -356,6 +356,11 @@ static bool site_is_sure(const struct speech *speech)
 {
 	double objects = 0, memory;
 	const struct evidence *evidence = speech->evidence;
+	double marked, alloc, cycles;
+	// What no collection has looked at may be garbage.
+	if (fact(evidence, "gc.cycles", &cycles) && fact(evidence, "heap.marked", &marked) &&
+	    fact(evidence, "heap.alloc", &alloc) && marked < 0.25 * alloc)
+		return false;
 	// Size alone is no proof: who is large may always have been. And much kept free beside the
 	// objects may be a second cause.
 	return evidence_killed(evidence) && speech->verdict->growth_share >= SHARE_HIGH &&
@@ -437,7 +442,7 @@ static void set_bytes(struct speech *speech)
 	const struct finding *finding = speech->finding;
 	struct verdict *verdict = speech->verdict;
 	double memory;
-	if (finding->group) {
+	if (finding->rule->subject == RULE_GROUP) {
 		verdict->bytes = wait_group_costs(evidence, finding->group);
 		verdict->share = finding->share;
 		if (evidence->groups_by_growth)
@@ -495,8 +500,12 @@ void speak_finding(const struct evidence *evidence, const struct finding *findin
 	set_bytes(&speech);
 	verdict->confidence = judge(&speech);
 	write_sentence(&speech);
-	if (finding->group)
+	if (rule->subject == RULE_GROUP)
 		prove_group(&speech);
+	else if (finding->group && verdict->guilty.function[0])
+		vec_push(&verdict->evidence,
+			 verdict_text(verdict, "%s%s:%lld", _("at "), verdict->guilty.file,
+				      (long long)verdict->guilty.line));
 	else if (finding->has_site)
 		prove_site(&speech);
 	for (int i = 0; i < RULE_PROOFS && rule->proof[i]; i++)

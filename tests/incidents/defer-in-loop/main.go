@@ -20,7 +20,7 @@ func main() {
 
 func copyAll(work chan int) {
 	for range work {
-		f := new(file)
+		f := new(file)  // guilty
 		defer f.close() // guilty
 	}
 }
