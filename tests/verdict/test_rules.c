@@ -62,6 +62,7 @@ static void every_row_can_be_understood(void **state)
 	assert_true(count > 0);
 }
 
+// Neighbours of one name are two signatures of one cause.
 static void names_are_used_once(void **state)
 {
 	(void)state;
@@ -69,7 +70,7 @@ static void names_are_used_once(void **state)
 		for (size_t i = 0; i < (*f)->count; i++)
 			for (const struct rule_family *const *g = rule_families; *g; g++)
 				for (size_t j = 0; j < (*g)->count; j++)
-					if ((f != g || i != j) &&
+					if ((f != g || i + 1 < j || j + 1 < i) &&
 					    strcmp((*f)->rules[i].name, (*g)->rules[j].name) == 0)
 						fail_msg("%s is there twice", (*f)->rules[i].name);
 }
