@@ -137,6 +137,7 @@ const struct cli_option mark_options[] = {
 };
 
 const struct cli_option report_options[] = {
+	{"html", 0, "FILE", "write it as one HTML file, with charts, that needs no network"},
 	{"bundle", 0, "FILE", "write the incident with all its captures as one FILE.tar.zst"},
 	DB_OPTION,
 	{"json", 0, NULL, "print JSON"},

@@ -7,6 +7,7 @@
 #include "profile/top.h"
 #include "report/report.h"
 #include "snapshot/heap_profile.h"
+#include "report/goroutine_groups.h"
 #include "report/json_build.h"
 
 json_t *report_text_to_json(const char *text)
@@ -48,6 +49,14 @@ static json_t *container_to_json(const struct container *container)
 	return object;
 }
 
+static json_t *texts_to_json(const char *const *items, size_t count)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, report_text_to_json(items[i]));
+	return array;
+}
+
 json_t *report_identity_to_json(const struct snapshot_identity *identity)
 {
 	json_t *object = json_object();
@@ -65,6 +74,9 @@ json_t *report_identity_to_json(const struct snapshot_identity *identity)
 	set_text(object, "module", identity->module_path);
 	set_text(object, "module_version", identity->module_version);
 	set_text(object, "vcs_revision", identity->vcs_revision);
+	json_object_set_new(object, "replaced_modules",
+			    texts_to_json(identity->replaced_modules.items,
+					  identity->replaced_modules.count));
 	return object;
 }
 
@@ -95,14 +107,6 @@ json_t *report_quality_to_json(const struct snapshot_quality *quality)
 	set_int(object, "sample_rate_bytes", quality->sample_rate_bytes);
 	json_object_set_new(object, "target_ended", json_boolean(quality->target_ended));
 	return object;
-}
-
-static json_t *texts_to_json(const char *const *items, size_t count)
-{
-	json_t *array = json_array();
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(array, report_text_to_json(items[i]));
-	return array;
 }
 
 static json_t *verdict_to_json(const struct verdict *verdict)
@@ -220,6 +224,7 @@ static json_t *goroutines_to_json(const struct goroutine_set *set)
 	VEC_FOREACH (state, &set->states)
 		set_int(states, state->state, (int64_t)state->count);
 	json_object_set_new(object, "states", states);
+	json_object_set_new(object, "groups", goroutine_groups_to_json(set));
 	return object;
 }
 

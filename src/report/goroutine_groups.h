@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+// The largest groups of goroutines as part of a report's JSON.
+#pragma once
+
+#include <jansson.h>
+
+#include "goroutine/groups.h"
+
+json_t *goroutine_groups_to_json(const struct goroutine_set *set);

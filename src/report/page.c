@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: a report's JSON, profiles, a timeline. Out: one HTML file.
+#include "report/page.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "report/json_build.h"
+#include "report/page_bundle.h"
+#include "report/page_graph.h"
+
+bool report_page_built_in(void)
+{
+	return page_bundle.script != NULL;
+}
+
+// Characters that turn the direction of text around, or that cannot be seen: a name could look like
+// another one. U+061C, U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F, U+FEFF.
+static bool deceives(const unsigned char *c)
+{
+	if (c[0] == 0xd8)
+		return c[1] == 0x9c;
+	if (c[0] == 0xef)
+		return c[1] == 0xbb && c[2] == 0xbf;
+	if (c[0] != 0xe2)
+		return false;
+	return (c[1] == 0x80 && ((c[2] >= 0x8b && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
+	       (c[1] == 0x81 && c[2] >= 0xa0 && c[2] <= 0xaf);
+}
+
+static const char *entity_of(char c)
+{
+	switch (c) {
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '&':
+		return "&amp;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&#39;";
+	default:
+		return NULL;
+	}
+}
+
+// Text between tags: what control characters there are become '?', line ends stay.
+static void add_escaped(struct strbuf *out, const char *text)
+{
+	struct strbuf line = {0};
+	for (const char *c = text; *c; c += *c == '\n') {
+		size_t length = strcspn(c, "\n");
+		_cleanup_free_ char *raw = strndup(c, length);
+		strbuf_clear(&line);
+		strbuf_add_safe(&line, raw);
+		for (const char *at = line.text ? line.text : ""; *at;) {
+			const char *entity = entity_of(*at);
+			bool hidden = deceives((const unsigned char *)at);
+			if (entity)
+				strbuf_add(out, entity);
+			else
+				strbuf_add_bytes(out, hidden ? "?" : at, 1);
+			at += hidden ? ((unsigned char)*at == 0xd8 ? 2 : 3) : 1;
+		}
+		c += length;
+		if (*c)
+			strbuf_add(out, "\n");
+	}
+	strbuf_deinit(&line);
+}
+
+// JSON inside of a script element: nothing in it ends the element or begins a comment.
+static void add_json(struct strbuf *out, const char *json)
+{
+	for (const char *c = json; *c; c++) {
+		if (*c == '<')
+			strbuf_add(out, "\\u003c");
+		else if (*c == '>')
+			strbuf_add(out, "\\u003e");
+		else if (*c == '&')
+			strbuf_add(out, "\\u0026");
+		else
+			strbuf_add_bytes(out, c, 1);
+	}
+}
+
+static json_t *part_or_null(const json_t *part)
+{
+	return part ? json_deep_copy(part) : json_null();
+}
+
+// How far the machine's clock is from UTC, at the time of the report.
+static int64_t utc_offset_s(const json_t *report)
+{
+	const json_t *evidence = json_object_get(report, "evidence");
+	const char *taken = json_string_value(json_object_get(evidence, "taken"));
+	struct tm utc = {0}, local;
+	time_t at = taken && strptime(taken, "%Y-%m-%dT%H:%M:%S", &utc) ? timegm(&utc) : time(NULL);
+	return localtime_r(&at, &local) ? local.tm_gmtoff : 0;
+}
+
+static char *dump_model(const struct report_page *page)
+{
+	json_t *model = json_object();
+	set_int(model, "format", 1);
+	set_text(model, "whyoom_version", WHYOOM_VERSION);
+	set_text(model, "language", "en");
+	json_object_set_new(model, "messages", json_object());
+	json_object_set_new(model, "report", part_or_null(page->report));
+	json_object_set_new(model, "graph",
+			    page_graph_to_json(json_object_get(page->report, "identity"),
+					       page->heap, page->before));
+	json_object_set_new(model, "timeline", part_or_null(page->timeline));
+	set_text(model, "directory", page->directory);
+	set_int(model, "utc_offset_s", utc_offset_s(page->report));
+	char *text = json_dumps(model, JSON_COMPACT | JSON_ENSURE_ASCII);
+	json_decref(model);
+	return text;
+}
+
+static void add_head(const struct report_page *page, struct strbuf *out)
+{
+	const json_t *identity = json_object_get(page->report, "identity");
+	const char *command = json_string_value(json_object_get(identity, "command"));
+	strbuf_addf(out,
+		    "<!doctype html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n"
+		    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+		    "script-src '%s'; style-src '%s'; base-uri 'none'; form-action 'none'\">\n"
+		    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		    "<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
+		    "en", page_bundle.script_hash, page_bundle.style_hash);
+	add_escaped(out, command ? command : "");
+	strbuf_add(out, ": whyoom</title>\n<style>");
+	strbuf_add(out, page_bundle.style);
+	strbuf_add(out, "</style>\n</head>\n");
+}
+
+bool report_write_page(const struct report_page *page, struct strbuf *out, struct error *error)
+{
+	if (!report_page_built_in())
+		return error_set(error, ERROR_UNSUPPORTED,
+				 "HTML is not built in: this whyoom was built without Node.js") |
+		       error_hint(error, "--md and --json have the same report");
+	_cleanup_free_ char *model = dump_model(page);
+	if (!model)
+		return error_set(error, ERROR_LIMIT, "no memory for the page");
+	add_head(page, out);
+	strbuf_add(out, "<body>\n<noscript><pre>");
+	add_escaped(out, page->text ? page->text : "");
+	strbuf_add(out, "</pre></noscript>\n<div id=\"page\"></div>\n"
+			"<script type=\"application/json\" id=\"model\">");
+	add_json(out, model);
+	strbuf_add(out, "</script>\n<script>");
+	strbuf_add(out, page_bundle.script);
+	strbuf_add(out, "</script>\n</body>\n</html>\n");
+	return true;
+}
