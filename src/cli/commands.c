@@ -22,6 +22,8 @@ const struct cli_option no_options[] = {{0}};
 
 const struct cli_option why_options[] = {
 	{"json", 0, NULL, "print the whole report as JSON"},
+	{"html", 0, "FILE", "write it as one HTML file, with charts, that needs no network"},
+	DB_OPTION,
 	TARGET_OPTIONS,
 	{0},
 };
@@ -159,7 +161,7 @@ const struct cli_option incidents_options[] = {
 const struct cli_command cli_commands[] = {
 	{
 		"why",
-		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json]",
+		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json | --html FILE]",
 		"why does this Go process use so much memory: one snapshot, one screen",
 		"The target is not stopped and nothing is written to it, but for --mode. Of a CORE file, the executable is\n"
 		"the one that the core names, if it is the same build, else the core's own copy.\n",
@@ -330,11 +332,12 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"report",
-		"whyoom report ID | DIR [--json] [--bundle FILE]",
+		"whyoom report ID | DIR [--json | --html FILE | --bundle FILE]",
 		"the report of a stored incident, or the whole incident as one file",
 		"Every file is checked against the hash in the incident's manifest first.\n",
 		"  whyoom report 3\n"
 		"  whyoom report ./incident-20261121-173525-exportd-4711 --json\n"
+		"  whyoom report 3 --html report.html\n"
 		"  whyoom report 3 --bundle incident.tar.zst && tar -tf incident.tar.zst\n",
 		report_options,
 		cli_report,

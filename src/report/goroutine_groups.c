@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// In: groups of goroutines. Out: the largest as JSON, each with one stack. `whyoom goroutines --json`
-// has all of them.
+// In: groups of goroutines. Out: the largest as JSON, each with one stack. `whyoom goroutines
+// --json` has all of them.
 #include "report/goroutine_groups.h"
 
 #include "report/json_build.h"
+#include "report/owner.h"
 
-enum { GROUPS_MAX = 200, FRAMES_MAX = 100 };
+enum { GROUPS_MAX = 60, FRAMES_MAX = 64 };
 
-static json_t *frame_to_json(const struct goroutine_frame *frame)
+static json_t *frame_to_json(const struct snapshot_identity *identity,
+			     const struct goroutine_frame *frame)
 {
 	if (!frame->function || !frame->function[0])
 		return json_null();
@@ -15,10 +17,12 @@ static json_t *frame_to_json(const struct goroutine_frame *frame)
 	set_text(object, "function", frame->function);
 	set_text(object, "file", frame->file);
 	set_int(object, "line", frame->line);
+	set_text(object, "owner", owner_name(identity, frame->function));
 	return object;
 }
 
-static json_t *group_to_json(const struct goroutine_group *group)
+static json_t *group_to_json(const struct snapshot_identity *identity,
+			     const struct goroutine_group *group)
 {
 	json_t *object = json_object(), *frames = json_array();
 	set_int(object, "count", (int64_t)group->count);
@@ -31,10 +35,10 @@ static json_t *group_to_json(const struct goroutine_group *group)
 	set_int(object, "example_id", (int64_t)group->example_id);
 	json_object_set_new(object, "system", json_boolean(group->system));
 	set_text(object, "no_stack", group->no_stack);
-	json_object_set_new(object, "created_by", frame_to_json(&group->created_by));
-	json_object_set_new(object, "start", frame_to_json(&group->start));
+	json_object_set_new(object, "created_by", frame_to_json(identity, &group->created_by));
+	json_object_set_new(object, "start", frame_to_json(identity, &group->start));
 	for (size_t i = 0; i < group->depth && i < FRAMES_MAX; i++)
-		json_array_append_new(frames, frame_to_json(&group->frames[i]));
+		json_array_append_new(frames, frame_to_json(identity, &group->frames[i]));
 	json_object_set_new(object, "frames", frames);
 	set_int(object, "more_frames",
 		(int64_t)group->elided +
@@ -42,11 +46,12 @@ static json_t *group_to_json(const struct goroutine_group *group)
 	return object;
 }
 
-json_t *goroutine_groups_to_json(const struct goroutine_set *set)
+json_t *goroutine_groups_to_json(const struct snapshot_identity *identity,
+				 const struct goroutine_set *set)
 {
 	json_t *array = json_array();
 	VEC_FOREACH (group, &set->groups)
 		if (json_array_size(array) < GROUPS_MAX)
-			json_array_append_new(array, group_to_json(group));
+			json_array_append_new(array, group_to_json(identity, group));
 	return array;
 }

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
-#include "goroutine/groups.h"
+#include "snapshot/snapshot.h"
 
-json_t *goroutine_groups_to_json(const struct goroutine_set *set);
+json_t *goroutine_groups_to_json(const struct snapshot_identity *identity,
+				 const struct goroutine_set *set);

@@ -74,9 +74,9 @@ json_t *report_identity_to_json(const struct snapshot_identity *identity)
 	set_text(object, "module", identity->module_path);
 	set_text(object, "module_version", identity->module_version);
 	set_text(object, "vcs_revision", identity->vcs_revision);
-	json_object_set_new(object, "replaced_modules",
-			    texts_to_json(identity->replaced_modules.items,
-					  identity->replaced_modules.count));
+	json_object_set_new(
+		object, "replaced_modules",
+		texts_to_json(identity->replaced_modules.items, identity->replaced_modules.count));
 	return object;
 }
 
@@ -215,7 +215,8 @@ static json_t *go_to_json(const struct snapshot_go *go)
 	return object;
 }
 
-static json_t *goroutines_to_json(const struct goroutine_set *set)
+static json_t *goroutines_to_json(const struct snapshot_identity *identity,
+				  const struct goroutine_set *set)
 {
 	json_t *object = json_object(), *states = json_object();
 	set_int(object, "count", (int64_t)set->user);
@@ -224,7 +225,7 @@ static json_t *goroutines_to_json(const struct goroutine_set *set)
 	VEC_FOREACH (state, &set->states)
 		set_int(states, state->state, (int64_t)state->count);
 	json_object_set_new(object, "states", states);
-	json_object_set_new(object, "groups", goroutine_groups_to_json(set));
+	json_object_set_new(object, "groups", goroutine_groups_to_json(identity, set));
 	return object;
 }
 
@@ -342,7 +343,7 @@ json_t *report_to_json(const struct report *report)
 	set_part(object, "heap", &snapshot->heap_absent,
 		 snapshot->heap ? report_heap_to_json(snapshot, false) : json_object());
 	set_part(object, "goroutines", &snapshot->goroutines_absent,
-		 goroutines_to_json(&snapshot->goroutines));
+		 goroutines_to_json(&snapshot->identity, &snapshot->goroutines));
 	if (report->baseline) {
 		json_t *baseline = json_object();
 		set_time(baseline, "taken", report->baseline->taken_unix_ns);

@@ -26,7 +26,8 @@ static bool deceives(const unsigned char *c)
 		return c[1] == 0xbb && c[2] == 0xbf;
 	if (c[0] != 0xe2)
 		return false;
-	return (c[1] == 0x80 && ((c[2] >= 0x8b && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
+	return (c[1] == 0x80 &&
+		((c[2] >= 0x8b && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
 	       (c[1] == 0x81 && c[2] >= 0xa0 && c[2] <= 0xaf);
 }
 

@@ -15,8 +15,9 @@
 
 // Everything is borrowed. NULL: not there.
 struct report_page {
-	const json_t *report; // as report_to_json makes it; from a file that anybody may have written
-	const char *text;     // the report's text form
+	const json_t
+		*report;  // as report_to_json makes it; from a file that anybody may have written
+	const char *text; // the report's text form
 	const struct profile *heap;   // for the flame graph
 	const struct profile *before; // of the baseline, for the differential one
 	const json_t *timeline;       // as timeline_write_json writes it

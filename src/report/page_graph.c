@@ -8,7 +8,7 @@
 #include "profile/top.h"
 #include "report/json_build.h"
 #include "snapshot/heap_profile.h"
-#include "verdict/verdict.h"
+#include "report/owner.h"
 
 // What the page can show and a few hundred KB can hold; the rest is one stack that says so.
 enum { STACKS_MAX = 1500, FRAMES_MAX = 200, VALUES = 3 };
@@ -38,29 +38,20 @@ static void read_identity(const json_t *identity, struct snapshot_identity *out)
 	}
 }
 
-static const char *owner_name(const struct graph *graph, const char *function)
-{
-	static const char *const names[] = {[CODE_OWN] = "own",
-					    [CODE_STANDARD_LIBRARY] = "std",
-					    [CODE_THIRD_PARTY] = "dep",
-					    [CODE_RUNTIME] = "runtime"};
-	return names[code_owner_of(&graph->identity, function)];
-}
-
 static uint64_t add_function(struct graph *graph, const struct profile_frame *frame)
 {
 	bool is_new;
 	uint64_t hash = hash_mix(hash_bytes(frame->function, strlen(frame->function)),
 				 hash_bytes(frame->file, strlen(frame->file)));
-	uint64_t *index = map_put(&graph->function_map, hash, json_array_size(graph->functions),
-				  &is_new);
+	uint64_t *index =
+		map_put(&graph->function_map, hash, json_array_size(graph->functions), &is_new);
 	uint64_t found = *index;
 	if (!is_new)
 		return found;
 	json_t *item = json_object();
 	set_text(item, "name", frame->function);
 	set_text(item, "file", frame->file);
-	set_text(item, "owner", owner_name(graph, frame->function));
+	set_text(item, "owner", owner_name(&graph->identity, frame->function));
 	json_array_append_new(graph->functions, item);
 	return found;
 }
@@ -73,9 +64,8 @@ static uint64_t add_frame(struct graph *graph, const struct profile_frame *frame
 	uint64_t *index = map_put(&graph->frame_map, hash, json_array_size(graph->frames), &is_new);
 	uint64_t found = *index;
 	if (is_new)
-		json_array_append_new(graph->frames,
-				      json_pack("[I,I]", (json_int_t)function,
-						(json_int_t)frame->line));
+		json_array_append_new(graph->frames, json_pack("[I,I]", (json_int_t)function,
+							       (json_int_t)frame->line));
 	return found;
 }
 
@@ -86,8 +76,8 @@ static void add_stack(struct graph *graph, const struct profile_stack *stack,
 	for (int i = 0; i < VALUES; i++)
 		json_array_append_new(row, json_integer(values[i]));
 	for (uint32_t i = 0; i < stack->count && i < FRAMES_MAX; i++)
-		json_array_append_new(row, json_integer((json_int_t)add_frame(graph,
-									      stack->frames[i])));
+		json_array_append_new(row,
+				      json_integer((json_int_t)add_frame(graph, stack->frames[i])));
 	json_array_append_new(graph->stacks, row);
 }
 

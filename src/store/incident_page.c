@@ -48,8 +48,9 @@ bool incident_page_write(struct incident_page *page, struct strbuf *out, struct 
 	if (page->baseline && incident_files_load(page->baseline, NULL))
 		before = read_heap(page->baseline);
 	heap = read_heap(files);
-	json_t *report = json_loadb(files->data[INCIDENT_REPORT_JSON],
-				    files->sizes[INCIDENT_REPORT_JSON], JSON_REJECT_DUPLICATES, &at);
+	json_t *report =
+		json_loadb(files->data[INCIDENT_REPORT_JSON], files->sizes[INCIDENT_REPORT_JSON],
+			   JSON_REJECT_DUPLICATES, &at);
 	if (!report)
 		return error_set(error, ERROR_BAD_DATA, "%.256s/report.json is no JSON: line %d",
 				 files->path, at.line);

@@ -24,11 +24,11 @@ static const int64_t SECOND_NS = 1000000000, AFTER_NS = 60000000000;
 // Older than this: one row for so many seconds. The last one says how far back it goes.
 static const struct {
 	int64_t age_s, width_s;
-} widths[] = {{600, 2}, {7200, 20}, {86400, 300}, {7 * 86400, 3600}};
+} widths[] = {{600, 1}, {7200, 20}, {86400, 300}, {7 * 86400, 3600}};
 enum { WIDTHS = sizeof widths / sizeof *widths };
 
 struct row {
-	int64_t time_s, values[STORE_METRICS]; // -1: not known
+	int64_t time_s, width_s, values[STORE_METRICS]; // -1: not known
 };
 
 struct collector {
@@ -48,13 +48,14 @@ static int64_t width_at(const struct collector *collector, int64_t time_s)
 static bool take_row(void *context, const struct timeline_row *from)
 {
 	struct collector *collector = context;
-	int64_t time_s = from->time_s - from->time_s % width_at(collector, from->time_s);
+	int64_t width_s = width_at(collector, from->time_s);
+	int64_t time_s = from->time_s - from->time_s % width_s;
 	bool is_new;
-	uint64_t *index = map_put(&collector->by_time,
-				  hash_mix((uint64_t)time_s, (uint64_t)from->target),
-				  collector->rows.count, &is_new);
+	uint64_t *index =
+		map_put(&collector->by_time, hash_mix((uint64_t)time_s, (uint64_t)from->target),
+			collector->rows.count, &is_new);
 	if (is_new) {
-		struct row row = {.time_s = time_s};
+		struct row row = {time_s, from->width_s > width_s ? from->width_s : width_s, {0}};
 		memset(row.values, 0xff, sizeof row.values);
 		vec_push(&collector->rows, row);
 	}
@@ -75,11 +76,13 @@ static void set_rows(json_t *object, const struct collector *collector)
 {
 	json_t *columns = json_array(), *rows = json_array();
 	json_array_append_new(columns, json_string("time_s"));
+	json_array_append_new(columns, json_string("width_s"));
 	for (int i = 0; i < STORE_METRICS; i++)
 		json_array_append_new(columns, json_string(store_metrics[i].column));
 	VEC_FOREACH (row, &collector->rows) {
 		json_t *item = json_array();
 		json_array_append_new(item, json_integer(row->time_s));
+		json_array_append_new(item, json_integer(row->width_s));
 		for (int i = 0; i < STORE_METRICS; i++)
 			json_array_append_new(item, row->values[i] < 0
 							    ? json_null()
@@ -169,8 +172,7 @@ static json_t *read_timeline(sqlite3 *database, struct page_timeline_request req
 	if (!request.pid && (!request.directory || !find_incident(database, &request)))
 		return NULL;
 	snprintf(who, sizeof who, "%d", request.pid);
-	if (!timeline_read(database, who,
-			   request.end_ns - widths[WIDTHS - 1].age_s * SECOND_NS,
+	if (!timeline_read(database, who, request.end_ns - widths[WIDTHS - 1].age_s * SECOND_NS,
 			   request.end_ns + AFTER_NS, &timeline, NULL))
 		return NULL;
 	json_t *json = timeline_to_json(&timeline, request.end_ns);

@@ -7,7 +7,8 @@ import {Code, OWNERS, ownerClass} from "./parts.jsx";
 import {cut} from "./ledger.jsx";
 import {useWidth} from "./size.js";
 
-const ROW = 20, LETTER = 6.9;
+// Frames narrower than that are not drawn; zooming shows them.
+const ROW = 20, LETTER = 6.9, NARROW = 2;
 
 export const MODES = {
 	now: {label: () => t("held now"), value: (node) => node.now},
@@ -32,7 +33,7 @@ function layout(zoom, value, width) {
 		let at = x;
 		for (const child of childrenOf(node, value)) {
 			const size = value(child) * scale;
-			if (size < 0.7)
+			if (size < NARROW)
 				break;
 			place(child, at);
 			at += size;

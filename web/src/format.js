@@ -32,8 +32,9 @@ export function count(value) {
 export function percent(part, whole) {
 	if (!isNumber(part) || !isNumber(whole) || whole === 0)
 		return "";
-	const share = 100 * part / whole;
-	return `${share.toFixed(Math.abs(share) >= 10 || share === 0 ? 0 : 1)}%`;
+	const share = 100 * part / whole, size = Math.abs(share);
+	const near = size > 99 && size < 99.95; // "100%" is said of all only
+	return `${share.toFixed((size >= 10 && !near) || share === 0 ? 0 : 1)}%`;
 }
 
 export function duration(ns) {

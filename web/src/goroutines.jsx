@@ -50,7 +50,7 @@ export function Goroutines({model}) {
 		<ul class="chips">{states.map(([state, number]) => <li><b>{count(number)}</b> {t(state)}</li>)}</ul>
 		{groups.length ? <Fragment>
 			<Groups title={t("Groups: same state, stack and creator")} groups={groups.filter((group) => !group.system)} total={part.count} open={true} />
-			{groups.some((group) => group.system) ? <details class="behind"><summary>{t("The runtime's own")}</summary>
+			{groups.some((group) => group.system) ? <details class="behind long"><summary>{t("The runtime's own")}</summary>
 				<Groups title={t("The runtime's own")} groups={groups.filter((group) => group.system)} total={part.runtime_own} open={false} /></details> : null}
 		</Fragment> : <p class="note">{t("This report has no stacks of goroutines; goroutines.txt beside it has.")}</p>}
 	</Section>;

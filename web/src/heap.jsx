@@ -3,15 +3,15 @@
 import {useMemo, useState} from "preact/hooks";
 import {Fragment, h, t} from "./text.js";
 import {bytes, percent, place, signedBytes} from "./format.js";
-import {Absent, Behind, Code, OWNERS, Section, Stack, absence, ownerClass} from "./parts.jsx";
+import {Absent, Behind, Code, OWNERS, Section, Stack, absence, breakable, ownerClass} from "./parts.jsx";
 import {Flame} from "./flame.jsx";
 import {readGraph} from "./graph.js";
 
 const ROWS = 25, STACKS = 12;
 
-function Name({row}) {
+function Name({row, tag}) {
 	return <Fragment><Code>{row.function}</Code>
-		<span class="place"><bdi>{place(row)}</bdi></span></Fragment>;
+		<span class="place"><bdi>{breakable(place(row))}</bdi> {tag}</span></Fragment>;
 }
 
 function columnsOf(hasBefore, last) {
@@ -28,17 +28,19 @@ function SortTable({caption, rows, columns, total, name}) {
 	const [by, setBy] = useState(columns[0].key);
 	const [all, setAll] = useState(false);
 	const column = columns.find((each) => each.key === by) || columns[0];
-	const sorted = [...rows].sort((a, b) => column.value(b) - column.value(a));
+	// What holds nothing itself is only of interest with what it calls.
+	const sorted = rows.filter((row) => by === "calls" || row.now || row.published || row.before)
+		.sort((a, b) => column.value(b) - column.value(a));
 	const shown = all ? sorted : sorted.slice(0, ROWS);
 	return <div class="scroll" tabindex="0" role="region" aria-label={caption}><table class="holders">
 		<caption>{caption}</caption>
-		<thead><tr>{columns.map((each) => <th scope="col" class="number" aria-sort={each.key === by ? "descending" : "none"}>
+		<thead><tr><th scope="col">{t("function")}</th>{columns.map((each) => <th scope="col" class="number" aria-sort={each.key === by ? "descending" : "none"}>
 			<button type="button" class="sort" onClick={() => setBy(each.key)}>{each.head}<span aria-hidden="true">{each.key === by ? " ▾" : ""}</span></button></th>)}
-		<th scope="col">{t("function")}</th></tr></thead>
+		</tr></thead>
 		<tbody>{shown.map((row) => <tr class={row.owner === "own" ? "row-own" : null}>
-			{columns.map((each, i) => <td class="number">{each.signed ? signedBytes(each.value(row)) : bytes(each.value(row))}
-				{i === 0 ? <span class="share"> {percent(each.value(row), total)}</span> : null}</td>)}
-			<th scope="row">{name(row)}</th></tr>)}</tbody>
+			<th scope="row">{name(row)}</th>
+			{columns.map((each, i) => <td class="number" data-label={each.head}>{each.signed ? signedBytes(each.value(row)) : bytes(each.value(row))}
+				{i === 0 ? <span class="share"> {percent(each.value(row), total)}</span> : null}</td>)}</tr>)}</tbody>
 	</table>
 	{sorted.length > ROWS && !all ? <button type="button" onClick={() => setAll(true)}>{t("show all {0}", sorted.length)}</button> : null}
 	</div>;
@@ -56,16 +58,16 @@ function Holders({graph}) {
 		<h3>{t("Holders: every function")}</h3>
 		<SortTable caption={t("What each function holds itself, and with what it calls")} rows={graph.functions} total={total}
 			columns={columnsOf(graph.hasBefore, {key: "calls", head: t("with calls"), value: (row) => row.calls})}
-			name={(row) => <Fragment><Name row={row} /> <span class={"tag " + ownerClass(row.owner)}>{(OWNERS[row.owner] || OWNERS.std)()}</span></Fragment>} />
+			name={(row) => <Name row={row} tag={<span class={"tag " + ownerClass(row.owner)}>{(OWNERS[row.owner] || OWNERS.std)()}</span>} />} />
 	</Fragment>;
 }
 
-function Stacks({stacks, total, hasBefore}) {
+function Stacks({stacks, total}) {
 	const largest = [...stacks].filter((stack) => stack.now > 0).sort((a, b) => b.now - a.now).slice(0, STACKS);
 	return <Behind title={t("The largest stacks, as text")}>
 		{largest.map((stack) => <div class="one-stack">
 			<p><b>{bytes(stack.now)}</b> {percent(stack.now, total)}
-				{hasBefore ? null : null} <span class="note">{t("allocated by")}</span></p>
+				<span class="note"> {t("allocated by")}</span></p>
 			<Stack frames={stack.calls} more={0} /></div>)}
 	</Behind>;
 }
@@ -95,7 +97,7 @@ export function Heap({model}) {
 				<li><i class="swatch shrank-4" />{t("shrank")}</li><li><i class="swatch outlined" />{t("own code is outlined")}</li></ul>
 		</Fragment> : <p class="note">{t("No baseline: there is nothing to compare with, so no growth is shown.")}</p>}
 		<p class="note keys">{t("Click or Enter: zoom. Arrow keys: move. Esc: zoom out.")}</p>
-		<Stacks stacks={graph.stacks} total={graph.root.now} hasBefore={graph.hasBefore} />
+		<Stacks stacks={graph.stacks} total={graph.root.now} />
 		<Holders graph={graph} />
 	</Section>;
 }

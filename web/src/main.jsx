@@ -23,7 +23,7 @@ const SECTIONS = [
 function usePrint() {
 	useEffect(() => {
 		const opened = [];
-		const before = () => document.querySelectorAll("details:not([open])").forEach((each) => {
+		const before = () => document.querySelectorAll("details:not([open]):not(.long)").forEach((each) => {
 			each.open = true;
 			opened.push(each);
 		});

@@ -51,13 +51,18 @@ export function Facts({items}) {
 	</div>)}</dl>;
 }
 
+// Paths and names may break behind their separators.
+export function breakable(text) {
+	return String(text).split(/(?<=[/.])/).map((part) => <Fragment>{part}<wbr /></Fragment>);
+}
+
 export function Code({children}) {
-	return <code><bdi>{children}</bdi></code>;
+	return <code><bdi>{typeof children === "string" ? breakable(children) : children}</bdi></code>;
 }
 
 // The wide picture's numbers, for readers who cannot see it and for paper.
-export function Behind({title, children}) {
-	return <details class="behind"><summary>{title || t("The numbers behind the picture")}</summary>
+export function Behind({title, long, children}) {
+	return <details class={long ? "behind long" : "behind"}><summary>{title || t("The numbers behind the picture")}</summary>
 		{children}</details>;
 }
 
@@ -76,6 +81,6 @@ export function Stack({frames, more}) {
 	return <ol class="stack">{frames.map((frame) => <li class={ownerClass(frame.owner)}>
 		<Code>{frame.function}</Code>
 		{frame.owner === "own" ? <span class="own-mark"> {t("own code")}</span> : null}
-		<span class="place"><bdi>{place(frame)}</bdi></span>
+		<span class="place"><bdi>{breakable(place(frame))}</bdi></span>
 	</li>)}{more > 0 ? <li class="note">{t("{0} more frames", more)}</li> : null}</ol>;
 }

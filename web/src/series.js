@@ -24,7 +24,9 @@ function point(sample) {
 function storedPoints(timeline) {
 	const columns = Array.isArray(timeline.columns) ? timeline.columns : [];
 	return (Array.isArray(timeline.rows) ? timeline.rows : []).filter(Array.isArray).map((row) => {
-		const at = row[columns.indexOf("time_s")], made = {at: at * 1000};
+		// A row stands for a stretch of time: it is drawn in its middle.
+		const at = row[columns.indexOf("time_s")] + (row[columns.indexOf("width_s")] || 0) / 2;
+		const made = {at: at * 1000};
 		for (const name of METRICS)
 			made[name] = valueOf(row[columns.indexOf(name)]);
 		return isNumber(at) ? made : null;
@@ -49,8 +51,13 @@ function ownEvents(report) {
 
 export function collect(model) {
 	const report = model.report, timeline = model.timeline || {};
-	const stored = storedPoints(timeline).filter(Boolean);
 	const recent = (Array.isArray(report.timeline) ? report.timeline : []).map(point).filter(Boolean);
+	const stored = storedPoints(timeline).filter(Boolean);
+	// Where there are samples of the watch itself, the coarser ones would draw what was not there.
+	for (const each of stored)
+		if (recent.length && each.at >= recent[0].at - 1000)
+			for (const name of ["usage_bytes", "anon_bytes", "file_bytes"])
+				each[name] = null;
 	const points = stored.concat(recent).sort((a, b) => a.at - b.at);
 	const own = ownEvents(report);
 	const killed = own.some((event) => event.kind === "kill");

@@ -31,7 +31,7 @@ function cleanChild(child) {
 	return Array.isArray(child) ? child.map(cleanChild) : child;
 }
 
-const SHOWN = ["title", "aria-label", "placeholder", "value", "summary", "label"];
+const SHOWN = ["data-label", "title", "aria-label", "placeholder", "value", "summary", "label"];
 
 export function h(type, props, ...children) {
 	const safe = {...props};

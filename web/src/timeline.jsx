@@ -30,6 +30,8 @@ const EVENTS = {
 };
 const LETTERS = {kill: "✕", baseline: "B", evidence: "E", mark: "M", hand: "M", restart: "R",
 	binary: "V", limit: "L", end: "•", clock: "C", incident: "I"};
+// So few samples are shown as such: nothing is known of what lies between.
+const SPARSE = 12;
 const MARGIN = {top: 26, right: 12, bottom: 24, left: 64};
 const RANGES = [[null, () => t("all")], [3600e3, () => "1 h"], [600e3, () => "10 min"], [60e3, () => "1 min"],
 	[10e3, () => "10 s"], [2e3, () => "2 s"]];
@@ -117,7 +119,7 @@ function Chart({points, events, from, to, limit, cursor, setCursor, summary}) {
 	const [ref, width] = useWidth(900);
 	const height = width < 560 ? 240 : 320;
 	const inside = points.filter((point) => point.at >= from && point.at <= to);
-	const shown = LINES.filter(([name]) => inside.some((point) => point[name] !== null));
+	const shown = LINES.filter(([name]) => inside.filter((point) => point[name] !== null).length > 1);
 	const most = Math.max(limit || 0, 1, ...shown.map(([name]) =>
 		inside.reduce((all, point) => Math.max(all, point[name] || 0), 0)));
 	const x = scaleUtc([shifted(from), shifted(to)], [MARGIN.left, width - MARGIN.right]);
@@ -155,6 +157,8 @@ function Chart({points, events, from, to, limit, cursor, setCursor, summary}) {
 				return <Fragment>
 					{i === 0 ? <path d={filled(made)} class="area" /> : null}
 					<path d={path(made)} class={"line line-" + name} />
+					{made.length <= SPARSE ? made.map((each) => <circle cx={x(shifted(each.at))} cy={y(each.value)}
+						r="3" class={"dot line-" + name} />) : null}
 				</Fragment>;
 			})}
 			{limit ? <g class="limit">
@@ -212,8 +216,10 @@ export function Timeline({model}) {
 	const padding = (range || all) * 0.02;
 	const from = range ? Math.max(first, last - range) : first, to = last + padding;
 	const limit = limitOf(model, points);
-	const start = points.find((point) => point.at >= from) || points[0], end = points[points.length - 1];
-	const summary = t("Memory over time: from {0} to {1} in {2}", bytes(start.usage_bytes), bytes(end.usage_bytes),
+	const charged = points.filter((point) => point.at >= from && point.usage_bytes !== null);
+	const start = charged[0] || points[0], end = charged[charged.length - 1] || points[points.length - 1];
+	const most = points.reduce((all, point) => Math.max(all, point.at >= from ? point.usage_bytes || 0 : 0), 0);
+	const summary = t("Charged memory: {0} at first, {1} at most, over {2}.", bytes(start.usage_bytes), bytes(most),
 		duration((end.at - start.at) * 1e6));
 	const used = LINES.concat(SMALL).filter(([name]) => points.some((point) => point[name] !== null));
 	const ranges = RANGES.filter(([ms]) => ms === null || ms < all);
@@ -229,13 +235,13 @@ export function Timeline({model}) {
 			<b class={"mark mark-" + (EVENTS[event.kind] ? event.kind : "other")}>{LETTERS[event.kind] || "·"}</b>
 			<time>{clock(event.at)}</time> {eventName(event)}</li>)}</ul> : null}
 		{stored ? null : <p class="note">{t("These are the last samples before the end; no stored timeline was found.")}</p>}
-		<Behind>
+		<Behind long={true}>
 			<Table caption={t("Samples ({0})", zone())}
 				columns={[{head: t("time")}].concat(used.map(([, label]) => ({head: label(), number: true})))}
-				rows={rowsOf(points).map((point) => [time(point.at)].concat(used.map(([name]) =>
+				rows={rowsOf(points).map((point) => [<time>{time(point.at)}</time>].concat(used.map(([name]) =>
 					point[name] === null ? "" : name.endsWith("_bytes") ? bytes(point[name]) : count(point[name]))))} />
 			{events.length ? <Table caption={t("Events")} columns={[{head: t("time")}, {head: t("what")}]}
-				rows={events.slice(-200).map((event) => [time(event.at), eventName(event)])} /> : null}
+				rows={events.slice(-200).map((event) => [<time>{time(event.at)}</time>, eventName(event)])} /> : null}
 		</Behind>
 	</Section>;
 }

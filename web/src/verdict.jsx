@@ -2,7 +2,7 @@
 // The answer, its proof, what to do.
 import {h, t} from "./text.js";
 import {bytes, count, duration, isNumber, percent, place, signedBytes} from "./format.js";
-import {Code, Section} from "./parts.jsx";
+import {Code, Section, breakable} from "./parts.jsx";
 
 function texts(list) {
 	return Array.isArray(list) ? list.map(textOf).filter(Boolean) : [];
@@ -90,7 +90,7 @@ function Items({title, items, kind}) {
 	if (!items.length)
 		return null;
 	return <div class={"block " + (kind || "")}><h3>{title}</h3>
-		{items.length === 1 ? <p>{items[0]}</p> : <ul>{items.map((item) => <li>{item}</li>)}</ul>}</div>;
+		{items.length === 1 ? <p>{breakable(items[0])}</p> : <ul>{items.map((item) => <li>{breakable(item)}</li>)}</ul>}</div>;
 }
 
 export function verdictOf(model) {
@@ -103,7 +103,7 @@ export function verdictOf(model) {
 export function Verdict({model}) {
 	const report = model.report, verdict = verdictOf(model);
 	return <Section id="verdict" title={t("Verdict")}>
-		<p class="sentence">{t(verdict.sentence || t("This report has no verdict."))}</p>
+		<p class="sentence">{breakable(t(verdict.sentence || t("This report has no verdict.")))}</p>
 		<p class="badges"><Badge verdict={verdict} />
 			{verdict.cause || verdict.rule ? <span class="badge">{t("cause: {0}", t(verdict.cause || verdict.rule))}</span> : null}
 			{typeof verdict.fingerprint === "string" && verdict.fingerprint
@@ -127,7 +127,7 @@ export function Rejected({model}) {
 	const items = texts(verdict.rejected).concat(texts(verdict.alternatives));
 	return <Section id="rejected" title={t("What it is not")}
 		lead={t("Other causes that were looked at, each with the number that speaks against it.")}>
-		{items.length ? <ul class="plain">{items.map((item) => <li>{item}</li>)}</ul>
+		{items.length ? <ul class="plain">{items.map((item) => <li>{breakable(item)}</li>)}</ul>
 			: <p class="absent">{t("No other cause was weighed.")}</p>}
 	</Section>;
 }
