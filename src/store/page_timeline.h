@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the timeline has of one process, thinned out for a page: fine near the end, coarse before,
- * the most that was seen in each stretch. {"targets": [], "events": [], "columns": ["time_s", "width_s", ...],
+ * the most that was seen in each stretch. {"events": [], "columns": ["time_s", "width_s", ...],
  * "rows": [[...]]}, null in a row where a metric is not known.
  */
 #pragma once

@@ -44,7 +44,9 @@ async function lookAtFlame(page) {
 	if (!await page.locator(own).count())
 		return null;
 	const made = {frames: await page.locator(flame + ".frame").count()};
-	const frame = page.locator(own).last();
+	const wanted = page.locator(own).filter({hasText: /./});
+	const named = page.locator(`${own}[aria-label*="${search || "main."}" i]`);
+	const frame = await named.count() ? named.last() : wanted.last();
 	made.name = await frame.getAttribute("aria-label");
 	await frame.click();
 	made.faded = await page.locator(flame + ".frame.faded").count();

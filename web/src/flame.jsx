@@ -144,6 +144,7 @@ export function Flame({id, title, graph, modes, wanted}) {
 			element.focus();
 	});
 	const zoomTo = (node) => {
+		keyed.current = true; // the keyboard goes on where the pointer was
 		setZoom(node);
 		setFocus(node);
 	};
@@ -169,7 +170,7 @@ export function Flame({id, title, graph, modes, wanted}) {
 			<div class="buttons">
 				{modes.length > 1 ? modes.map((name) => <button type="button" aria-pressed={name === modeName ? "true" : "false"}
 					onClick={() => setMode(name)}>{MODES[name].label()}</button>) : null}
-				<button type="button" class="reset" disabled={zoom === graph.root} onClick={() => zoomTo(graph.root)}>{t("zoom out")}</button>
+				<button type="button" class="reset" disabled={zoom === graph.root} onClick={() => { zoomTo(graph.root); keyed.current = false; }}>{t("zoom out")}</button>
 				{wanted ? <output class="matched">{t("{0} matched: {1}", bytes(hit), percent(hit, total) || "0%")}</output> : null}
 			</div></figcaption>
 		{total > 0 ? <Fragment>
@@ -178,7 +179,7 @@ export function Flame({id, title, graph, modes, wanted}) {
 					onClick={(event) => { const node = nodeAt(event); if (node) zoomTo(node); }}
 					onPointerMove={(event) => setPointed(nodeAt(event))} onPointerLeave={() => setPointed(null)}
 					onFocusIn={(event) => { const node = nodeAt(event); if (node) setFocus(node); }} onKeyDown={keys}>
-					{boxes.map((box, i) => <Frame box={box} index={i} mode={mode} total={total} wanted={wanted}
+					{boxes.map((box, i) => <Frame key={box.node.id} box={box} index={i} mode={mode} total={total} wanted={wanted}
 						focused={box.node === shown} focusable={box.node === focus} />)}
 				</svg>
 			</div>

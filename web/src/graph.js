@@ -5,8 +5,10 @@ import {t} from "./text.js";
 
 const ROOT = {name: "", file: "", owner: "root"};
 
+let nodes = 0;
+
 function node(fn, func, parent, line) {
-	return {fn, func, parent, line, depth: parent ? parent.depth + 1 : 0, children: new Map(),
+	return {id: nodes++, fn, func, parent, line, depth: parent ? parent.depth + 1 : 0, children: new Map(),
 		now: 0, published: 0, before: 0, selfNow: 0, selfBefore: 0, grown: 0};
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where every byte is, as a picture that sums.
-import {h, t} from "./text.js";
+import {Fragment, h, t} from "./text.js";
 import {bytes, isNumber, percent} from "./format.js";
 import {Absent, Section, absence} from "./parts.jsx";
 import {useWidth} from "./size.js";
@@ -99,10 +99,9 @@ function Rows({ledger, rows}) {
 
 function OneLedger({ledger, open}) {
 	const rows = rowsOf(ledger);
-	const hidden = rows.filter((row) => row.depth > 0).length > 14;
 	return <div class="one-ledger">
 		<Picture ledger={ledger} rows={rows} />
-		<details class="behind" open={open && !hidden}><summary>{t("The numbers behind the picture")}</summary>
+		<details class="behind" open={open}><summary>{t("The numbers behind the picture")}</summary>
 			<Rows ledger={ledger} rows={rows} /></details>
 	</div>;
 }
@@ -119,11 +118,19 @@ export function Memory({model}) {
 	const report = model.report;
 	const cgroup = absence(report.ledger) ? null : report.ledger;
 	const process = absence(report.process_ledger) ? null : report.process_ledger;
+	// A cgroup without a limit (a shell's, say) is nobody's budget: then the process comes first.
+	const limited = cgroup && isNumber(report.cgroup && report.cgroup.limit_bytes);
+	const whole = <Fragment key="cgroup">
+		<h3>{t("The cgroup")}</h3>
+		{cgroup ? <OneLedger ledger={cgroup} open={limited} /> : <Absent part={report.ledger} />}
+		{report.kill ? null : <Headroom cgroup={report.cgroup} />}
+	</Fragment>;
+	const alone = <Fragment key="process">
+		<h3>{t("The process alone")}</h3>
+		{process ? <OneLedger ledger={process} open={!limited} /> : <Absent part={report.process_ledger} />}
+	</Fragment>;
 	return <Section id="memory" title={t("Memory")}
 		lead={t("Where every byte is. The parts of a line sum to it; what is not explained has a line of its own.")}>
-		{cgroup ? <OneLedger ledger={cgroup} open={true} /> : <Absent part={report.ledger} />}
-		{report.kill ? null : <Headroom cgroup={report.cgroup} />}
-		<h3>{t("The process alone")}</h3>
-		{process ? <OneLedger ledger={process} open={!cgroup} /> : <Absent part={report.process_ledger} />}
+		{limited ? [whole, alone] : [alone, whole]}
 	</Section>;
 }

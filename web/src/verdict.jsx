@@ -53,10 +53,13 @@ function Tiles({report, verdict}) {
 	const kill = report.kill || {};
 	const limit = isNumber(kill.limit_bytes) ? kill.limit_bytes : cgroup.limit_bytes;
 	const usage = isNumber(kill.usage_bytes) ? kill.usage_bytes : cgroup.usage_bytes;
+	const resident = report.process_ledger && report.process_ledger.total_bytes;
 	const heap = verdict.share > 0 ? verdict.bytes / verdict.share : NaN;
 	const seconds = report.baseline ? span(report.baseline.taken, report.evidence.taken) : null;
 	const tiles = [];
-	if (isNumber(usage))
+	if (!isNumber(limit) && isNumber(resident))
+		tiles.push(<Tile name={t("resident memory")} value={bytes(resident)} note={t("no limit")} />);
+	else if (isNumber(usage))
 		tiles.push(<Tile name={report.kill ? t("charged at the end") : t("charged now")}
 			value={bytes(usage)} note={isNumber(limit) ? t("limit {0}", bytes(limit)) : t("no limit")} />);
 	if (verdict.determined && verdict.bytes > 0)
