@@ -7,9 +7,12 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/i18n.h"
 #include "report/json_build.h"
 #include "report/page_bundle.h"
 #include "report/page_graph.h"
+
+enum { MODEL_DEPTH_MAX = 16 };
 
 bool report_page_built_in(void)
 {
@@ -104,13 +107,47 @@ static int64_t utc_offset_s(const json_t *report)
 	return localtime_r(&at, &local) ? local.tm_gmtoff : 0;
 }
 
+static void add_message(json_t *messages, const char *text)
+{
+	const char *shown = i18n_text(text);
+	if (strcmp(shown, text) != 0)
+		json_object_set_new(messages, text, json_string(shown));
+}
+
+// Whatever of the report comes from a fixed list has a translation.
+static void add_messages_of(json_t *messages, const json_t *value, int depth)
+{
+	const char *key;
+	json_t *item;
+	size_t i;
+	if (depth > MODEL_DEPTH_MAX)
+		return;
+	if (json_is_string(value))
+		add_message(messages, json_string_value(value));
+	json_array_foreach ((json_t *)(uintptr_t)value, i, item)
+		add_messages_of(messages, item, depth + 1);
+	// jansson takes it as not const, and changes nothing.
+	json_object_foreach ((json_t *)(uintptr_t)value, key, item)
+		add_messages_of(messages, item, depth + 1);
+}
+
+static json_t *messages_to_json(const json_t *report)
+{
+	json_t *messages = json_object();
+	for (const char *const *text = page_bundle.messages; *text; text++)
+		add_message(messages, *text);
+	if (i18n_get() != I18N_ENGLISH)
+		add_messages_of(messages, report, 0);
+	return messages;
+}
+
 static char *dump_model(const struct report_page *page)
 {
 	json_t *model = json_object();
 	set_int(model, "format", 1);
 	set_text(model, "whyoom_version", WHYOOM_VERSION);
-	set_text(model, "language", "en");
-	json_object_set_new(model, "messages", json_object());
+	set_text(model, "language", i18n_html_name(i18n_get()));
+	json_object_set_new(model, "messages", messages_to_json(page->report));
 	json_object_set_new(model, "report", part_or_null(page->report));
 	json_object_set_new(model, "graph",
 			    page_graph_to_json(json_object_get(page->report, "identity"),
@@ -133,7 +170,7 @@ static void add_head(const struct report_page *page, struct strbuf *out)
 		    "script-src '%s'; style-src '%s'; base-uri 'none'; form-action 'none'\">\n"
 		    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
 		    "<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
-		    "en", page_bundle.script_hash, page_bundle.style_hash);
+		    i18n_html_name(i18n_get()), page_bundle.script_hash, page_bundle.style_hash);
 	add_escaped(out, command ? command : "");
 	strbuf_add(out, ": whyoom</title>\n<style>");
 	strbuf_add(out, page_bundle.style);

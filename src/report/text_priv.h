@@ -2,10 +2,15 @@
 // Shared by the files that write the text form.
 #pragma once
 
+#include "base/i18n.h"
 #include "report/report.h"
 
 // A section's title in bold, as "TITLE  rest of the line" without a line end.
 void text_title(struct strbuf *out, struct report_style style, const char *title);
+// Fills up to `columns` of a terminal, where Chinese characters take two.
+void text_pad(struct strbuf *out, const char *text, int columns);
+// Begins a line of a section: "  label       ".
+void text_label(struct strbuf *out, const char *label);
 void text_bold(struct strbuf *out, struct report_style style, const char *text);
 // One line, where there is a container.
 void text_write_container(const struct container *container, struct strbuf *out);

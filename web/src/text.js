@@ -9,7 +9,7 @@ export function useMessages(table) {
 	messages = Object.assign(Object.create(null), table);
 }
 
-// t("grew by {0}", "3 MiB"). Texts that the report took from a fixed list are looked up too.
+// t() puts values for {0}, {1}. Texts that the report took from a fixed list are looked up too.
 export function t(text, ...values) {
 	const found = messages[text];
 	return (typeof found === "string" ? found : String(text)).replace(/\{(\d)\}/g,
