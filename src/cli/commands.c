@@ -23,6 +23,7 @@ const struct cli_option no_options[] = {{0}};
 const struct cli_option why_options[] = {
 	{"json", 0, NULL, "print the whole report as JSON"},
 	{"html", 0, "FILE", "write it as one HTML file, with charts, that needs no network"},
+	{"md", 0, NULL, "print it as Markdown, for a ticket"},
 	DB_OPTION,
 	TARGET_OPTIONS,
 	{0},
@@ -140,6 +141,7 @@ const struct cli_option mark_options[] = {
 
 const struct cli_option report_options[] = {
 	{"html", 0, "FILE", "write it as one HTML file, with charts, that needs no network"},
+	{"md", 0, NULL, "print it as Markdown, for a ticket"},
 	{"bundle", 0, "FILE", "write the incident with all its captures as one FILE.tar.zst"},
 	DB_OPTION,
 	{"json", 0, NULL, "print JSON"},
@@ -161,7 +163,7 @@ const struct cli_option incidents_options[] = {
 const struct cli_command cli_commands[] = {
 	{
 		"why",
-		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json | --html FILE]",
+		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json | --md | --html FILE]",
 		"why does this Go process use so much memory: one snapshot, one screen",
 		"The target is not stopped and nothing is written to it, but for --mode. Of a CORE file, the executable is\n"
 		"the one that the core names, if it is the same build, else the core's own copy.\n",
@@ -332,7 +334,7 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"report",
-		"whyoom report ID | DIR [--json | --html FILE | --bundle FILE]",
+		"whyoom report ID | DIR [--json | --md | --html FILE | --bundle FILE]",
 		"the report of a stored incident, or the whole incident as one file",
 		"Every file is checked against the hash in the incident's manifest first.\n",
 		"  whyoom report 3\n"

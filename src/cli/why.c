@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "cli/output.h"
 #include "cli/timeline.h"
+#include "report/markdown.h"
 #include "report/page.h"
 #include "report/report.h"
 #include "snapshot/capture.h"
@@ -49,7 +50,14 @@ static int show(const struct why *why, const struct snapshot *snapshot)
 	struct report report = {.snapshot = snapshot, .verdict = &verdict};
 	struct error error = {0};
 	bool ok;
-	if (why->html) {
+	if (cli_flag(why->arguments, "md")) {
+		json_t *model = report_to_json(&report);
+		struct strbuf text = {0};
+		report_write_markdown(model, &text);
+		json_decref(model);
+		ok = cli_print(text.text);
+		strbuf_deinit(&text);
+	} else if (why->html) {
 		ok = write_page(why, &report, &error);
 	} else if (cli_flag(why->arguments, "json")) {
 		ok = cli_print_json(report_to_json(&report));

@@ -19,21 +19,6 @@ bool report_page_built_in(void)
 	return page_bundle.script != NULL;
 }
 
-// Characters that turn the direction of text around, or that cannot be seen: a name could look like
-// another one. U+061C, U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F, U+FEFF.
-static bool deceives(const unsigned char *c)
-{
-	if (c[0] == 0xd8)
-		return c[1] == 0x9c;
-	if (c[0] == 0xef)
-		return c[1] == 0xbb && c[2] == 0xbf;
-	if (c[0] != 0xe2)
-		return false;
-	return (c[1] == 0x80 &&
-		((c[2] >= 0x8b && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
-	       (c[1] == 0x81 && c[2] >= 0xa0 && c[2] <= 0xaf);
-}
-
 static const char *entity_of(char c)
 {
 	switch (c) {
@@ -61,14 +46,9 @@ static void add_escaped(struct strbuf *out, const char *text)
 		_cleanup_free_ char *raw = strndup(c, length);
 		strbuf_clear(&line);
 		strbuf_add_safe(&line, raw);
-		for (const char *at = line.text ? line.text : ""; *at;) {
+		for (const char *at = line.text ? line.text : ""; *at; at++) {
 			const char *entity = entity_of(*at);
-			bool hidden = deceives((const unsigned char *)at);
-			if (entity)
-				strbuf_add(out, entity);
-			else
-				strbuf_add_bytes(out, hidden ? "?" : at, 1);
-			at += hidden ? ((unsigned char)*at == 0xd8 ? 2 : 3) : 1;
+			strbuf_add_bytes(out, entity ? entity : at, entity ? strlen(entity) : 1);
 		}
 		c += length;
 		if (*c)

@@ -115,9 +115,7 @@ void report_write_ledger(const struct ledger *ledger, struct report_style style,
 	report_write_ledger_rows(ledger, REPORT_LEDGER_SHORT, out);
 }
 
-// "/root/go/pkg/mod/a@v1/b.go" -> "a@v1/b.go"; the standard library's path likewise. The user's own
-// files keep theirs.
-static const char *short_path(const char *file)
+const char *text_short_path(const char *file)
 {
 	static const char *const roots[] = {"/pkg/mod/golang.org/toolchain@", "/go/src/",
 					    "/pkg/mod/"};
@@ -138,7 +136,7 @@ static void write_stack(const struct profile_stack *stack, struct strbuf *out)
 		strbuf_add(out, "      ");
 		strbuf_add_safe(out, frame->function);
 		strbuf_add(out, "  ");
-		strbuf_add_safe(out, short_path(frame->file));
+		strbuf_add_safe(out, text_short_path(frame->file));
 		strbuf_addf(out, ":%" PRId64 "\n", frame->line);
 	}
 	if (stack->count > STACK_FRAMES_SHOWN)

@@ -11,6 +11,9 @@ void text_title(struct strbuf *out, struct report_style style, const char *title
 void text_pad(struct strbuf *out, const char *text, int columns);
 // Begins a line of a section: "  label       ".
 void text_label(struct strbuf *out, const char *label);
+// "/root/go/pkg/mod/a@v1/b.go" -> "a@v1/b.go"; the standard library's path likewise. The user's own
+// files keep theirs.
+const char *text_short_path(const char *file);
 void text_bold(struct strbuf *out, struct report_style style, const char *text);
 // One line, where there is a container.
 void text_write_container(const struct container *container, struct strbuf *out);

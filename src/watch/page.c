@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "report/page.h"
