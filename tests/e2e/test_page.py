@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from harness import OK, ROOT, TARGET_ERROR
+from test_schema import wrong
 from test_timeline import history, rewrite  # noqa: F401 (a fixture)
 from test_watch import CULPRIT
 
@@ -69,6 +70,11 @@ def test_each_incident_has_its_page(whyoom, incident, history, tmp_path):
     for one in told:
         assert one["timeline"]["rows"], "the stored timeline is in it"
         assert any(event["text"] == "deploy v1.1" for event in one["timeline"]["events"])
+
+
+def test_its_reports_are_as_the_schema_says(incident):
+    for part in (incident, incident / "baseline"):
+        assert not wrong(json.loads((part / "report.json").read_text())), part
 
 
 def test_an_incident_in_the_browser(incident):
@@ -183,6 +189,44 @@ def test_nothing_foreign_becomes_part_of_the_page(whyoom, incident, tmp_path):
     assert "<U+202E>gnp.exe" in seen["body"] and "\u202e" not in seen["body"]
     assert "\u202e" not in seen["withoutScript"] and "\x1b" not in seen["withoutScript"]
     assert seen["flame"]["matches"] >= 1
+
+
+def render(text):
+    """As a ticket system would, one that lets HTML through and makes links of what looks like one."""
+    run = subprocess.run(["node", BROWSER / "render.mjs"], input=text, capture_output=True,
+                         text=True, timeout=60, check=True)
+    return run.stdout
+
+
+TICKET_TAGS = {"h1", "h2", "p", "strong", "ul", "li", "code", "pre", "table", "thead", "tbody", "tr",
+               "th", "td"}
+
+
+def test_a_ticket(whyoom, incident):
+    text = whyoom("report", incident, "--md").stdout
+    shown = render(text)
+    assert re.search("<p><strong>exportd was killed at its memory limit", shown)
+    assert re.search(f"<code>{CULPRIT}</code>", shown)
+    assert re.search("<h2>Proof</h2>\n<ul>", shown) and "<h2>Kill</h2>" in shown
+    assert re.search(r"<pre><code>[^<]*Killed process \d+ \(exportd\)", shown)
+    rows = re.findall(r"<tr>\n<td[^>]*>(.*?)</td>\n<td[^>]*>(.*?)</td>", shown)
+    assert any(name == "anonymous memory of processes" for name, _ in rows), rows
+    assert set(re.findall(r"<(\w+)", shown)) <= TICKET_TAGS
+
+
+def test_nothing_foreign_becomes_part_of_a_ticket(whyoom, incident, tmp_path):
+    folder = tmp_path / "copied"
+    shutil.copytree(incident, folder)
+    marks = ["**bold** _it_ `code` ~~no~~", "[link](https://x.example/)", "https://x.example/",
+             "![image](https://x.example/i.png)", "# title", "- item", "> quote", "| a | b |\n|---|---|",
+             "~~~~~~~~\n# out of the block", "```\n# out", "@team #123", "a|b", "``", "`", "<b>", "\\"]
+    report = poison(json.loads((folder / "report.json").read_text()), endless(HOSTILE + marks))
+    rewrite(folder, "report.json", json.dumps(report).encode())
+    text = whyoom("report", folder, "--md").stdout
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    shown = render(text)
+    assert set(re.findall(r"<(\w+)", shown)) <= TICKET_TAGS, set(re.findall(r"<(\w+)", shown))
+    assert shown.count("<h1>") == 1
 
 
 JUNK = [None, True, -1, 1e308, "", "x", [], {}, [[]], [None], {"absent": 7}, {"rows": [[], 7, None]}]

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// Markdown from standard input as HTML, by a renderer that trusts it.
+import {readFileSync} from "node:fs";
+import markdownit from "markdown-it";
+
+process.stdout.write(markdownit({html: true, linkify: true, typographer: false}).render(readFileSync(0, "utf8")));
