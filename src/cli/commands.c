@@ -60,8 +60,18 @@ const struct cli_option goroutines_options[] = {
 	{"stacks", 0, NULL, "every goroutine by itself, in the form of the runtime's own dump"},
 	{"output", 'o', "FILE", "write to a file; FILE.pb.gz is a profile for `go tool pprof`"},
 	{"rows", 'n', "N", "how many groups to print (default 20)"},
+	{"by", 'b', "WHAT",
+	 "group by stack (default), creator, state, label or function (own code)"},
+	{"diff", 0, NULL, "two sources: which groups grew, appeared and vanished"},
+	{"who", 0, NULL,
+	 "find out whether anything can wake those that wait: follows the whole heap (about a second "
+	 "a GiB, and that much memory)"},
+	{"flame", 0, NULL, "folded stacks, for flame graphs"},
+	{"pprof", 0, "FILE",
+	 "write a goroutine profile for `go tool pprof` (- for standard output)"},
 	TARGET_OPTIONS,
-	{"json", 0, NULL, "print JSON: groups, stacks and every goroutine"},
+	{"json", 0, NULL,
+	 "print JSON: groups; of a process or a core stacks and every goroutine, too"},
 	{0},
 };
 
@@ -230,12 +240,18 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"goroutines",
-		"whyoom goroutines PID | CORE [--exe FILE] [--mode MODE] [--stacks] [--json] [-o FILE]",
+		"whyoom goroutines PID | CORE | FILE | URL | INCIDENT [--by WHAT] [--stacks] [--json] [-o FILE]\n"
+		"       whyoom goroutines --diff BEFORE AFTER [--by WHAT] [--json]",
 		"all goroutines: in groups, one by one, or as a profile",
-		"Goroutines that wait at the same place, made by the same code, are one group. The target is\n"
-		"not stopped: a goroutine that runs while it is read has no stack.\n",
+		"Goroutines that wait at the same place, made by the same code, are one group. FILE is a dump\n"
+		"(debug=1, debug=2, SIGQUIT, a crash log) or a goroutine profile, compressed or not; URL is\n"
+		"http://HOST:PORT/debug/pprof/goroutine?debug=2 of a program (which stops while it answers);\n"
+		"INCIDENT is a directory or bundle that whyoom wrote. A process is not stopped: a goroutine\n"
+		"that runs while it is read has no stack.\n",
 		"  whyoom goroutines 4711\n"
 		"  whyoom goroutines 4711 --stacks -o goroutines.txt\n"
+		"  whyoom goroutines 4711 --by creator\n"
+		"  whyoom goroutines --diff before.txt http://127.0.0.1:6060/debug/pprof/goroutine?debug=2\n"
 		"  whyoom goroutines 4711 -o goroutine.pb.gz && go tool pprof -top goroutine.pb.gz\n",
 		goroutines_options,
 		cli_goroutines,

@@ -89,6 +89,7 @@ static int work(void *context)
 				   snapshot->identity.pid);
 		return cli_fail(why->arguments, &error);
 	}
+	(void)capture_more_files(why->capture, snapshot);
 	return show(why, snapshot);
 }
 
@@ -124,6 +125,7 @@ int cli_why(const struct cli_arguments *arguments)
 		return cli_usage("why: give one process id or core file (see whyoom why --help)");
 	if (!cli_open_capture(arguments, arguments->positional[0], &why.capture, &error))
 		return cli_fail(arguments, &error);
+	capture_more_begin(why.capture, "/proc");
 	int code = run(&why);
 	return cli_close_capture(arguments, why.capture, code);
 }

@@ -237,6 +237,8 @@ static struct crash_group *find_group(struct block *block, struct crash_log *log
 	uint64_t hash = crash_hash(state->text, block->hash ^ (uint64_t)kind_of(&block->header));
 	if (crash->kind == CRASH_RACE || block->header.kind == LINE_PROFILE_STACK)
 		hash ^= crash->groups.count; // each its own
+	if (log->labels_apart)
+		hash = crash_hash((struct span){block->labels.text, block->labels.length}, hash);
 	uint64_t *old = map_find(&crash->group_map, hash);
 	if (old)
 		return &crash->groups.items[*old];

@@ -156,11 +156,13 @@ struct crash_log {
 	const char *exe_version; // of the program that was given; NULL: none
 	uint64_t waits_kept;
 	bool input_cut;       // its compression was damaged or cut
+	bool labels_apart;    // as the options say
 	struct strbuf wanted; // the text of the goroutine that was asked for
 };
 
 struct crash_options {
 	uint64_t wanted_id; // its text goes to log->wanted; 0: none
+	bool labels_apart;  // goroutines with other labels are other groups
 	// Called with each restored line of a crash; NULL: nobody wants them.
 	void (*raw)(void *context, const char *line, size_t length);
 	void *raw_context;

@@ -165,7 +165,8 @@ static bool has_crash(const struct crash_log *log, const char *path, struct erro
 bool crash_log_read(int fd, const char *path, const struct crash_options *options,
 		    struct crash_log *log, struct error *error)
 {
-	struct crash_log made = {.arena = {.limit_bytes = 2 * CRASH_ARENA_BYTES}};
+	struct crash_log made = {.arena = {.limit_bytes = 2 * CRASH_ARENA_BYTES},
+				 .labels_apart = options->labels_apart};
 	struct crash_input *input = NULL;
 	if (!crash_input_open(fd, path, &input, error))
 		return false;

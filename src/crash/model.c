@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "crash/model_priv.h"
+#include "goroutine/pprof.h"
 
 void crash_deinit(struct crash *crash)
 {
@@ -113,40 +114,67 @@ static struct goroutine_frame convert(const struct crash_frame *frame)
 	return (struct goroutine_frame){frame->function, frame->file, frame->line};
 }
 
-static bool is_waiting(const char *state)
+// `"a":"b", "c":"d"` of a profile and `a: b, "c": d` of a dump: "a: b, c: d".
+static void add_labels(struct strbuf *out, const char *labels)
 {
-	static const char *const others[] = {"", "running", "runnable", "syscall", "idle", "dead"};
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		if (strcmp(state, others[i]) == 0)
-			return false;
-	return true;
+	for (const char *c = labels; *c; c++) {
+		char one[3] = {*c, '\0', '\0'};
+		if (*c == '"')
+			continue;
+		if (*c == ':' && c > labels && c[-1] == '"' && c[1] == '"')
+			one[1] = ' ';
+		strbuf_add(out, one);
+	}
+}
+
+// As the model has it: frames that dumps hide are hidden, and what a profile does not say of
+// waiting its stack does.
+static void convert_group(const struct crash_group *group, struct goroutine_frame *frames,
+			  struct goroutine_set *set, struct strbuf *labels)
+{
+	const int64_t minute_ns = 60 * (int64_t)1000000000;
+	const char *state = group->state;
+	for (size_t i = 0; i < group->depth; i++)
+		frames[i] = convert(&group->frames[i]);
+	size_t depth = group->depth;
+	if (depth > 1 && strcmp(frames[depth - 1].function, "runtime.goexit") == 0)
+		depth--;
+	if (group->kind == CRASH_STACK_PROFILE && !state[0]) {
+		const char *reason = goroutine_wait_of_frames(frames, depth);
+		state = reason ? reason : "";
+	}
+	struct goroutine_frame start = depth ? frames[depth - 1] : convert(&group->creator);
+	bool waits = goroutine_state_waits(state);
+	strbuf_clear(labels);
+	add_labels(labels, group->labels);
+	struct goroutine_group example = {
+		.state = waits ? "waiting" : state,
+		.wait_reason = waits ? state : NULL,
+		.labels = labels->length ? labels->text : NULL,
+		.frames = frames,
+		.no_stack = depth ? NULL : "the log has no stack of it",
+		.created_by = convert(&group->creator),
+		.start = start,
+		.count = group->count,
+		.example_id = group->ids[0],
+		.waited_ns = (int64_t)crash_group_oldest_minutes(group) * minute_ns,
+		.system = depth && goroutine_is_system(start.function, group->creator.function),
+	};
+	example.depth = goroutine_hide_frames(frames, depth);
+	VEC_FOREACH (wait, &group->waits)
+		vec_push(&example.waits, (int64_t)*wait * minute_ns);
+	goroutine_set_add(set, &example);
+	vec_deinit(&example.waits);
 }
 
 void crash_to_goroutines(const struct crash *crash, struct goroutine_set *set)
 {
-	const int64_t minute_ns = 60 * (int64_t)1000000000;
 	struct goroutine_frame *frames = alloc_array(CRASH_FRAMES_MAX, sizeof *frames);
-	VEC_FOREACH (group, &crash->groups) {
-		if (group->kind != CRASH_STACK_GOROUTINE && group->kind != CRASH_STACK_PROFILE)
-			continue;
-		for (size_t i = 0; i < group->depth; i++)
-			frames[i] = convert(&group->frames[i]);
-		bool waits = is_waiting(group->state);
-		struct goroutine_group example = {
-			.state = waits ? "waiting" : group->state,
-			.wait_reason = waits ? group->state : NULL,
-			.frames = frames,
-			.depth = group->depth,
-			.no_stack = group->depth ? NULL : "the log has no stack of it",
-			.created_by = convert(&group->creator),
-			.start = group->depth ? frames[group->depth - 1]
-					      : (struct goroutine_frame){"", "", 0},
-			.count = group->count,
-			.example_id = group->ids[0],
-			.waited_ns = (int64_t)crash_group_oldest_minutes(group) * minute_ns,
-		};
-		goroutine_set_add(set, &example);
-	}
+	struct strbuf labels = {0};
+	VEC_FOREACH (group, &crash->groups)
+		if (group->kind == CRASH_STACK_GOROUTINE || group->kind == CRASH_STACK_PROFILE)
+			convert_group(group, frames, set, &labels);
 	free(frames);
+	strbuf_deinit(&labels);
 	goroutine_set_sort(set);
 }

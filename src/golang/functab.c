@@ -23,6 +23,7 @@ enum {
 };
 
 struct function {
+	const struct functab_module *module;
 	taddr_t entry, end, address; // address: of its runtime._func
 };
 
@@ -52,13 +53,14 @@ uint64_t functab_failures(const struct functab *functab)
 	return functab->failures;
 }
 
-static bool find_function(const struct functab *functab, taddr_t pc, struct function *function)
+static bool find_in_module(const struct functab_module *module, taddr_t pc,
+			   struct function *function)
 {
-	const uint32_t *entries = functab->entries;
-	uint64_t offset = pc - functab->text;
-	if (pc < functab->text || offset < entries[0] || offset >= entries[2 * functab->count])
+	const uint32_t *entries = module->entries;
+	uint64_t offset = pc - module->text;
+	if (pc < module->text || offset < entries[0] || offset >= entries[2 * module->count])
 		return false;
-	size_t low = 0, high = functab->count; // entries[low] <= offset < entries[high]
+	size_t low = 0, high = module->count; // entries[low] <= offset < entries[high]
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 		if (entries[2 * middle] <= offset)
@@ -67,11 +69,20 @@ static bool find_function(const struct functab *functab, taddr_t pc, struct func
 			high = middle;
 	}
 	*function = (struct function){
-		.entry = functab->text + entries[2 * low],
-		.end = functab->text + entries[2 * low + 2],
-		.address = functab->functions + entries[2 * low + 1],
+		.module = module,
+		.entry = module->text + entries[2 * low],
+		.end = module->text + entries[2 * low + 2],
+		.address = module->functions + entries[2 * low + 1],
 	};
 	return true;
+}
+
+static bool find_function(const struct functab *functab, taddr_t pc, struct function *function)
+{
+	VEC_FOREACH (module, &functab->modules)
+		if (find_in_module(module, pc, function))
+			return true;
+	return false;
 }
 
 static bool read_function(struct functab *functab, taddr_t pc, struct func_record *out)
@@ -129,7 +140,7 @@ static int32_t table_value(struct functab *functab, const struct function *funct
 	if (offset == 0)
 		return -1;
 	struct table_cursor cursor = {.target = functab->target,
-				      .next = functab->pc_table + offset};
+				      .next = function->module->pc_table + offset};
 	taddr_t at = function->entry;
 	uint32_t value = UINT32_MAX;
 	for (int step = 0; step < PC_TABLE_STEPS_MAX; step++) {
@@ -137,7 +148,7 @@ static int32_t table_value(struct functab *functab, const struct function *funct
 		if (delta == 0 && step > 0)
 			break;
 		value += -(delta & 1) ^ (delta >> 1);
-		at += (uint64_t)next_varint(&cursor) * functab->pc_quantum;
+		at += (uint64_t)next_varint(&cursor) * function->module->pc_quantum;
 		if (!reader_ok(&cursor.reader))
 			break;
 		if (pc < at)
@@ -169,6 +180,13 @@ static const char *read_string(struct functab *functab, taddr_t address)
 	return *vec_push(&functab->string_list, copy ? copy : "?");
 }
 
+// Of the function itself, or of one that is inlined into it.
+static const char *read_name(struct functab *functab, const struct func_record *record,
+			     uint32_t offset)
+{
+	return read_string(functab, record->function.module->names + offset);
+}
+
 static bool read_u32_entry(struct functab *functab, taddr_t address, uint32_t *value)
 {
 	if (target_read_u32(functab->target, address, value, NULL))
@@ -187,7 +205,7 @@ static bool find_funcdata(struct functab *functab, const struct func_record *rec
 	if (layout_has(&functab->layout, GO_MODULEDATA_GOFUNC)) {
 		if (!read_u32_entry(functab, at + 4 * number, &offset) || offset == UINT32_MAX)
 			return false;
-		*data = functab->go_func + offset;
+		*data = record->function.module->go_func + offset;
 		return true;
 	}
 	at = (at + 7) & ~(taddr_t)7; // Go 1.17 and earlier: pointers
@@ -248,14 +266,14 @@ static bool makes_up_pcs(const struct functab *functab)
 static const char *file_name(struct functab *functab, const struct func_record *record,
 			     int32_t number)
 {
+	const struct functab_module *module = record->function.module;
 	bool by_unit = layout_has(&functab->layout, GO_MODULEDATA_CUTAB);
-	taddr_t entry =
-		by_unit ? functab->cu_table + 4 * (taddr_t)record->cu_offset : functab->files;
+	taddr_t entry = by_unit ? module->cu_table + 4 * (taddr_t)record->cu_offset : module->files;
 	uint32_t offset;
 	if (number < 0 || (by_unit && record->cu_offset == UINT32_MAX) ||
 	    !read_u32_entry(functab, entry + 4 * (taddr_t)number, &offset) || offset == UINT32_MAX)
 		return "?";
-	return read_string(functab, (by_unit ? functab->files : functab->functions) + offset);
+	return read_string(functab, (by_unit ? module->files : module->functions) + offset);
 }
 
 // Go 1.11: goes out from the innermost inlined function. `frame` is what the innermost one is.
@@ -272,8 +290,7 @@ static void go_out(struct functab *functab, const struct func_record *record, ta
 		index = call.parent;
 	}
 	frame->inlined = index >= 0 && read_inlined_call(functab, tree, index, &call);
-	frame->function =
-		read_string(functab, functab->names + (frame->inlined ? call.name_offset : name));
+	frame->function = read_name(functab, record, frame->inlined ? call.name_offset : name);
 }
 
 static struct go_frame make_frame(struct functab *functab, taddr_t return_pc)
@@ -299,8 +316,8 @@ static struct go_frame make_frame(struct functab *functab, taddr_t return_pc)
 	frame.wrapper = (frame.inlined ? call.func_id : record.func_id) ==
 			functab->layout.offset[GO_FUNC_ID_WRAPPER];
 	frame.start_line = frame.inlined ? call.start_line : record.start_line;
-	frame.function = read_string(
-		functab, functab->names + (frame.inlined ? call.name_offset : record.name_offset));
+	frame.function =
+		read_name(functab, &record, frame.inlined ? call.name_offset : record.name_offset);
 	if (levels)
 		go_out(functab, &record, tree, index, levels, &frame);
 	return frame;
@@ -333,8 +350,7 @@ static const char *find_name(struct functab *functab, taddr_t pc)
 	// runtime.FuncForPC knows inlined functions since Go 1.12.
 	int32_t index = makes_up_pcs(functab) ? -1 : inline_index(functab, &record, pc, &tree);
 	bool inlined = index >= 0 && read_inlined_call(functab, tree, index, &call);
-	return read_string(functab,
-			   functab->names + (inlined ? call.name_offset : record.name_offset));
+	return read_name(functab, &record, inlined ? call.name_offset : record.name_offset);
 }
 
 const char *functab_name(struct functab *functab, taddr_t pc)
@@ -396,7 +412,7 @@ bool functab_function(struct functab *functab, taddr_t pc, struct go_function *f
 	struct func_record record;
 	if (!read_function(functab, pc, &record))
 		return false;
-	const char *name = read_string(functab, functab->names + record.name_offset);
+	const char *name = read_name(functab, &record, record.name_offset);
 	*function = (struct go_function){
 		.entry = record.function.entry,
 		.name = name,

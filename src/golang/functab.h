@@ -36,6 +36,15 @@ bool functab_open(struct target *target, const struct go_layout *layout, taddr_t
 		  struct functab **functab, struct error *error) must_check;
 void functab_free(struct functab *functab);
 
+// Whether the program has loaded plugins. The tables of those are never read from a file.
+enum functab_plugins {
+	FUNCTAB_NO_PLUGINS,
+	FUNCTAB_PLUGINS,
+	FUNCTAB_PLUGINS_MISSING, // of one at least nothing could be read
+};
+
+enum functab_plugins functab_plugins(const struct functab *functab);
+
 // The frame of a return address, as runtime.CallersFrames gives it. Never NULL; borrowed.
 const struct go_frame *functab_frame(struct functab *functab, taddr_t return_pc);
 // The name that runtime.FuncForPC gives for exactly `pc`; NULL if no function holds it.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// In: names of functions. Out: where they are, in one pass over all functions.
+// In: names of functions. Out: where they are, in one pass over all functions of the program
+// itself: the runtime is there, and plugins hold copies of it that nobody calls.
 #include <string.h>
 
 #include "golang/functab_priv.h"
@@ -31,18 +32,15 @@ static void match_name(struct functab_query *queries, size_t count, const char *
 	}
 }
 
-// The name at an offset of the name table, cut at `capacity`; false where it lacks the prefix.
-static bool read_name(struct functab *functab, uint32_t offset, const char *prefix, size_t length,
+// The name at an address, cut at `capacity`; false where it lacks the prefix.
+static bool read_name(struct target *target, taddr_t at, const char *prefix, size_t length,
 		      char *name, size_t capacity)
 {
-	taddr_t at = functab->names + offset;
-	if (!target_read(functab->target, at, name, length, NULL) ||
-	    memcmp(name, prefix, length) != 0)
+	if (!target_read(target, at, name, length, NULL) || memcmp(name, prefix, length) != 0)
 		return false;
 	size_t got = length;
 	while (got < capacity - 1 && !memchr(name + length, '\0', got - length)) {
-		size_t more =
-			target_read_some(functab->target, at + got, name + got, capacity - 1 - got);
+		size_t more = target_read_some(target, at + got, name + got, capacity - 1 - got);
 		if (!more)
 			return false;
 		got += more;
@@ -53,15 +51,17 @@ static bool read_name(struct functab *functab, uint32_t offset, const char *pref
 
 void functab_find_functions(struct functab *functab, struct functab_query *queries, size_t count)
 {
+	const struct functab_module *module = &functab->modules.items[0];
 	size_t prefix = common_prefix(queries, count);
-	taddr_t name_offsets = functab->functions + functab->layout.offset[GO_FUNC_NAME_OFF];
-	for (size_t i = 0; count && functab->target && i < functab->count; i++) {
-		const uint32_t *entry = &functab->entries[2 * i];
+	taddr_t name_offsets = module->functions + functab->layout.offset[GO_FUNC_NAME_OFF];
+	for (size_t i = 0; count && functab->target && i < module->count; i++) {
+		const uint32_t *entry = &module->entries[2 * i];
 		char name[QUERY_NAME_MAX];
 		uint32_t offset;
 		if (target_read_u32(functab->target, name_offsets + entry[1], &offset, NULL) &&
-		    read_name(functab, offset, queries[0].name, prefix, name, sizeof name))
-			match_name(queries, count, name, functab->text + entry[0],
-				   functab->text + entry[2]);
+		    read_name(functab->target, module->names + offset, queries[0].name, prefix,
+			      name, sizeof name))
+			match_name(queries, count, name, module->text + entry[0],
+				   module->text + entry[2]);
 	}
 }

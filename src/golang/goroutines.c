@@ -2,9 +2,8 @@
 // In: runtime.allgs. Out: goroutines with their states, creators, labels and stacks.
 //
 // In three passes, each in the order of addresses: the structures, the stacks, and the structures
-// again to see who moved. What is torn is read once more by itself.
-#include "golang/goroutines.h"
-
+// again to see who moved. A target that is to be stopped is stopped before the third only: who did
+// not move since has the stack that was read before.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +11,13 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/reader.h"
-#include "golang/registers.h"
+#include "base/sort.h"
+#include "golang/goroutines_priv.h"
 #include "target/ranges.h"
 
 enum {
 	GOROUTINES_MAX = 16 << 20,
 	G_STRUCT_MAX = 1024,
-	WAIT_REASONS_MAX = 128,
-	REASON_BYTES_MAX = 64,
-	STATUS_SCAN_BIT = 0x1000,
-	STACK_BYTES_MAX = 1 << 30,
 	STACK_READ_MAX = 16 << 10, // at once; deeper stacks are read on as they are walked
 };
 
@@ -54,172 +50,47 @@ int64_t go_goroutine_waited_ns(const struct go_goroutines *goroutines,
 	return since > 0 && since < goroutines->now_ns ? goroutines->now_ns - since : 0;
 }
 
-// What is needed of a goroutine while it is read; parallel to the list.
-struct pending {
-	taddr_t address; // of its runtime.g
-	taddr_t labels, locked_m, bubble;
-	struct go_saved saved;
-};
-
-struct walk {
-	const struct go_runtime *runtime;
-	struct go_goroutines *out;
-	struct unwinder *unwinder;
-	VEC(struct pending) pending;
-	VEC(struct go_thread) threads;
-	struct map threads_by_address;
-	const char *wait_reasons[WAIT_REASONS_MAX];
-};
-
-static void walk_deinit(struct walk *walk)
+void go_goroutines_forget(struct go_goroutine_reading *reading)
 {
-	unwinder_free(walk->unwinder);
-	vec_deinit(&walk->pending);
-	vec_deinit(&walk->threads);
-	map_deinit(&walk->threads_by_address);
+	if (!reading)
+		return;
+	unwinder_free(reading->unwinder);
+	vec_deinit(&reading->pending);
+	vec_deinit(&reading->spares);
+	vec_deinit(&reading->threads);
+	map_deinit(&reading->threads_by_address);
+	go_goroutines_deinit(&reading->out);
+	free(reading);
 }
 
-// The runtime's own words for what a goroutine waits for, read from its table of strings.
-static const char *wait_reason(struct walk *walk, uint8_t reason)
-{
-	taddr_t table = walk->runtime->symbols[GO_SYMBOL_WAIT_REASONS];
-	struct target *target = walk->runtime->target;
-	uint64_t text, length;
-	char buffer[REASON_BYTES_MAX];
-	if (reason == 0)
-		return NULL; // none was given
-	if (reason >= WAIT_REASONS_MAX)
-		return "unknown wait reason";
-	if (walk->wait_reasons[reason])
-		return walk->wait_reasons[reason];
-	const char *name = NULL;
-	if (table && target_read_u64(target, table + 16 * reason, &text, NULL) &&
-	    target_read_u64(target, table + 16 * reason + 8, &length, NULL) && length > 0 &&
-	    length < sizeof buffer && target_read(target, text, buffer, length, NULL))
-		name = arena_string(&walk->out->arena, buffer, length);
-	return walk->wait_reasons[reason] = name ? name : "unknown wait reason";
-}
+// ---- the first two passes ----
 
-// As runtime.isSystemGoroutine; those that run finalizers and cleanups are looked at again once
-// their stacks are known.
-static bool is_system(const struct go_runtime *runtime, taddr_t start_pc)
-{
-	const char *name = functab_name(runtime->functab, start_pc);
-	return name && strncmp(name, "runtime.", 8) == 0 && strcmp(name, "runtime.main") != 0 &&
-	       strcmp(name, "runtime.corostart") != 0 &&
-	       strcmp(name, "runtime.handleAsyncEvent") != 0;
-}
-
-static const struct go_thread *find_thread(struct walk *walk, taddr_t m)
-{
-	static const struct go_thread none;
-	bool is_new;
-	if (!m)
-		return &none;
-	uint64_t *index = map_put(&walk->threads_by_address, m, walk->threads.count, &is_new);
-	if (!is_new)
-		return &walk->threads.items[*index];
-	struct go_thread thread = {0};
-	(void)!go_thread_read(walk->runtime, m, &thread);
-	return vec_push(&walk->threads, thread);
-}
-
-static uint64_t word_at(const struct go_record *g, enum go_field structure, enum go_field member)
-{
-	const int *offset = g->layout->offset;
-	struct reader reader = reader_over(g->bytes, g->size);
-	if (offset[structure] < 0 || offset[member] < 0)
-		return 0;
-	reader_seek(&reader, (uint64_t)offset[structure] + (uint64_t)offset[member]);
-	return reader_u64(&reader);
-}
-
-static void parse_saved(const struct go_record *g, struct go_saved *saved)
-{
-	struct reader stack = reader_over(g->bytes, g->size);
-	reader_seek(&stack, (uint64_t)g->layout->offset[GO_G_STACK]);
-	*saved = (struct go_saved){
-		.low = reader_u64(&stack),
-		.high = reader_u64(&stack),
-		.sp = word_at(g, GO_G_SCHED, GO_GOBUF_SP),
-		.pc = word_at(g, GO_G_SCHED, GO_GOBUF_PC),
-		.link = word_at(g, GO_G_SCHED, GO_GOBUF_LR),
-		.syscall_sp = record_u64(g, GO_G_SYSCALLSP),
-		.syscall_pc = record_u64(g, GO_G_SYSCALLPC),
-		.thread = record_u64(g, GO_G_M),
-		.stopped = record_u8(g, GO_G_TRACKING_SEQ),
-	};
-	if (saved->high < saved->low || saved->high - saved->low > STACK_BYTES_MAX)
-		saved->low = saved->high = 0;
-}
-
-static uint32_t parse_status(const struct go_record *g)
-{
-	return record_u32(g, GO_G_ATOMICSTATUS) & ~(uint32_t)STATUS_SCAN_BIT;
-}
-
-static void parse_goroutine(struct walk *walk, const struct go_record *g,
-			    struct go_goroutine *goroutine, struct pending *pending)
-{
-	uint32_t status = parse_status(g);
-	*goroutine = (struct go_goroutine){
-		.id = record_u64(g, GO_G_GOID),
-		.parent_id = record_u64(g, GO_G_PARENT_GOID),
-		.status = status < UINT8_MAX ? (uint8_t)status : UINT8_MAX,
-		.start_pc = record_u64(g, GO_G_STARTPC),
-		.created_by_pc = record_u64(g, GO_G_GOPC),
-		.order = goroutine->order,
-	};
-	goroutine->start = go_calls_find(walk->out->calls, goroutine->start_pc, false);
-	// The main goroutine is made by the runtime's own start-up code: nobody's creation.
-	if (goroutine->created_by_pc && goroutine->id != 1)
-		goroutine->creation =
-			go_calls_find(walk->out->calls, goroutine->created_by_pc, false);
-	goroutine->system = is_system(walk->runtime, goroutine->start_pc);
-	if (status == GO_STATUS_WAITING || status == GO_STATUS_LEAKED)
-		goroutine->wait_reason = wait_reason(walk, record_u8(g, GO_G_WAITREASON));
-	if (status == GO_STATUS_WAITING || status == GO_STATUS_SYSCALL)
-		goroutine->wait_since_ns = (int64_t)record_u64(g, GO_G_WAITSINCE);
-	pending->labels = record_u64(g, GO_G_LABELS);
-	pending->locked_m = record_u64(g, GO_G_LOCKEDM);
-	pending->bubble = record_u64(g, GO_G_BUBBLE);
-	parse_saved(g, &pending->saved);
-	goroutine->stack_low = pending->saved.low;
-	goroutine->stack_high = pending->saved.high;
-	goroutine->is_locked = pending->locked_m != 0;
-}
-
-static bool is_dead(uint32_t status)
-{
-	return status == GO_STATUS_DEAD || status == GO_STATUS_DEAD_EXTRA ||
-	       status == GO_STATUS_IDLE;
-}
-
-// The first look at a goroutine.
 static void visit_goroutine(void *context, const struct target_range *range, const uint8_t *bytes)
 {
-	struct walk *walk = context;
+	struct go_goroutine_reading *reading = context;
 	if (!bytes) {
-		walk->out->unreadable++;
+		reading->out.unreadable++;
 		return;
 	}
-	struct go_record g = {&walk->runtime->layout, bytes, range->size};
-	if (is_dead(parse_status(&g))) {
-		walk->out->dead++;
+	struct go_record g = {&reading->runtime->layout, bytes, range->size};
+	if (goroutine_is_dead(goroutine_parse_status(&g))) {
+		vec_push(&reading->spares, (struct spare){range->start, range->index});
 		return;
 	}
 	struct go_goroutine goroutine = {.order = range->index};
 	struct pending pending = {.address = range->start};
-	parse_goroutine(walk, &g, &goroutine, &pending);
-	vec_push(&walk->out->list, goroutine);
-	vec_push(&walk->pending, pending);
+	goroutine_parse(reading, &g, &goroutine, &pending);
+	vec_push(&reading->out.list, goroutine);
+	vec_push(&reading->pending, pending);
 }
 
 // Where the walk begins. False, with the reason in the goroutine, when that is not known.
-static bool find_start(struct walk *walk, struct go_goroutine *goroutine,
+static bool find_start(struct go_goroutine_reading *reading, struct go_goroutine *goroutine,
 		       const struct go_saved *saved, struct unwind_start *start)
 {
-	if (goroutine->status == GO_STATUS_COPYSTACK) {
+	const struct go_runtime *runtime = reading->runtime;
+	// Where nothing changes any more it is all here or all there, or the walk fails.
+	if (goroutine->status == GO_STATUS_COPYSTACK && !target_is_still(runtime->target)) {
 		goroutine->stack_state = GO_STACK_MOVED;
 		return false;
 	}
@@ -227,25 +98,27 @@ static bool find_start(struct walk *walk, struct go_goroutine *goroutine,
 		go_start_saved(saved, start);
 		return true;
 	}
-	const struct go_thread *thread = find_thread(walk, saved->thread);
-	if (go_start_running(walk->runtime, walk->unwinder, saved, thread, start))
+	const struct go_thread *thread = goroutine_thread(reading, saved->thread);
+	if (go_start_running(runtime, reading->unwinder, saved, thread, start))
 		return true;
-	goroutine->stack_state = target_find_thread(walk->runtime->target, (int64_t)thread->id)
+	goroutine->stack_state = target_find_thread(runtime->target, (int64_t)thread->id)
 					 ? GO_STACK_TORN
 					 : GO_STACK_RUNS;
 	return false;
 }
 
-static void read_stack(struct walk *walk, size_t index, const uint8_t *bytes, size_t size)
+static void read_stack(struct go_goroutine_reading *reading, size_t index, const uint8_t *bytes,
+		       size_t size)
 {
-	struct go_goroutine *goroutine = &walk->out->list.items[index];
+	struct go_goroutine *goroutine = &reading->out.list.items[index];
 	struct unwind_start start;
+	goroutine->stack = NULL;
 	goroutine->stack_state = GO_STACK_WHOLE;
-	if (!find_start(walk, goroutine, &walk->pending.items[index].saved, &start))
+	if (!find_start(reading, goroutine, &reading->pending.items[index].saved, &start))
 		return;
 	start.bytes = bytes;
 	start.byte_count = size;
-	goroutine->stack = unwind(walk->unwinder, &start);
+	goroutine->stack = unwind(reading->unwinder, &start);
 	if (!goroutine->stack)
 		goroutine->stack_state = GO_STACK_TORN;
 }
@@ -255,16 +128,28 @@ static void visit_stack(void *context, const struct target_range *range, const u
 	read_stack(context, range->index, bytes, bytes ? range->size : 0);
 }
 
-// The part of each stack that is in use, as one range. Those that run are walked at once.
-static void read_stacks(struct walk *walk, struct target_range *ranges)
+static struct target_range *new_ranges(uint64_t count, struct error *error)
 {
-	size_t count = 0;
-	for (size_t i = 0; i < walk->out->list.count; i++) {
+	struct target_range *ranges = alloc_try_array(count, sizeof *ranges);
+	if (!ranges)
+		(void)!error_set(error, ERROR_LIMIT, "no memory for %" PRIu64 " goroutines", count);
+	return ranges;
+}
+
+// Of the goroutines from `first` on the part of each stack that is in use, as one range. Those that
+// run are walked at once.
+static bool read_stacks(struct go_goroutine_reading *reading, size_t first, struct error *error)
+{
+	size_t count = 0, all = reading->out.list.count;
+	_cleanup_free_ struct target_range *ranges = new_ranges(all - first, error);
+	if (!ranges)
+		return false;
+	for (size_t i = first; i < all; i++) {
 		struct unwind_start start;
-		go_start_saved(&walk->pending.items[i].saved, &start);
-		if (walk->out->list.items[i].status == GO_STATUS_RUNNING || start.sp < start.low ||
-		    start.sp >= start.high) {
-			read_stack(walk, i, NULL, 0);
+		go_start_saved(&reading->pending.items[i].saved, &start);
+		if (reading->out.list.items[i].status == GO_STATUS_RUNNING ||
+		    start.sp < start.low || start.sp >= start.high) {
+			read_stack(reading, i, NULL, 0);
 			continue;
 		}
 		uint64_t size = start.high - start.sp;
@@ -274,8 +159,82 @@ static void read_stacks(struct walk *walk, struct target_range *ranges)
 			.index = (uint32_t)i,
 		};
 	}
-	target_read_ranges(walk->runtime->target, ranges, count, visit_stack, walk);
+	target_read_ranges(reading->runtime->target, ranges, count, visit_stack, reading);
+	return true;
 }
+
+static bool find_table(const struct go_runtime *runtime, taddr_t *table, uint64_t *count,
+		       struct error *error)
+{
+	taddr_t all;
+	if (!go_runtime_symbol(runtime, GO_SYMBOL_ALLGS, &all, error) ||
+	    !target_read_u64(runtime->target, all, table, error) ||
+	    !target_read_u64(runtime->target, all + 8, count, error))
+		return false;
+	return *count <= GOROUTINES_MAX ||
+	       error_set(error, ERROR_BAD_DATA, "%" PRIu64 " goroutines", *count);
+}
+
+static uint32_t g_bytes(const struct go_goroutine_reading *reading)
+{
+	return (uint32_t)reading->runtime->layout.offset[GO_SIZEOF_G];
+}
+
+// Those from `first` on of the `count` in runtime.allgs.
+static bool read_structures(struct go_goroutine_reading *reading, taddr_t table, uint64_t first,
+			    uint64_t count, struct error *error)
+{
+	struct target *target = reading->runtime->target;
+	_cleanup_free_ uint8_t *bytes = alloc_try_array(count - first, 8);
+	_cleanup_free_ struct target_range *ranges = new_ranges(count - first, error);
+	if (!bytes || !ranges)
+		return error_set(error, ERROR_LIMIT, "no memory for %" PRIu64 " goroutines", count);
+	if (!target_read_bulk(target, table + first * 8, bytes, (count - first) * 8, error))
+		return false;
+	struct reader reader = reader_over(bytes, (count - first) * 8);
+	for (uint64_t i = first; i < count; i++)
+		ranges[i - first] =
+			(struct target_range){reader_u64(&reader), g_bytes(reading), (uint32_t)i};
+	target_read_ranges(target, ranges, count - first, visit_goroutine, reading);
+	return true;
+}
+
+// Looks at those that runtime.allgs has behind the ones that were seen; none is ever taken out.
+static bool look_at_more(struct go_goroutine_reading *reading, struct error *error)
+{
+	taddr_t table;
+	uint64_t count, first = reading->seen;
+	if (!find_table(reading->runtime, &table, &count, error))
+		return false;
+	if (count <= first)
+		return true;
+	size_t known = reading->out.list.count;
+	if (!read_structures(reading, table, first, count, error))
+		return false;
+	reading->seen = count;
+	return read_stacks(reading, known, error);
+}
+
+bool go_goroutines_look(const struct go_runtime *runtime, struct go_goroutine_reading **out,
+			struct error *error)
+{
+	int size = runtime->layout.offset[GO_SIZEOF_G];
+	if (size <= 0 || size > G_STRUCT_MAX)
+		return error_set(error, ERROR_BAD_DATA, "a goroutine of %d bytes", size);
+	struct go_goroutine_reading *reading = alloc_zero(sizeof *reading);
+	reading->runtime = runtime;
+	reading->out.calls = go_calls_new(runtime->functab);
+	reading->unwinder = unwinder_new(runtime, reading->out.calls, &reading->out.stacks);
+	reading->looked_at_still = target_is_still(runtime->target);
+	if (!look_at_more(reading, error)) {
+		go_goroutines_forget(reading);
+		return error_wrap(error, "goroutines");
+	}
+	*out = reading;
+	return true;
+}
+
+// ---- the third pass ----
 
 // A stack that does not come from where the goroutine began was read while it moved.
 static bool is_doubtful(const struct go_goroutine *goroutine)
@@ -288,33 +247,37 @@ static bool is_doubtful(const struct go_goroutine *goroutine)
 }
 
 // Whether it did not run since it was read first.
-static bool is_same(const struct walk *walk, size_t index, const struct go_record *g)
+static bool is_same(const struct go_goroutine_reading *reading, size_t index,
+		    const struct go_record *g)
 {
-	const struct go_goroutine *goroutine = &walk->out->list.items[index];
+	const struct go_goroutine *goroutine = &reading->out.list.items[index];
 	struct go_saved now;
-	parse_saved(g, &now);
-	return parse_status(g) == goroutine->status && record_u64(g, GO_G_GOID) == goroutine->id &&
-	       memcmp(&now, &walk->pending.items[index].saved, sizeof now) == 0;
+	goroutine_parse_saved(g, &now);
+	return goroutine_parse_status(g) == goroutine->status &&
+	       record_u64(g, GO_G_GOID) == goroutine->id &&
+	       memcmp(&now, &reading->pending.items[index].saved, sizeof now) == 0;
 }
 
-// Reads one goroutine by itself: the structure, the stack and the structure again.
-static void read_again(struct walk *walk, size_t index)
+// Reads one goroutine by itself: the structure, the stack and, where it can move meanwhile, the
+// structure again.
+static void read_again(struct go_goroutine_reading *reading, size_t index)
 {
-	struct go_goroutine *goroutine = &walk->out->list.items[index];
-	struct pending *pending = &walk->pending.items[index];
+	struct go_goroutine *goroutine = &reading->out.list.items[index];
+	struct pending *pending = &reading->pending.items[index];
+	struct target *target = reading->runtime->target;
 	uint8_t bytes[G_STRUCT_MAX];
-	struct go_record g = {&walk->runtime->layout, bytes,
-			      (size_t)walk->runtime->layout.offset[GO_SIZEOF_G]};
-	walk->out->moved++;
-	if (!target_read_bulk(walk->runtime->target, pending->address, bytes, g.size, NULL))
+	struct go_record g = {&reading->runtime->layout, bytes, g_bytes(reading)};
+	if (!target_read_bulk(target, pending->address, bytes, g.size, NULL))
 		return;
-	parse_goroutine(walk, &g, goroutine, pending);
-	if (is_dead(goroutine->status))
+	goroutine_parse(reading, &g, goroutine, pending);
+	if (goroutine_is_dead(goroutine->status))
 		return;
-	read_stack(walk, index, NULL, 0);
-	if (!goroutine->stack ||
-	    (target_read_bulk(walk->runtime->target, pending->address, bytes, g.size, NULL) &&
-	     is_same(walk, index, &g)))
+	read_stack(reading, index, NULL, 0);
+	if (target_is_still(target))
+		return;
+	reading->out.moved++;
+	if (!goroutine->stack || (target_read_bulk(target, pending->address, bytes, g.size, NULL) &&
+				  is_same(reading, index, &g)))
 		return;
 	goroutine->stack = NULL;
 	goroutine->stack_state = GO_STACK_MOVED;
@@ -322,124 +285,106 @@ static void read_again(struct walk *walk, size_t index)
 
 static void visit_again(void *context, const struct target_range *range, const uint8_t *bytes)
 {
-	struct walk *walk = context;
-	struct go_record g = {&walk->runtime->layout, bytes, range->size};
-	if (!bytes || is_doubtful(&walk->out->list.items[range->index]) ||
-	    !is_same(walk, range->index, &g))
-		read_again(walk, range->index);
+	struct go_goroutine_reading *reading = context;
+	const struct go_goroutine *goroutine = &reading->out.list.items[range->index];
+	struct go_record g = {&reading->runtime->layout, bytes, range->size};
+	// One that runs says of itself only where it began to.
+	bool runs_on =
+		goroutine->status == GO_STATUS_RUNNING && target_is_still(reading->runtime->target);
+	if (!bytes || runs_on || is_doubtful(goroutine) || !is_same(reading, range->index, &g))
+		read_again(reading, range->index);
 }
 
-// A goroutine that runs finalizers or cleanups is the program's while it is in the program's code.
-static void settle_system(struct go_goroutine *goroutine)
+// Those in the list, to see who moved.
+static bool look_again(struct go_goroutine_reading *reading, struct error *error)
 {
-	const char *name = goroutine->start->function.name;
-	if (!goroutine->system || !goroutine->stack ||
-	    (strcmp(name, "runtime.runfinq") != 0 && strcmp(name, "runtime.runFinalizers") != 0 &&
-	     strcmp(name, "runtime.runCleanups") != 0))
-		return;
-	for (size_t i = 0; i < goroutine->stack->count; i++)
-		if (strncmp(goroutine->stack->calls[i]->function.name, "runtime.", 8) != 0)
-			goroutine->system = false;
-}
-
-static uint64_t read_bubble(const struct walk *walk, taddr_t bubble)
-{
-	const int *offset = walk->runtime->layout.offset;
-	uint64_t id;
-	return bubble && offset[GO_SYNCTEST_BUBBLE_ID] >= 0 &&
-			       target_read_u64(walk->runtime->target,
-					       bubble + (uint64_t)offset[GO_SYNCTEST_BUBBLE_ID],
-					       &id, NULL)
-		       ? id
-		       : 0;
-}
-
-static int by_order(const void *a, const void *b)
-{
-	const struct go_goroutine *left = a, *right = b;
-	return (left->order > right->order) - (left->order < right->order);
-}
-
-// What hangs on each goroutine, and the counts of all. Those that ended meanwhile go.
-static void finish(struct walk *walk)
-{
-	struct go_goroutines *out = walk->out;
-	size_t kept = 0;
-	target_forget(walk->runtime->target); // labels may be younger than what is cached
-	for (size_t i = 0; i < out->list.count; i++) {
-		struct go_goroutine *goroutine = &out->list.items[i];
-		const struct pending *pending = &walk->pending.items[i];
-		if (is_dead(goroutine->status)) {
-			out->dead++;
-			continue;
-		}
-		settle_system(goroutine);
-		goroutine->labels =
-			go_labels_read(&out->label_sets, walk->runtime, pending->labels);
-		goroutine->thread_id = find_thread(walk, pending->saved.thread)->id;
-		goroutine->locked_thread_id = find_thread(walk, pending->locked_m)->id;
-		goroutine->bubble_id = read_bubble(walk, pending->bubble);
-		out->user += !goroutine->system;
-		out->stacks_running += goroutine->stack_state == GO_STACK_RUNS;
-		out->stacks_failed += goroutine->stack_state > GO_STACK_RUNS;
-		out->list.items[kept++] = *goroutine;
-	}
-	out->list.count = kept;
-	if (kept)
-		qsort(out->list.items, kept, sizeof *out->list.items, by_order);
-}
-
-static bool read_addresses(const struct go_runtime *runtime, uint32_t size,
-			   struct target_range **ranges, uint64_t *count, struct error *error)
-{
-	taddr_t all, table;
-	if (!go_runtime_symbol(runtime, GO_SYMBOL_ALLGS, &all, error) ||
-	    !target_read_u64(runtime->target, all, &table, error) ||
-	    !target_read_u64(runtime->target, all + 8, count, error))
+	size_t count = reading->out.list.count;
+	_cleanup_free_ struct target_range *ranges = new_ranges(count, error);
+	if (!ranges)
 		return false;
-	if (*count > GOROUTINES_MAX || size > G_STRUCT_MAX)
-		return error_set(error, ERROR_BAD_DATA, "%" PRIu64 " goroutines", *count);
-	_cleanup_free_ uint8_t *bytes = alloc_try_array(*count, 8);
-	*ranges = alloc_try_array(*count, sizeof **ranges);
-	if (!bytes || !*ranges)
-		return error_set(error, ERROR_LIMIT, "no memory for %" PRIu64 " goroutines",
-				 *count);
-	if (!target_read_bulk(runtime->target, table, bytes, *count * 8, error))
-		return false;
-	struct reader reader = reader_over(bytes, *count * 8);
-	for (uint64_t i = 0; i < *count; i++)
-		(*ranges)[i] = (struct target_range){reader_u64(&reader), size, (uint32_t)i};
+	reading->threads.count = 0; // they went on as well
+	map_deinit(&reading->threads_by_address);
+	for (size_t i = 0; i < count; i++)
+		ranges[i] = (struct target_range){reading->pending.items[i].address,
+						  g_bytes(reading), (uint32_t)i};
+	target_read_ranges(reading->runtime->target, ranges, count, visit_again, reading);
 	return true;
 }
 
-static void look_again(struct walk *walk, struct target_range *ranges)
+// Those that were no goroutines and may be now.
+static bool look_at_spares(struct go_goroutine_reading *reading, struct error *error)
 {
-	const struct go_goroutines *out = walk->out;
-	uint32_t size = (uint32_t)walk->runtime->layout.offset[GO_SIZEOF_G];
-	if (target_is_still(walk->runtime->target))
-		return;
-	for (size_t i = 0; i < out->list.count; i++)
-		ranges[i] =
-			(struct target_range){walk->pending.items[i].address, size, (uint32_t)i};
-	target_read_ranges(walk->runtime->target, ranges, out->list.count, visit_again, walk);
+	size_t count = reading->spares.count, known = reading->out.list.count;
+	_cleanup_free_ struct target_range *ranges = new_ranges(count, error);
+	if (!ranges)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		ranges[i] = (struct target_range){reading->spares.items[i].address,
+						  g_bytes(reading), reading->spares.items[i].order};
+	reading->spares.count = 0;
+	target_read_ranges(reading->runtime->target, ranges, count, visit_goroutine, reading);
+	return read_stacks(reading, known, error);
+}
+
+bool go_goroutines_settle(struct go_goroutine_reading *reading, struct error *error)
+{
+	struct target *target = reading->runtime->target;
+	target_forget(target); // labels may be younger than what is cached
+	if (!reading->looked_at_still && !look_again(reading, error))
+		return error_wrap(error, "goroutines");
+	if (!reading->looked_at_still && target_is_still(target) &&
+	    (!look_at_spares(reading, error) || !look_at_more(reading, error)))
+		return error_wrap(error, "goroutines");
+	for (size_t i = 0; i < reading->out.list.count; i++)
+		if (!goroutine_is_dead(reading->out.list.items[i].status))
+			goroutine_settle(reading, i);
+	return true;
+}
+
+// ---- without the target ----
+
+// Those that ended meanwhile go; the others in the runtime's order.
+static void put_in_order(struct go_goroutines *out)
+{
+	size_t kept = 0, count = out->list.count;
+	_cleanup_free_ struct sort_key *keys = alloc_array(count, sizeof *keys);
+	for (size_t i = 0; i < count; i++)
+		if (!goroutine_is_dead(out->list.items[i].status))
+			keys[kept++] = (struct sort_key){out->list.items[i].order, i};
+	sort_keys(keys, kept);
+	struct go_goroutine *ordered = alloc_array(kept, sizeof *ordered);
+	for (size_t i = 0; i < kept; i++)
+		ordered[i] = out->list.items[keys[i].value];
+	out->dead += count - kept;
+	free(out->list.items);
+	out->list.items = ordered;
+	out->list.count = out->list.capacity = kept;
+}
+
+void go_goroutines_finish(struct go_goroutine_reading *reading, struct go_goroutines *out)
+{
+	*out = reading->out;
+	reading->out = (struct go_goroutines){0};
+	out->dead = reading->spares.count;
+	go_goroutines_forget(reading);
+	put_in_order(out);
+	VEC_FOREACH (goroutine, &out->list) {
+		out->user += !goroutine->system;
+		out->stacks_running += goroutine->stack_state == GO_STACK_RUNS;
+		out->stacks_failed += goroutine->stack_state > GO_STACK_RUNS;
+	}
 }
 
 bool go_goroutines_read(const struct go_runtime *runtime, struct go_goroutines *out,
 			struct error *error)
 {
-	_cleanup_free_ struct target_range *ranges = NULL;
-	uint64_t count;
-	if (!read_addresses(runtime, (uint32_t)runtime->layout.offset[GO_SIZEOF_G], &ranges, &count,
-			    error))
-		return error_wrap(error, "goroutines");
-	struct go_goroutines goroutines = {.calls = go_calls_new(runtime->functab)};
-	struct walk walk = {.runtime = runtime, .out = &goroutines};
-	walk.unwinder = unwinder_new(runtime, goroutines.calls, &goroutines.stacks);
-	target_read_ranges(runtime->target, ranges, count, visit_goroutine, &walk);
-	read_stacks(&walk, ranges);
-	look_again(&walk, ranges);
-	finish(&walk);
-	walk_deinit(&walk);
-	*out = goroutines;
-	return true;
+	struct go_goroutine_reading *reading;
+	if (!go_goroutines_look(runtime, &reading, error))
+		return false;
+	bool settled = go_goroutines_settle(reading, error);
+	if (settled)
+		go_goroutines_finish(reading, out);
+	else
+		go_goroutines_forget(reading);
+	return settled;
 }

@@ -48,6 +48,11 @@ struct go_goroutine {
 	const struct go_stack *stack;   // NULL: see stack_state
 	const struct go_labels *labels; // NULL: none
 	taddr_t stack_low, stack_high;  // high is exclusive
+	taddr_t address;                // of its runtime.g
+	taddr_t stack_pointer;          // where it was left; meaningless while it runs
+	taddr_t waiting;                // g.waiting: its places in channels' queues; 0: none
+	taddr_t timer;                  // g.timer; 0: none
+	int64_t sleep_until_ns;         // g.sleepWhen (Go 1.23 and later), else 0
 	uint64_t thread_id;             // the kernel's id of the thread that it runs on; 0: none
 	uint64_t locked_thread_id;      // of the thread that it is locked to; 0: none
 	uint64_t bubble_id;             // of testing/synctest; 0: none
@@ -76,6 +81,17 @@ struct go_goroutines {
 
 bool go_goroutines_read(const struct go_runtime *runtime, struct go_goroutines *goroutines,
 			struct error *error) must_check;
+
+// The same in steps, for a target that is stopped only while it has to be: most goroutines do not
+// move between `look` and `settle`, and need not be read again.
+struct go_goroutine_reading;
+bool go_goroutines_look(const struct go_runtime *runtime, struct go_goroutine_reading **reading,
+			struct error *error) must_check;
+// Decides what is true now; reads the target for the last time.
+bool go_goroutines_settle(struct go_goroutine_reading *reading, struct error *error) must_check;
+// Frees `reading`.
+void go_goroutines_finish(struct go_goroutine_reading *reading, struct go_goroutines *goroutines);
+void go_goroutines_forget(struct go_goroutine_reading *reading); // instead; NULL is allowed
 void go_goroutines_deinit(struct go_goroutines *goroutines);
 // "running", "runnable", "syscall", "waiting", ...: the runtime's words.
 const char *go_status_name(enum go_status status);

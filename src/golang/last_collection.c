@@ -34,22 +34,26 @@ static bool read_sizes(const struct go_runtime *runtime, taddr_t work,
 	return true;
 }
 
-// The reads come from the cache: of one moment for as long as nothing else forgets it.
+// False when a collection was under way, so that waiting for its end helps. The reads come from the
+// cache: of one moment for as long as nothing else forgets it.
 static bool try_read(const struct go_runtime *runtime, taddr_t work, struct go_last_collection *out)
 {
 	uint32_t began, ended, began_then, ended_then;
 	struct go_last_collection found;
 	if (!read_counts(runtime, work, &began, &ended) || !read_sizes(runtime, work, &found))
-		return false;
+		return true;
 	target_forget(runtime->target);
-	if (!read_counts(runtime, work, &began_then, &ended_then) || !began || began != ended ||
-	    began_then != began || ended_then != ended || found.heap_after < found.heap_before)
+	if (!read_counts(runtime, work, &began_then, &ended_then))
+		return true;
+	if (began != ended || began_then != began || ended_then != ended)
 		return false;
+	if (!began || found.heap_after < found.heap_before)
+		return true;
 	uint64_t younger = found.heap_after - found.heap_before;
 	found.survived = found.marked > younger ? found.marked - younger : 0;
 	found.known = found.survived > 0;
 	*out = found;
-	return found.known;
+	return true;
 }
 
 void go_last_collection_read(const struct go_runtime *runtime, int64_t patience_ns,

@@ -7,7 +7,11 @@
 
 #include "base/reader.h"
 
-enum { M_BYTES_MAX = 4096, SIGNAL_FRAME_BYTES = 640 };
+enum {
+	M_BYTES_MAX = 4096,
+	SIGNAL_FRAME_BYTES = 640,
+	NESTED_SIGNALS_MAX = 8, // a handler that ends the program is interrupted by its own signal
+};
 
 // Where the kernel leaves the interrupted registers, from the stack pointer at the handler's entry;
 // on amd64 the return address is gone from there.
@@ -105,7 +109,9 @@ bool go_start_running(const struct go_runtime *runtime, struct unwinder *unwinde
 	if (!thread->id || !found)
 		return false;
 	struct target_thread registers = *found;
-	(void)!read_interrupted(runtime, unwinder, thread, &registers);
+	for (int i = 0; i < NESTED_SIGNALS_MAX; i++)
+		if (!read_interrupted(runtime, unwinder, thread, &registers))
+			break;
 	if (saved->syscall_sp) {
 		go_start_saved(saved, start);
 	} else if (thread->vdso_sp && is_on(saved, thread->vdso_sp)) {

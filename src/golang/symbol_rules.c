@@ -2,6 +2,8 @@
 // In: the code of the runtime's functions. Out: the addresses of the variables it works on.
 // Source: Go 1.18 to 1.27; the file of runtime/ is with each rule. Tests compare every address
 // with the symbol table, for each version and form of build.
+// Rules of one symbol are for other versions, or for code that was not optimized (-N -l), where
+// small functions and methods are called instead of inlined.
 #include "golang/symbol_rules.h"
 
 #include <string.h>
@@ -22,9 +24,10 @@ enum pick {
 	PICK_OTHER_THAN,   // that is not the variable `known`
 	PICK_BEFORE_CALL,  // the last one before a call of `other`
 	PICK_BEFORE_STORE, // the last one before `known` is stored
+	PICK_NEXT,         // the first new one behind `known`
 };
 
-enum { NO_FIELD = -1, CANDIDATES_MAX = 32, FUNCTIONS_MAX = 64 };
+enum { NO_FIELD = -1, CANDIDATES_MAX = 32, FUNCTIONS_MAX = 128 };
 
 struct rule {
 	enum go_symbol symbol;
@@ -47,15 +50,31 @@ static const struct rule rules[] = {
 	{GO_SYMBOL_MBUCKETS, "runtime.mProf_FlushLocked", PICK_ONLY, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_MBUCKETS, "runtime.memProfileInternal", PICK_ONLY, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_MBUCKETS, "runtime.MemProfile", PICK_ONLY, LOAD, 8, NO_FIELD},
+	{GO_SYMBOL_MBUCKETS, "runtime.mProf_FlushLocked", PICK_ALSO_IN, ADDRESS, 0, NO_FIELD,
+	 "runtime.stkbucket"},
 	{GO_SYMBOL_MPROF_CYCLE, "runtime.mProf_Flush", PICK_ALSO_IN, LOAD, 4, NO_FIELD,
 	 "runtime.mProf_Free"},
 	{GO_SYMBOL_MPROF_CYCLE, "runtime.mProf_Flush", PICK_ONLY, LOAD, 4, NO_FIELD},
+	{GO_SYMBOL_MPROF_CYCLE, "runtime.mProf_NextCycle", PICK_BEFORE_CALL, ADDRESS, 0, NO_FIELD,
+	 "runtime.(*mProfCycleHolder).increment"},
 	{GO_SYMBOL_MPROF, "runtime.mProf_NextCycle", PICK_ONLY, LOAD, 4, NO_FIELD},
 	{GO_SYMBOL_MPROF, "runtime.mProf_FlushLocked", PICK_ONLY, LOAD, 4, NO_FIELD},
-	{GO_SYMBOL_BBUCKETS, "runtime.blockProfileInternal", PICK_ONLY, LOAD, 8, NO_FIELD},
-	{GO_SYMBOL_BBUCKETS, "runtime.BlockProfile", PICK_ONLY, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_XBUCKETS, "runtime.mutexProfileInternal", PICK_ONLY, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_XBUCKETS, "runtime.MutexProfile", PICK_ONLY, LOAD, 8, NO_FIELD},
+	{GO_SYMBOL_XBUCKETS, "runtime.mutexProfileInternal", PICK_ALSO_IN, ADDRESS, 0, NO_FIELD,
+	 "runtime.stkbucket"},
+	{GO_SYMBOL_XBUCKETS, "runtime.MutexProfile", PICK_ALSO_IN, ADDRESS, 0, NO_FIELD,
+	 "runtime.stkbucket"},
+	{GO_SYMBOL_XBUCKETS, "runtime.stkbucket", PICK_NEXT, ADDRESS, 0, NO_FIELD,
+	 .known = GO_SYMBOL_MBUCKETS},
+	{GO_SYMBOL_BBUCKETS, "runtime.blockProfileInternal", PICK_ONLY, LOAD, 8, NO_FIELD},
+	{GO_SYMBOL_BBUCKETS, "runtime.BlockProfile", PICK_ONLY, LOAD, 8, NO_FIELD},
+	{GO_SYMBOL_BBUCKETS, "runtime.blockProfileInternal", PICK_ALSO_IN, ADDRESS, 0, NO_FIELD,
+	 "runtime.stkbucket"},
+	{GO_SYMBOL_BBUCKETS, "runtime.BlockProfile", PICK_ALSO_IN, ADDRESS, 0, NO_FIELD,
+	 "runtime.stkbucket"},
+	{GO_SYMBOL_BBUCKETS, "runtime.stkbucket", PICK_NEXT, ADDRESS, 0, NO_FIELD,
+	 .known = GO_SYMBOL_XBUCKETS},
 	{GO_SYMBOL_BLOCK_PROFILE_RATE, "runtime.SetBlockProfileRate", PICK_ONLY, ADDRESS, 0, NO_FIELD},
 	// chan.go, sema.go, lock_*.go
 	{GO_SYMBOL_BLOCK_PROFILE_RATE, "runtime.chansend", PICK_ONLY, LOAD, 8, NO_FIELD},
@@ -65,10 +84,13 @@ static const struct rule rules[] = {
 	{GO_SYMBOL_MUTEX_PROFILE_RATE, "runtime.unlock2", PICK_ONLY, LOAD, 8, NO_FIELD},
 	// mcache.go, malloc.go: nextSample is inlined. Then proc.go, and mprof.go before 1.20
 	{GO_SYMBOL_MEM_PROFILE_RATE, "runtime.allocmcache", PICK_ONLY, LOAD, 8, NO_FIELD},
+	{GO_SYMBOL_MEM_PROFILE_RATE, "runtime.nextSample", PICK_ONLY, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_DISABLE_MEM_PROFILING, "runtime.schedinit", PICK_BEFORE_STORE, LOAD, 1, NO_FIELD,
 	 .known = GO_SYMBOL_MEM_PROFILE_RATE},
 	{GO_SYMBOL_DISABLE_MEM_PROFILING, "runtime.init", PICK_BEFORE_STORE, LOAD, 1, NO_FIELD,
 	 .known = GO_SYMBOL_MEM_PROFILE_RATE},
+	{GO_SYMBOL_DISABLE_MEM_PROFILING, "runtime.defaultMemProfileRate", PICK_ONLY, LOAD, 1,
+	 NO_FIELD},
 	// malloc.go, mgcwork.go, mbitmap.go, mheap.go
 	{GO_SYMBOL_MHEAP, "runtime.mallocinit", PICK_BEFORE_CALL, ADDRESS, 0, NO_FIELD,
 	 "runtime.(*mheap).init"},
@@ -95,15 +117,22 @@ static const struct rule rules[] = {
 	{GO_SYMBOL_WORK, "runtime.gcDrain", PICK_ONLY, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_GC_CPU_LIMITER, "runtime.(*mheap).allocSpan.func1", PICK_ONLY, LOAD, 1,
 	 GO_GC_CPU_LIMITER_STATE_ENABLED},
+	{GO_SYMBOL_GC_CPU_LIMITER, "runtime.(*mheap).allocSpan.func1", PICK_BEFORE_CALL, ADDRESS, 0,
+	 NO_FIELD, "runtime.(*gcCPULimiterState).limiting"},
 	// proc.go, runtime2.go, mstats.go, debug.go
 	{GO_SYMBOL_ALLGS, "runtime.forEachG", PICK_SLICE, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_ALLGS, "runtime.allgadd", PICK_SLICE, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_ALLGLEN, "runtime.forEachGRace", PICK_FIRST, LOAD, 8, NO_FIELD},
+	{GO_SYMBOL_ALLGLEN, "runtime.atomicAllG", PICK_FIRST, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_WAIT_REASONS, "runtime.waitReason.String", PICK_ONLY, ADDRESS, 0, NO_FIELD},
 	{GO_SYMBOL_WAIT_REASONS, "runtime.(*waitReason).String", PICK_ONLY, ADDRESS, 0, NO_FIELD},
 	{GO_SYMBOL_GOMAXPROCS, "runtime.flushallmcaches", PICK_ONLY, LOAD, 4, NO_FIELD},
 	{GO_SYMBOL_GOMAXPROCS, "runtime.GOMAXPROCS", PICK_ONLY, LOAD, 4, NO_FIELD},
 	{GO_SYMBOL_SCHED, "runtime.mput", PICK_ONLY, ANY, 8, GO_SCHEDT_MIDLE},
+	{GO_SYMBOL_SCHED, "runtime.mput", PICK_BEFORE_CALL, ADDRESS, 0, GO_SCHEDT_MIDLE,
+	 "runtime.(*muintptr).set"},
+	{GO_SYMBOL_SCHED, "runtime.mput", PICK_BEFORE_CALL, ADDRESS, 0, GO_SCHEDT_MIDLE,
+	 "runtime.(*listHeadManual).push"},
 	{GO_SYMBOL_ALLP, "runtime.gcMarkTinyAllocs", PICK_SLICE, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_ALLP, "runtime.(*gcControllerState).enlistWorker", PICK_SLICE, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_ALLM, "runtime.mcommoninit", PICK_ALSO_ADDRESS, LOAD, 8, NO_FIELD},
@@ -114,6 +143,12 @@ static const struct rule rules[] = {
 	 "runtime.lock2"},
 	{GO_SYMBOL_TICKS, "runtime.tickspersecond", PICK_BEFORE_CALL, ADDRESS, 0, NO_FIELD,
 	 "runtime.lock2"},
+	{GO_SYMBOL_TICKS, "runtime.(*ticksType).init", PICK_BEFORE_CALL, ADDRESS, 0, NO_FIELD,
+	 "runtime.lock"},
+	{GO_SYMBOL_TICKS, "runtime.ticksPerSecond", PICK_BEFORE_CALL, ADDRESS, 0, NO_FIELD,
+	 "runtime.lock"},
+	{GO_SYMBOL_TICKS, "runtime.tickspersecond", PICK_BEFORE_CALL, ADDRESS, 0, NO_FIELD,
+	 "runtime.lock"},
 	{GO_SYMBOL_FINQ, "runtime.queuefinalizer", PICK_FIRST, LOAD, 8, NO_FIELD},
 	{GO_SYMBOL_ALLFIN, "runtime.queuefinalizer", PICK_SECOND, STORE, 8, NO_FIELD},
 	{GO_SYMBOL_FING_STATUS, "runtime.isSystemGoroutine", PICK_ONLY, LOAD, 4, NO_FIELD},
@@ -129,6 +164,8 @@ static const struct rule rules[] = {
 	{GO_SYMBOL_SCAVENGE, "runtime.gcPaceScavenger", PICK_SLICE, ADDRESS, 0, NO_FIELD},
 	{GO_SYMBOL_SCAVENGE, "runtime.wakeScavenger", PICK_BEFORE_CALL, ADDRESS, 0, NO_FIELD,
 	 "runtime.lock2"},
+	{GO_SYMBOL_SCAVENGE, "runtime.wakeScavenger", PICK_BEFORE_CALL, ADDRESS, 0, NO_FIELD,
+	 "runtime.lock"},
 };
 // clang-format on
 
@@ -289,6 +326,16 @@ static struct candidates choose(struct evaluation *evaluation, const struct rule
 	return kept;
 }
 
+// What comes behind `known`, or nothing.
+static struct candidates take_next(const struct candidates *all, taddr_t known)
+{
+	struct candidates found = {0};
+	for (size_t i = 0; known && i + 1 < all->count; i++)
+		if (all->address[i] == known)
+			add_candidate(&found, all->address[i + 1]);
+	return found;
+}
+
 // The address that one rule gives; 0 where it does not apply or leaves more than one.
 static taddr_t apply(struct evaluation *evaluation, const struct rule *rule)
 {
@@ -308,6 +355,8 @@ static taddr_t apply(struct evaluation *evaluation, const struct rule *rule)
 	} else {
 		found = choose(evaluation, rule, operands);
 	}
+	if (rule->pick == PICK_NEXT)
+		found = take_next(&found, evaluation->runtime->symbols[rule->known]);
 	size_t index = rule->pick == PICK_SECOND;
 	bool several = rule->pick == PICK_FIRST || rule->pick == PICK_SECOND;
 	if (found.count <= index || (found.count > 1 && !several))

@@ -8,11 +8,17 @@
 
 #include "base/units.h"
 
+enum { GOROUTINE_OBJECTS_SHOWN = 3 };
+
 void goroutine_set_deinit(struct goroutine_set *set)
 {
 	map_deinit(&set->strings);
 	map_deinit(&set->group_map);
 	vec_deinit(&set->string_list);
+	VEC_FOREACH (group, &set->groups) {
+		vec_deinit(&group->waits);
+		vec_deinit(&group->objects);
+	}
 	vec_deinit(&set->groups);
 	vec_deinit(&set->states);
 	arena_deinit(&set->arena);
@@ -50,6 +56,7 @@ static uint64_t hash_group(const struct goroutine_group *group)
 	uint64_t hash = hash_text(hash_text(group->system, group->state), group->wait_reason);
 	hash = hash_frame(hash_frame(hash, &group->created_by), &group->start);
 	hash = hash_text(hash_mix(hash, group->elided), group->no_stack);
+	hash = hash_text(hash, group->labels);
 	for (size_t i = 0; i < group->depth; i++)
 		hash = hash_frame(hash, &group->frames[i]);
 	return hash;
@@ -77,9 +84,39 @@ static struct goroutine_group copy_group(struct goroutine_set *set,
 	copy.state = intern(set, group->state);
 	copy.wait_reason = intern(set, group->wait_reason);
 	copy.no_stack = intern(set, group->no_stack);
+	copy.labels = intern(set, group->labels);
 	copy.created_by = copy_frame(set, &group->created_by);
 	copy.start = copy_frame(set, &group->start);
+	memset(&copy.waits, 0, sizeof copy.waits);
+	memset(&copy.objects, 0, sizeof copy.objects);
+	copy.objects_left_out = 0;
 	return copy;
+}
+
+static void add_object(struct goroutine_set *set, struct goroutine_group *group,
+		       const struct goroutine_object *object)
+{
+	VEC_FOREACH (old, &group->objects) {
+		if (old->address == object->address && strcmp(old->text, object->text) == 0) {
+			old->count += object->count;
+			return;
+		}
+	}
+	if (group->objects.count == GOROUTINE_OBJECTS_KEPT) {
+		group->objects_left_out += object->count;
+		return;
+	}
+	vec_push(&group->objects, {intern(set, object->text), object->address, object->count});
+}
+
+static void add_details(struct goroutine_set *set, struct goroutine_group *group,
+			const struct goroutine_group *example)
+{
+	VEC_FOREACH (wait, &example->waits)
+		vec_push(&group->waits, *wait);
+	VEC_FOREACH (object, &example->objects)
+		add_object(set, group, object);
+	group->objects_left_out += example->objects_left_out;
 }
 
 static void count_state(struct goroutine_set *set, const char *state, uint64_t count)
@@ -105,11 +142,13 @@ void goroutine_set_add(struct goroutine_set *set, const struct goroutine_group *
 	bool is_new;
 	uint64_t *index = map_put(&set->group_map, hash_group(example), set->groups.count, &is_new);
 	if (is_new) {
-		vec_push(&set->groups, copy_group(set, example));
+		add_details(set, vec_push(&set->groups, copy_group(set, example)), example);
 		return;
 	}
 	struct goroutine_group *group = &set->groups.items[*index];
+	add_details(set, group, example);
 	group->count += example->count;
+	group->unserved += example->unserved;
 	group->stack_bytes += example->stack_bytes;
 	if (group->waited_ns < example->waited_ns)
 		group->waited_ns = example->waited_ns;
@@ -133,8 +172,52 @@ static int by_state_count(const void *a, const void *b)
 	return strcmp(left->state, right->state);
 }
 
+static int by_wait(const void *a, const void *b)
+{
+	const int64_t *left = a, *right = b;
+	return (*left > *right) - (*left < *right);
+}
+
+static int by_object_count(const void *a, const void *b)
+{
+	const struct goroutine_object *left = a, *right = b;
+	if (left->count != right->count)
+		return left->count < right->count ? 1 : -1;
+	return (left->address > right->address) - (left->address < right->address);
+}
+
+const char *goroutine_group_state(const struct goroutine_group *group)
+{
+	return group->wait_reason ? group->wait_reason : group->state;
+}
+
+bool goroutine_state_waits(const char *state)
+{
+	static const char *const others[] = {"",          "running", "runnable",        "syscall",
+					     "idle",      "dead",    "leaked",          "copystack",
+					     "preempted", "unknown", GOROUTINE_NO_STATE};
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (strcmp(state, others[i]) == 0)
+			return false;
+	return true;
+}
+
+int64_t goroutine_median_wait(const int64_t *waits, size_t known, uint64_t count)
+{
+	uint64_t middle = count / 2, without = count > known ? count - known : 0;
+	return middle >= without && middle - without < known ? waits[middle - without] : 0;
+}
+
 void goroutine_set_sort(struct goroutine_set *set)
 {
+	VEC_FOREACH (group, &set->groups) {
+		if (group->waits.count)
+			qsort(group->waits.items, group->waits.count, sizeof *group->waits.items,
+			      by_wait);
+		if (group->objects.count)
+			qsort(group->objects.items, group->objects.count,
+			      sizeof *group->objects.items, by_object_count);
+	}
 	if (set->groups.count)
 		qsort(set->groups.items, set->groups.count, sizeof *set->groups.items, by_count);
 	if (set->states.count)
@@ -159,17 +242,68 @@ static void write_elided(struct strbuf *out, uint64_t count)
 	strbuf_addf(out, "    ...%s frames left out...\n", human_count((int64_t)count).text);
 }
 
-static void write_group(struct strbuf *out, const struct goroutine_group *group)
+static void write_waits(struct strbuf *out, const struct goroutine_group *group)
 {
+	int64_t median =
+		goroutine_median_wait(group->waits.items, group->waits.count, group->count);
+	if (!group->waited_ns)
+		return;
+	strbuf_addf(out, ", %sat least %s", group->count > 1 ? "the longest for " : "for ",
+		    human_duration(group->waited_ns).text);
+	if (group->count > 2 && median)
+		strbuf_addf(out, ", half of them for %s or more", human_duration(median).text);
+}
+
+static void write_head(struct strbuf *out, const struct goroutine_group *group)
+{
+	const char *state = goroutine_group_state(group);
 	strbuf_addf(out, "%s goroutine%s [", human_count((int64_t)group->count).text,
 		    group->count == 1 ? "" : "s");
-	strbuf_add_safe(out, group->wait_reason ? group->wait_reason : group->state);
-	strbuf_addf(out, "]%s, ", group->system ? " (of the Go runtime)" : "");
-	if (group->waited_ns)
-		strbuf_addf(out, "%sat least %s, ", group->count > 1 ? "the longest for " : "for ",
-			    human_duration(group->waited_ns).text);
-	strbuf_addf(out, "stacks %s, for example %" PRIu64 "\n",
-		    human_bytes((int64_t)group->stack_bytes).text, group->example_id);
+	strbuf_add_safe(out, state[0] ? state : GOROUTINE_NO_STATE);
+	strbuf_addf(out, "]%s", group->system ? " (of the Go runtime)" : "");
+	write_waits(out, group);
+	if (group->stack_bytes)
+		strbuf_addf(out, ", stacks %s", human_bytes((int64_t)group->stack_bytes).text);
+	if (group->example_id)
+		strbuf_addf(out, ", for example %" PRIu64, group->example_id);
+	strbuf_add(out, "\n");
+	if (!group->labels)
+		return;
+	strbuf_add(out, "  labels ");
+	strbuf_add_safe(out, group->labels);
+	strbuf_add(out, "\n");
+}
+
+static void write_objects(struct strbuf *out, const struct goroutine_group *group)
+{
+	uint64_t others = group->objects_left_out;
+	for (size_t i = GOROUTINE_OBJECTS_SHOWN; i < group->objects.count; i++)
+		others += group->objects.items[i].count;
+	for (size_t i = 0; i < group->objects.count && i < GOROUTINE_OBJECTS_SHOWN; i++) {
+		strbuf_addf(out, "  %s on ",
+			    human_count((int64_t)group->objects.items[i].count).text);
+		strbuf_add_safe(out, group->objects.items[i].text);
+		strbuf_add(out, "\n");
+	}
+	if (others)
+		strbuf_addf(out, "  %s on others\n", human_count((int64_t)others).text);
+}
+
+static void write_unserved(struct strbuf *out, const struct goroutine_group *group)
+{
+	if (group->unserved == group->count)
+		strbuf_add(out, group->count == 1 ? "  nothing that was found can wake it\n"
+						  : "  nothing that was found can wake them\n");
+	else if (group->unserved)
+		strbuf_addf(out, "  nothing that was found can wake %s of them\n",
+			    human_count((int64_t)group->unserved).text);
+}
+
+static void write_group(struct strbuf *out, const struct goroutine_group *group)
+{
+	write_head(out, group);
+	write_objects(out, group);
+	write_unserved(out, group);
 	for (size_t i = 0; i < group->depth; i++) {
 		if (group->elided && i == group->elided_at)
 			write_elided(out, group->elided);

@@ -10,6 +10,28 @@
 
 enum { PROCESSES_SHOWN = 5 }; // each in a row of its own
 
+// The main heap and the arenas of threads together: which of them it is, the process's own account
+// says.
+static void add_malloc_parts(struct ledger *ledger, const struct ledger *process)
+{
+	static const struct {
+		const char *key, *label, *of_main, *of_arenas;
+	} parts[] = {
+		{"anon.malloc.used", "in use", "anon.malloc.main.used", "anon.malloc.arenas.used"},
+		{"anon.malloc.free", "free, not given back", "anon.malloc.main.free",
+		 "anon.malloc.arenas.free"},
+		{"anon.malloc.rest", "not told apart", "anon.malloc.main.rest",
+		 "anon.malloc.arenas.rest"},
+		{"anon.malloc.mmapped", "large chunks, each with a mapping of its own",
+		 "anon.malloc.mmapped", ""},
+	};
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		ledger_add(ledger, 3, parts[i].key, parts[i].label,
+			   ledger_bytes(process, parts[i].of_main) +
+				   ledger_bytes(process, parts[i].of_arenas),
+			   0, "");
+}
+
 // The rows of the process's own account that are anonymous memory, one level deeper.
 static int64_t add_own_rows(struct ledger *ledger, const struct cgroup_process *process)
 {
@@ -19,6 +41,8 @@ static int64_t add_own_rows(struct ledger *ledger, const struct cgroup_process *
 		    (strncmp(row->key, "go.", 3) != 0 && strncmp(row->key, "anon.", 5) != 0))
 			continue;
 		ledger_add(ledger, 2, row->key, row->label, row->bytes, row->flags, row->note);
+		if (strcmp(row->key, "anon.malloc") == 0 && row->bytes)
+			add_malloc_parts(ledger, process->ledger);
 		sum += row->bytes;
 	}
 	return sum;
@@ -65,8 +89,10 @@ static void add_anonymous(struct ledger *ledger, const struct cgroup_ledger_inpu
 		left -= input->processes[i].anon_bytes;
 	}
 	left -= add_smaller(ledger, input->processes + shown, count - shown);
-	ledger_add(ledger, 1, "anon.rest", "shared, or moved while it was read", left,
-		   LEDGER_UNEXPLAINED, "");
+	ledger_add(ledger, 1, "anon.rest",
+		   input->unseen_count ? "of processes that are not seen, or shared"
+				       : "shared, or moved while it was read",
+		   left, LEDGER_UNEXPLAINED, "");
 }
 
 static void add_cache(struct ledger *ledger, const struct cgroup_stat *stat)

@@ -20,6 +20,7 @@ struct cgroup_ledger_input {
 	// Of all its processes together, for v1, which does not tell the parts of the kernel's
 	// memory: struct cgroup_members has them. Not known: the parts stay together.
 	struct known_u64 thread_count, page_table_bytes;
+	size_t unseen_count; // processes that nothing is known of
 };
 
 // Rows: "anon" (with "anon.process.PID" and, of a Go process, its rows; "anon.processes" for the

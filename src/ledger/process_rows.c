@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "base/units.h"
 #include "ledger/process_ledger_priv.h"
 
 enum { MEMBERS_SHOWN = 5, KEY_MAX = 160, ESTIMATED_SHARE = 100 };
@@ -196,11 +197,27 @@ static void add_members(const struct builder *builder, struct ledger *ledger, co
 	ledger_add(ledger, row->depth + 1, key, label, rest, 0, "");
 }
 
+// "98.2 MiB in use, 1.7 MiB free"; false where the C heap was not looked into.
+static bool describe_malloc(const struct builder *builder, char *note, size_t capacity)
+{
+	const int64_t *bytes = builder->bytes;
+	int64_t used = bytes[ACCOUNT_MALLOC_MAIN_USED] + bytes[ACCOUNT_MALLOC_ARENAS_USED] +
+		       bytes[ACCOUNT_MALLOC_MMAPPED];
+	int64_t free = bytes[ACCOUNT_MALLOC_MAIN_FREE] + bytes[ACCOUNT_MALLOC_ARENAS_FREE];
+	int64_t rest = bytes[ACCOUNT_MALLOC_MAIN] + bytes[ACCOUNT_MALLOC_ARENAS];
+	if (!used && !free)
+		return false;
+	snprintf(note, capacity, "%s in use, %s free%s%s", human_bytes(used).text,
+		 human_bytes(free).text, rest ? ", not told apart " : "",
+		 rest ? human_bytes(rest).text : "");
+	return true;
+}
+
 static void add_row(const struct builder *builder, struct ledger *ledger, const struct row *row)
 {
 	int64_t bytes = 0, uncertain = 0;
 	unsigned int flags = row->first == ACCOUNT_UNEXPLAINED ? LEDGER_UNEXPLAINED : 0;
-	char threads[32] = "";
+	char own_note[128] = "";
 	const char *label = row->label, *note = row->note;
 	for (int account = row->first; account <= (int)row->last; account++) {
 		bytes += builder->bytes[account];
@@ -212,9 +229,12 @@ static void add_row(const struct builder *builder, struct ledger *ledger, const 
 		label = builder->input->spans ? "anonymous memory that is not Go's"
 					      : "anonymous memory, not told apart";
 	if (row->first == ACCOUNT_THREADS) {
-		snprintf(threads, sizeof threads, "%zu", builder->threads);
-		note = threads;
+		snprintf(own_note, sizeof own_note, "%zu", builder->threads);
+		note = own_note;
 	}
+	if (row->first == ACCOUNT_MALLOC_MAIN_USED && row->last == ACCOUNT_MALLOC_MMAPPED &&
+	    describe_malloc(builder, own_note, sizeof own_note))
+		note = own_note;
 	if (row->first == ACCOUNT_LAZY_FREE && row->last == ACCOUNT_LAZY_FREE)
 		flags |= LEDGER_RECLAIMABLE;
 	ledger_add(ledger, row->depth, row->key, label, bytes, flags, note);

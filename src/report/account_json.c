@@ -37,13 +37,10 @@ static json_t *cgroup_to_json(const struct account *account)
 		set_text(object, "limit_path", cgroup->limit_path);
 	}
 	json_object_set_new(object, "headroom", report_headroom_to_json(&cgroup->headroom));
-	if (account->has_files) {
-		json_object_set_new(object, "cache", report_ledger_to_json(&account->cache_ledger));
-		json_object_set_new(object, "shmem", report_ledger_to_json(&account->shmem_ledger));
-		set_text(object, "files_partial", account->files_partial);
-		set_text(object, "charge_absent", account->charge_absent);
-	}
+	if (account->has_files)
+		report_files_to_json(&account->files, object);
 	set_int(object, "processes", cgroup->processes);
+	set_int(object, "unseen_processes", cgroup->unseen_processes);
 	if (cgroup->oom_kills >= 0)
 		set_int(object, "oom_kills", cgroup->oom_kills);
 	return object;
@@ -81,6 +78,8 @@ json_t *report_account_to_json(const struct account *account)
 		json_array_append_new(processes, process_to_json(*snapshot));
 	json_object_set_new(object, "processes", processes);
 	set_int(object, "unread_processes", (int64_t)account->unread_processes);
+	if (account->unread_processes)
+		set_text(object, "unread_reason", account->unread_why.message);
 	json_object_set_new(object, "cgroup", cgroup_to_json(account));
 	json_object_set_new(object, "tools", views_to_json(&account->views));
 	return object;

@@ -8,7 +8,7 @@
 #include "report/account.h"
 #include "report/text_priv.h"
 
-enum { LARGEST_SHOWN = 3, GROWN_SHOWN = 12, STEP_MIN_BYTES = 4096, FILES_MIN_BYTES = 1 << 20 };
+enum { LARGEST_SHOWN = 3, GROWN_SHOWN = 12, STEP_MIN_BYTES = 4096 };
 
 static double share_of(int64_t part, int64_t whole)
 {
@@ -106,37 +106,18 @@ void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *ou
 	}
 }
 
-// A ledger of files, where it says something.
-static void write_files(const struct ledger *ledger, const char *title, const char *what,
-			struct report_style style, struct strbuf *out)
+// What cgroup v1 keeps to itself.
+static void write_not_told(const struct account *account, struct strbuf *out)
 {
-	if (ledger->total_bytes < FILES_MIN_BYTES)
+	const struct ledger *ledger = &account->cgroup_ledger;
+	const char *sockets = ledger_find(ledger, "sock") ? "" : "the size of socket buffers";
+	const char *kernel = ledger_find(ledger, "kernel.slab.other") ? ""
+			     : ledger_find(ledger, "kernel") ? "what kernel memory is used for"
+							     : "kernel memory";
+	if (account->cgroup.version != CGROUP_V1 || (!sockets[0] && !kernel[0]))
 		return;
-	text_title(out, style, title);
-	strbuf_addf(out, "%s %s\n", human_bytes(ledger->total_bytes).text, what);
-	report_write_ledger_rows(ledger, REPORT_LEDGER_ALL, out);
-}
-
-static void write_all_files(const struct account *account, struct report_style style,
-			    struct strbuf *out)
-{
-	if (!account->has_files)
-		return;
-	write_files(&account->cache_ledger, "FILES",
-		    "of page cache, by file; the kernel takes it back before it kills", style, out);
-	write_files(&account->shmem_ledger, "SHARED",
-		    "of shared memory and tmpfs, by mount and file; it stays until it is removed",
-		    style, out);
-	if (account->files_partial[0]) {
-		strbuf_add(out, "  partial     ");
-		strbuf_add_safe(out, account->files_partial);
-		strbuf_add(out, "\n");
-	}
-	if (account->charge_absent[0]) {
-		strbuf_add(out, "  whose       not known, so files count whole: ");
-		strbuf_add_safe(out, account->charge_absent);
-		strbuf_add(out, "\n");
-	}
+	strbuf_addf(out, "  not told    by cgroup v1: %s%s%s\n", sockets,
+		    sockets[0] && kernel[0] ? "; " : "", kernel);
 }
 
 static void write_cgroup(const struct account *account, struct report_style style,
@@ -158,6 +139,7 @@ static void write_cgroup(const struct account *account, struct report_style styl
 	text_write_headroom(&account->cgroup, out);
 	write_cache_note(ledger, out);
 	report_write_ledger_rows(ledger, REPORT_LEDGER_ALL, out);
+	write_not_told(account, out);
 }
 
 static void write_process(const struct snapshot *snapshot, struct report_style style,
@@ -216,6 +198,28 @@ static void write_views(const struct account *account, struct report_style style
 	}
 }
 
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "es";
+}
+
+static void write_holes(const struct account *account, struct strbuf *out)
+{
+	uint64_t unseen = (uint64_t)account->cgroup.unseen_processes;
+	if (account->unread_processes) {
+		strbuf_addf(out, "  not read    %" PRIu64 " process%s: ", account->unread_processes,
+			    plural(account->unread_processes));
+		strbuf_add_safe(out, account->unread_why.message);
+		strbuf_add(out, "\n");
+	}
+	if (unseen)
+		strbuf_addf(
+			out,
+			"  not seen    %" PRIu64 " process%s of the cgroup: hidden by /proc "
+			"(hidepid), of another\n              pid namespace, or ended meanwhile\n",
+			unseen, plural(unseen));
+}
+
 void report_write_account(const struct account *account, struct report_style style,
 			  struct strbuf *out)
 {
@@ -228,16 +232,15 @@ void report_write_account(const struct account *account, struct report_style sty
 	}
 	if (account->of_process)
 		write_cgroup(account, style, out);
-	write_all_files(account, style, out);
+	if (account->has_files)
+		text_write_files(&account->files, TEXT_ALL_FILES, style, out);
 	write_views(account, style, out);
 	text_title(out, style, "EVIDENCE");
 	strbuf_addf(out, "%s; taken in %s, %s\n", human_time(account->taken_unix_ns).text,
 		    human_duration(account->duration_ns).text,
 		    account->processes.count ? account->processes.items[0]->quality.mode
 					     : "the kernel's figures alone");
-	if (account->unread_processes)
-		strbuf_addf(out, "  holes       %" PRIu64 " processes could not be read\n",
-			    account->unread_processes);
+	write_holes(account, out);
 }
 
 static void write_change(const struct ledger_diff *diff, const struct ledger_change *change,

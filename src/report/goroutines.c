@@ -3,23 +3,20 @@
 #include "report/goroutines.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/units.h"
 #include "report/text_priv.h"
 
 enum { STATES_SHOWN = 6 };
 
-static const char *state_of(const struct goroutine_group *group)
-{
-	return group->wait_reason ? group->wait_reason : group->state;
-}
-
 static void write_states(const struct goroutine_set *set, struct strbuf *out)
 {
 	for (size_t i = 0; i < set->states.count && i < STATES_SHOWN; i++) {
 		strbuf_addf(out, "%s %s ", i ? "," : ":",
 			    human_count((int64_t)set->states.items[i].count).text);
-		strbuf_add_safe(out, set->states.items[i].state);
+		strbuf_add_safe(out, set->states.items[i].state[0] ? set->states.items[i].state
+								   : GOROUTINE_NO_STATE);
 	}
 	if (set->states.count > STATES_SHOWN)
 		strbuf_addf(out, ", %zu other states", set->states.count - STATES_SHOWN);
@@ -41,10 +38,10 @@ static void write_largest(const struct goroutine_set *set, struct strbuf *out)
 	strbuf_addf(out, "  %s of the %s are one group: ",
 		    human_percent((double)group->count / (double)set->user).text,
 		    human_count((int64_t)set->user).text);
-	strbuf_add_safe(out, state_of(group));
+	strbuf_add_safe(out, goroutine_group_state(group));
 	if (group->waited_ns)
 		strbuf_addf(out, " (at least %s)", human_duration(group->waited_ns).text);
-	strbuf_add(out, " in ");
+	strbuf_add(out, goroutine_group_state(group)[0] ? " in " : "in ");
 	write_place(out, group->depth ? &group->frames[0] : &group->start);
 	if (group->created_by.function[0]) {
 		strbuf_add(out, ",\n  created by ");
@@ -67,23 +64,93 @@ static void write_trouble(const struct snapshot_quality *quality, struct strbuf 
 			    quality->unreadable_goroutines);
 }
 
-void report_write_goroutines(const struct snapshot *snapshot, struct report_style style,
-			     size_t rows, struct strbuf *out)
+static void write_search(const struct snapshot *snapshot, struct strbuf *out)
 {
-	const struct goroutine_set *set = &snapshot->goroutines;
-	size_t own = 0;
-	VEC_FOREACH (group, &set->groups)
-		own += !group->system;
+	const struct go_reach *reach = &snapshot->reach;
+	if (!snapshot_has(&snapshot->reach_absent)) {
+		if (strcmp(snapshot->reach_absent.message, "not asked for") == 0)
+			return;
+		strbuf_add(out, "  who could wake them was not searched: ");
+		strbuf_add_safe(out, snapshot->reach_absent.message);
+		strbuf_add(out, "\n");
+		return;
+	}
+	strbuf_addf(
+		out,
+		"  who could wake them: %s objects of the heap (%s) were followed from variables and "
+		"stacks;\n  nothing was found for %s. Not looked at: registers, memory of C, "
+		"finalizers and cleanups%s\n",
+		human_count((int64_t)reach->objects).text, human_bytes((int64_t)reach->bytes).text,
+		human_count((int64_t)reach->unserved).text,
+		snapshot->quality.of_core || snapshot->quality.target_pause_ns
+			? ""
+			: ";\n  it ran meanwhile: --mode stop is surer");
+	if (reach->unreadable)
+		strbuf_addf(out,
+			    "  %" PRIu64 " pieces of memory could not be read: it is not proven\n",
+			    reach->unreadable);
+}
+
+static void write_source(const struct goroutine_report *report, struct strbuf *out)
+{
+	strbuf_add(out, "  from ");
+	strbuf_add_safe(out, report->source);
+	if (report->dumps > 1)
+		strbuf_addf(out, ": the last of %" PRIu64 " in it", report->dumps);
+	if (report->note[0])
+		strbuf_addf(out, "; %s", report->note);
+	strbuf_add(out, "\n");
+	if (!report->set->knows_states)
+		strbuf_add(out, "  a profile has no states, wait times and creators: what they "
+				"wait for is told by their stacks\n");
+	if (report->cut)
+		strbuf_add(out, "  it was cut: goroutines may be missing\n");
+	if (report->left_out)
+		strbuf_addf(out,
+			    "  %" PRIu64 " goroutines are in no group: there are too many "
+			    "different stacks\n",
+			    report->left_out);
+}
+
+static void write_head(const struct goroutine_report *report, struct report_style style,
+		       struct strbuf *out)
+{
+	const struct goroutine_set *set = report->set;
 	text_title(out, style, "GOROUTINES");
 	strbuf_add(out, human_count((int64_t)set->user).text);
 	write_states(set, out);
-	strbuf_addf(out, "; stacks %s; %s more are the Go runtime's own\n",
-		    human_bytes((int64_t)set->stack_bytes).text,
-		    human_count((int64_t)(set->total - set->user)).text);
-	write_largest(set, out);
-	write_trouble(&snapshot->quality, out);
+	if (set->knows_stack_bytes)
+		strbuf_addf(out, "; stacks %s", human_bytes((int64_t)set->stack_bytes).text);
+	if (report->snapshot || set->total > set->user)
+		strbuf_addf(out, "; %s more are the Go runtime's own",
+			    human_count((int64_t)(set->total - set->user)).text);
 	strbuf_add(out, "\n");
+	write_largest(set, out);
+	if (report->snapshot)
+		write_trouble(&report->snapshot->quality, out);
+	if (report->snapshot)
+		write_search(report->snapshot, out);
+	else
+		write_source(report, out);
+	strbuf_add(out, "\n");
+}
+
+static void write_groups(const struct goroutine_set *set, size_t rows, struct strbuf *out)
+{
+	size_t own = 0;
+	VEC_FOREACH (group, &set->groups)
+		own += !group->system;
 	goroutine_set_write_groups(set, false, rows, out);
 	if (own > rows)
 		strbuf_addf(out, "%zu more groups: --rows %zu shows them\n", own - rows, own);
+}
+
+void report_write_goroutines(const struct goroutine_report *report, struct report_style style,
+			     struct goroutine_options options, struct strbuf *out)
+{
+	write_head(report, style, out);
+	if (options.by == GOROUTINE_BY_STACK)
+		write_groups(report->set, options.rows, out);
+	else
+		text_write_goroutine_rows(report->set, options, out);
 }

@@ -110,6 +110,20 @@ static void set_frame(struct strbuf *out, const char *key, const struct goroutin
 	strbuf_add(out, "}");
 }
 
+static void add_objects(struct strbuf *out, const struct goroutine_group *group)
+{
+	begin_list(out, "waits_on");
+	VEC_FOREACH (object, &group->objects) {
+		begin_item(out, object == group->objects.items);
+		set_text(out, "object", object->text);
+		set_known(out, "address", object->address);
+		set_u64(out, "count", object->count);
+		strbuf_add(out, "}");
+	}
+	strbuf_add(out, "]");
+	set_u64(out, "waits_on_left_out", group->objects_left_out);
+}
+
 static void add_group(struct strbuf *out, const struct goroutine_group *group, bool first)
 {
 	begin_item(out, first);
@@ -117,6 +131,12 @@ static void add_group(struct strbuf *out, const struct goroutine_group *group, b
 	set_text(out, "state", group->state);
 	set_text(out, "wait_reason", group->wait_reason);
 	set_known(out, "waited_at_least_ns", (uint64_t)group->waited_ns);
+	set_known(out, "median_waited_at_least_ns",
+		  (uint64_t)goroutine_median_wait(group->waits.items, group->waits.count,
+						  group->count));
+	set_text(out, "labels", group->labels);
+	add_objects(out, group);
+	set_u64(out, "unserved", group->unserved);
 	set_u64(out, "stack_bytes", group->stack_bytes);
 	set_u64(out, "example_id", group->example_id);
 	set_bool(out, "system", group->system);
@@ -210,45 +230,87 @@ static void add_goroutine(struct strbuf *out, const struct go_goroutines *gorout
 	strbuf_add(out, "}");
 }
 
-static void add_head(struct strbuf *out, const struct snapshot *snapshot)
+static void add_head(struct strbuf *out, const struct goroutine_report *report)
 {
-	const struct goroutine_set *set = &snapshot->goroutines;
+	const struct snapshot *snapshot = report->snapshot;
+	const struct goroutine_set *set = report->set;
 	json_t *states = json_object();
 	VEC_FOREACH (state, &set->states)
 		json_object_set_new(states, state->state, json_integer((json_int_t)state->count));
 	strbuf_add(out, "{");
 	set_u64(out, "count", set->user);
 	set_u64(out, "runtime_own", set->total - set->user);
-	set_u64(out, "stack_bytes", set->stack_bytes);
+	set_known(out, "stack_bytes", set->knows_stack_bytes ? set->stack_bytes : 0);
 	set_json(out, "states", states);
-	set_json(out, "identity", report_identity_to_json(&snapshot->identity));
-	set_json(out, "evidence", report_quality_to_json(&snapshot->quality));
+	set_text(out, "source", report->source);
+	if (snapshot) {
+		set_json(out, "identity", report_identity_to_json(&snapshot->identity));
+		set_json(out, "evidence", report_quality_to_json(&snapshot->quality));
+		return;
+	}
+	set_u64(out, "dumps", report->dumps);
+	set_u64(out, "left_out", report->left_out);
+	set_bool(out, "cut", report->cut);
 }
 
-bool report_write_goroutines_json(const struct snapshot *snapshot, int fd, const char *path,
-				  struct error *error)
+static void add_rows(struct strbuf *out, const struct goroutine_set *set, enum goroutine_by by)
 {
-	struct stream stream = {.fd = fd, .path = path, .error = error};
-	const struct go_goroutines *goroutines = &snapshot->each_goroutine;
-	struct strbuf *out = &stream.text;
-	add_head(out, snapshot);
-	begin_list(out, "groups");
-	VEC_FOREACH (group, &snapshot->goroutines.groups) {
-		add_group(out, group, group == snapshot->goroutines.groups.items);
-		stream_step(&stream);
+	struct goroutine_view view;
+	struct strbuf title = {0};
+	goroutine_view_make(set, by, &view);
+	set_text(out, "by", goroutine_by_name(by));
+	begin_list(out, "rows");
+	VEC_FOREACH (row, &view.rows) {
+		strbuf_clear(&title);
+		goroutine_row_title(&view, row, &title);
+		begin_item(out, row == view.rows.items);
+		set_text(out, "title", title.text);
+		set_u64(out, "count", row->count);
+		set_known(out, "stack_bytes", row->stack_bytes);
+		set_known(out, "waited_at_least_ns",
+			  row->waits.count ? (uint64_t)row->waits.items[row->waits.count - 1] : 0);
+		set_known(out, "median_waited_at_least_ns",
+			  (uint64_t)goroutine_median_wait(row->waits.items, row->waits.count,
+							  row->count));
+		strbuf_add(out, "}");
 	}
 	strbuf_add(out, "]");
+	strbuf_deinit(&title);
+	goroutine_view_deinit(&view);
+}
+
+static void add_each(struct stream *stream, const struct go_goroutines *goroutines)
+{
+	struct strbuf *out = &stream->text;
 	begin_list(out, "stacks");
 	VEC_FOREACH (stack, &goroutines->stacks.list) {
 		add_stack(out, *stack);
-		stream_step(&stream);
+		stream_step(stream);
 	}
 	strbuf_add(out, "]");
 	begin_list(out, "goroutines");
 	VEC_FOREACH (goroutine, &goroutines->list) {
 		add_goroutine(out, goroutines, goroutine, goroutine == goroutines->list.items);
+		stream_step(stream);
+	}
+	strbuf_add(out, "]");
+}
+
+bool report_write_goroutines_json(const struct goroutine_report *report, enum goroutine_by by,
+				  int fd, const char *path, struct error *error)
+{
+	struct stream stream = {.fd = fd, .path = path, .error = error};
+	struct strbuf *out = &stream.text;
+	add_head(out, report);
+	begin_list(out, "groups");
+	VEC_FOREACH (group, &report->set->groups) {
+		add_group(out, group, group == report->set->groups.items);
 		stream_step(&stream);
 	}
-	strbuf_add(out, "]}\n");
+	strbuf_add(out, "]");
+	add_rows(out, report->set, by);
+	if (report->snapshot)
+		add_each(&stream, &report->snapshot->each_goroutine);
+	strbuf_add(out, "}\n");
 	return stream_end(&stream);
 }

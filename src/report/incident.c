@@ -126,6 +126,7 @@ static bool write_ledger(struct incident *incident, const struct snapshot *snaps
 	if (snapshot_has(&snapshot->process_ledger_absent))
 		json_object_set_new(value, "process",
 				    report_ledger_to_json(&snapshot->process_ledger));
+	report_snapshot_files_to_json(snapshot, value);
 	return write_json(incident, INCIDENT_LEDGER, value, error);
 }
 
@@ -158,6 +159,11 @@ static bool write_manifest(struct incident *incident, const struct snapshot *sna
 	json_object_set_new(manifest, "evidence", report_quality_to_json(&snapshot->quality));
 	json_object_set_new(manifest, "files", files);
 	return write_json(incident, INCIDENT_MANIFEST, manifest, error);
+}
+
+void incident_renew_ledger(struct incident *incident)
+{
+	incident->files[INCIDENT_LEDGER].written = false;
 }
 
 bool incident_write(struct incident *incident, const struct report *report, struct error *error)

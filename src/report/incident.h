@@ -38,5 +38,9 @@ bool incident_open(const char *path, struct incident *incident, struct error *er
 void incident_close(struct incident *incident);
 // Writes every part and syncs it to disk, the heap profile first. The parts that a snapshot lacks
 // say why in place of what they lack.
+// The next incident_write writes the ledger again, for a snapshot that knows more by now. Each file
+// is synced before the next is begun, and the report has the ledger too: one of them is whole at
+// any moment.
+void incident_renew_ledger(struct incident *incident);
 bool incident_write(struct incident *incident, const struct report *report,
 		    struct error *error) must_check;

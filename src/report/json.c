@@ -229,8 +229,9 @@ static json_t *goroutines_to_json(const struct snapshot_identity *identity,
 	return object;
 }
 
-static json_t *cgroup_to_json(const struct snapshot_cgroup *cgroup)
+static json_t *cgroup_to_json(const struct snapshot *snapshot)
 {
+	const struct snapshot_cgroup *cgroup = &snapshot->cgroup;
 	json_t *object = json_object();
 	set_int(object, "version", cgroup->version);
 	set_text(object, "path", cgroup->path);
@@ -242,6 +243,7 @@ static json_t *cgroup_to_json(const struct snapshot_cgroup *cgroup)
 	set_known(object, "oom_kills", cgroup->oom_kills);
 	set_int(object, "processes", cgroup->processes);
 	json_object_set_new(object, "headroom", report_headroom_to_json(&cgroup->headroom));
+	report_snapshot_files_to_json(snapshot, object);
 	return object;
 }
 
@@ -334,7 +336,7 @@ json_t *report_to_json(const struct report *report)
 	json_object_set_new(object, "kill",
 			    report->kill ? kill_to_json(report->kill) : json_null());
 	json_object_set_new(object, "identity", report_identity_to_json(&snapshot->identity));
-	set_part(object, "cgroup", &snapshot->cgroup_absent, cgroup_to_json(&snapshot->cgroup));
+	set_part(object, "cgroup", &snapshot->cgroup_absent, cgroup_to_json(snapshot));
 	set_part(object, "ledger", &snapshot->cgroup_ledger_absent,
 		 report_ledger_to_json(&snapshot->cgroup_ledger));
 	set_part(object, "process_ledger", &snapshot->process_ledger_absent,

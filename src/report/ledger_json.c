@@ -6,7 +6,9 @@
 #include "report/report.h"
 #include "report/json_build.h"
 
-enum { ROWS_MAX = 100000, DEPTH_MAX = 8, TEXT_MAX = 4096 };
+enum { ROWS_MAX = 10000, DEPTH_MAX = 8, TEXT_MAX = 4096 };
+// As many rows as there may be sum up in bounds, and so does the difference of two such sums.
+#define BYTES_MAX (INT64_C(1) << 48)
 
 static const struct {
 	const char *name;
@@ -43,6 +45,25 @@ json_t *report_ledger_to_json(const struct ledger *ledger)
 	json_object_set_new(object, "rows", rows);
 	json_object_set_new(object, "beside", beside);
 	return object;
+}
+
+void report_files_to_json(const struct snapshot_files *files, json_t *object)
+{
+	json_object_set_new(object, "cache", report_ledger_to_json(&files->cache));
+	json_object_set_new(object, "shmem", report_ledger_to_json(&files->shmem));
+	set_text(object, "files_partial", files->partial);
+	set_text(object, "charge_absent", files->charge_absent);
+	if (files->duration_ns)
+		set_int(object, "files_duration_ns", files->duration_ns);
+}
+
+void report_snapshot_files_to_json(const struct snapshot *snapshot, json_t *object)
+{
+	if (snapshot_has(&snapshot->files_absent))
+		report_files_to_json(&snapshot->files, object);
+	else
+		json_object_set_new(object, "files_absent",
+				    report_error_to_json(&snapshot->files_absent));
 }
 
 static json_t *level_to_json(const struct headroom_level *level)
@@ -84,12 +105,18 @@ static const char *text_of(const json_t *object, const char *key)
 	return text && strlen(text) < TEXT_MAX ? text : "";
 }
 
+static bool is_bytes(const json_t *value)
+{
+	return json_is_integer(value) && json_integer_value(value) <= BYTES_MAX &&
+	       json_integer_value(value) >= -BYTES_MAX;
+}
+
 static bool add_row(struct ledger *ledger, const json_t *item)
 {
 	const json_t *bytes = json_object_get(item, "bytes"),
 		     *depth = json_object_get(item, "depth");
 	unsigned int set = 0;
-	if (!json_is_integer(bytes) || !json_is_integer(depth) || json_integer_value(depth) < 0 ||
+	if (!is_bytes(bytes) || !json_is_integer(depth) || json_integer_value(depth) < 0 ||
 	    json_integer_value(depth) > DEPTH_MAX || !text_of(item, "key")[0])
 		return false;
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -107,7 +134,7 @@ bool ledger_from_json(const json_t *object, struct ledger *out, struct error *er
 	struct ledger ledger = {.total_bytes = json_integer_value(total)};
 	const char *broken = "rows";
 	const char *key = text_of(object, "total"), *label = text_of(object, "label");
-	bool ok = json_is_array(rows) && json_is_integer(total) && key[0] &&
+	bool ok = json_is_array(rows) && is_bytes(total) && key[0] &&
 		  json_array_size(rows) <= ROWS_MAX;
 	for (size_t i = 0; ok && i < json_array_size(rows); i++)
 		ok = add_row(&ledger, json_array_get(rows, i));

@@ -41,6 +41,10 @@ void report_write_ledger(const struct ledger *ledger, struct report_style style,
 void report_write_holders(const struct snapshot *snapshot, struct report_style style, int rows,
 			  int stacks, struct strbuf *out);
 json_t *report_ledger_to_json(const struct ledger *ledger);
+// The keys "cache", "shmem" (ledgers), "files_partial" and "charge_absent" of `object`.
+void report_files_to_json(const struct snapshot_files *files, json_t *object);
+// The same, or "files_absent".
+void report_snapshot_files_to_json(const struct snapshot *snapshot, json_t *object);
 json_t *report_headroom_to_json(const struct headroom *headroom);
 json_t *report_quality_to_json(const struct snapshot_quality *quality);
 json_t *report_identity_to_json(const struct snapshot_identity *identity);

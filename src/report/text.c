@@ -7,6 +7,8 @@
 #include "base/units.h"
 #include "report/text_priv.h"
 
+enum { FILES_SHOWN = 5 };
+
 void text_bold(struct strbuf *out, struct report_style style, const char *text)
 {
 	if (style.colour)
@@ -220,6 +222,8 @@ void report_write_text(const struct report *report, struct report_style style, s
 	if (report->kill)
 		text_write_kill(report, style, out);
 	write_ledgers(report, style, out);
+	if (snapshot_has(&report->snapshot->files_absent))
+		text_write_files(&report->snapshot->files, FILES_SHOWN, style, out);
 	write_go(report, style, out);
 	report_write_holders(report->snapshot, style, 5, 2, out);
 	write_goroutines(report, style, out);

@@ -52,9 +52,12 @@ static void write_beside(const struct ledger_row *row, struct strbuf *out)
 	strbuf_add(out, "\n");
 }
 
-// What is small, or all of the row above it, says little.
-static bool is_minor(const struct ledger *ledger, const struct ledger_row *row, int64_t above)
+// What is small, or all of the row above it, says little; but what a process consists of does say
+// something.
+static bool is_minor(const struct ledger *ledger, const struct ledger_row *row,
+		     const struct ledger_row *above)
 {
+	bool of_process = above && strncmp(above->key, "anon.process.", 13) == 0;
 	int64_t bytes = llabs(row->bytes), total = ledger->total_bytes;
 	switch (row->depth) {
 	case 0:
@@ -62,7 +65,8 @@ static bool is_minor(const struct ledger *ledger, const struct ledger_row *row, 
 	case 1:
 		return bytes * 1000 < total;
 	case 2:
-		return bytes * 20 < total || bytes * 20 > llabs(above) * 19;
+		return bytes * 20 < total ||
+		       (!of_process && above && bytes * 20 > llabs(above->bytes) * 19);
 	default:
 		return true;
 	}
@@ -70,8 +74,9 @@ static bool is_minor(const struct ledger *ledger, const struct ledger_row *row, 
 
 // The rows of one depth from `first` on, each with what is below it, up to the end of the row above
 // them. Where only some are shown, the others are one line, so that the lines sum up.
-static size_t write_rows(const struct ledger *ledger, size_t first, int depth, int64_t above,
-			 enum report_ledger_detail detail, struct strbuf *out)
+static size_t write_rows(const struct ledger *ledger, size_t first, int depth,
+			 const struct ledger_row *above, enum report_ledger_detail detail,
+			 struct strbuf *out)
 {
 	const struct ledger_row *rows = ledger->rows.items;
 	struct ledger_row rest = {.label = N_("smaller lines"), .note = "", .depth = depth};
@@ -81,7 +86,7 @@ static size_t write_rows(const struct ledger *ledger, size_t first, int depth, i
 		const struct ledger_row *row = &rows[i++];
 		struct strbuf below = {0};
 		bool hide = detail == REPORT_LEDGER_SHORT && is_minor(ledger, row, above);
-		i = write_rows(ledger, i, depth + 1, row->bytes, detail, &below);
+		i = write_rows(ledger, i, depth + 1, row, detail, &below);
 		if (hide) {
 			rest.bytes += row->bytes;
 		} else {
@@ -99,7 +104,7 @@ static size_t write_rows(const struct ledger *ledger, size_t first, int depth, i
 void report_write_ledger_rows(const struct ledger *ledger, enum report_ledger_detail detail,
 			      struct strbuf *out)
 {
-	(void)write_rows(ledger, 0, 0, ledger->total_bytes, detail, out);
+	(void)write_rows(ledger, 0, 0, NULL, detail, out);
 	if (detail == REPORT_LEDGER_SHORT || !ledger->beside.count)
 		return;
 	strbuf_add(out, _("  beside the sum:\n"));

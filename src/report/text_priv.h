@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/i18n.h"
-#include "report/report.h"
+#include "report/goroutines.h"
 
 // A section's title in bold, as "TITLE  rest of the line" without a line end.
 void text_title(struct strbuf *out, struct report_style style, const char *title);
@@ -18,5 +18,12 @@ void text_bold(struct strbuf *out, struct report_style style, const char *text);
 // One line, where there is a container.
 void text_write_container(const struct container *container, struct strbuf *out);
 void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *out);
+// Which files the page cache and the shared memory are, where that says something; `rows` of each
+// (TEXT_ALL_FILES: all that there are).
+enum { TEXT_ALL_FILES = 1 << 20 };
+void text_write_files(const struct snapshot_files *files, int rows, struct report_style style,
+		      struct strbuf *out);
 void text_write_kill(const struct report *report, struct report_style style, struct strbuf *out);
 void text_write_quality(const struct report *report, struct report_style style, struct strbuf *out);
+void text_write_goroutine_rows(const struct goroutine_set *set, struct goroutine_options options,
+			       struct strbuf *out);

@@ -22,6 +22,7 @@ struct account_source {
 	struct cgroup_survey survey;
 	VEC(struct capture *) captures; // owned; of the first members
 	uint64_t unread;
+	struct error unread_why; // of one of them
 };
 
 void account_close(struct account_source *source)
@@ -45,8 +46,7 @@ void account_free(struct account *account)
 		snapshot_free(*snapshot);
 	vec_deinit(&account->processes);
 	ledger_deinit(&account->cgroup_ledger);
-	ledger_deinit(&account->cache_ledger);
-	ledger_deinit(&account->shmem_ledger);
+	snapshot_files_deinit(&account->files);
 	arena_deinit(&account->arena);
 	free(account);
 }
@@ -65,7 +65,7 @@ static void open_members(struct account_source *source, const char *proc_root, p
 		if (member->pid == except)
 			continue;
 		if (capture_open(proc_root, member->pid, cgroup_get_path(source->cgroup), &capture,
-				 NULL))
+				 &source->unread_why))
 			vec_push(&source->captures, capture);
 		else
 			source->unread++;
@@ -119,20 +119,6 @@ static bool take_process(struct capture *capture, struct account *account, struc
 	return true;
 }
 
-static void keep_files(const struct cgroup_survey *survey, struct cgroup_part *part,
-		       struct account *account)
-{
-	account->has_files = survey->has_files;
-	account->cache_ledger = part->cache;
-	account->shmem_ledger = part->shmem;
-	if (survey->files.partial)
-		snprintf(account->files_partial, sizeof account->files_partial, "%s",
-			 survey->files.partial_reason);
-	if (survey->has_files && !survey->files.charge_known)
-		snprintf(account->charge_absent, sizeof account->charge_absent, "%.255s",
-			 survey->files.charge_absent.message);
-}
-
 static bool take_cgroup(struct account_source *source, struct account *account, struct error *error)
 {
 	struct cgroup_process_account accounts[ACCOUNT_PROCESSES_MAX];
@@ -158,7 +144,8 @@ static bool take_cgroup(struct account_source *source, struct account *account, 
 		return false;
 	account->cgroup = part.facts;
 	account->cgroup_ledger = part.ledger;
-	keep_files(&source->survey, &part, account);
+	account->has_files = source->survey.has_files;
+	account->files = part.files;
 	return true;
 }
 
@@ -210,10 +197,11 @@ bool account_take(struct account_source *source, struct account **out, struct er
 	account->of_process = source->asked != NULL;
 	account->taken_unix_ns = clock_unix_ns();
 	account->unread_processes = source->unread;
+	account->unread_why = source->unread_why;
 	if (source->asked && !take_process(source->asked, account, error))
 		return false;
 	VEC_FOREACH (capture, &source->captures)
-		account->unread_processes += !take_process(*capture, account, NULL);
+		account->unread_processes += !take_process(*capture, account, &account->unread_why);
 	if (!take_cgroup(source, account, &account->cgroup_absent) && !source->asked) {
 		*error = account->cgroup_absent;
 		return false;

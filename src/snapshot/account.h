@@ -22,11 +22,10 @@ struct account {
 	struct snapshot_cgroup cgroup;
 	struct ledger cgroup_ledger;
 	bool has_files;
-	struct ledger cache_ledger, shmem_ledger; // by file
-	char files_partial[128];                  // why there may be more files; "" when not
-	char charge_absent[256];   // why it is not known whose the pages are; "" when it is
+	struct snapshot_files files;
 	struct views views;        // of processes[0]; none without one
 	uint64_t unread_processes; // that ended, or could not be read, before they were
+	struct error unread_why;   // of one of them
 	int64_t taken_unix_ns, duration_ns;
 };
 

@@ -27,6 +27,7 @@ void capture_close(struct capture *capture)
 	if (!capture)
 		return;
 	(void)!capture_let_go(capture, NULL);
+	file_survey_end(capture->files_of_cgroup);
 	process_files_close(&capture->files);
 	core_files_free(capture->core);
 	cleanup_close(&capture->guest);
@@ -34,7 +35,14 @@ void capture_close(struct capture *capture)
 	cgroup_close(capture->cgroup);
 	cgroup_survey_deinit(&capture->survey);
 	container_sources_close(capture->container);
+	sockets_free(capture->sockets);
 	free(capture);
+}
+
+void capture_open_sockets(struct capture *capture)
+{
+	if (!capture->core && !capture->sockets)
+		(void)!sockets_open(capture->files.dir, &capture->sockets, NULL);
 }
 
 const struct process_files *capture_get_files(const struct capture *capture)
@@ -106,10 +114,13 @@ void snapshot_free(struct snapshot *snapshot)
 	profile_free(snapshot->contention[GO_CONTENTION_MUTEX]);
 	go_buckets_deinit(&snapshot->buckets);
 	go_goroutines_deinit(&snapshot->each_goroutine);
+	go_blocks_deinit(&snapshot->blocks);
+	go_reach_deinit(&snapshot->reach);
 	functab_free(snapshot->functab);
 	goroutine_set_deinit(&snapshot->goroutines);
 	ledger_deinit(&snapshot->process_ledger);
 	ledger_deinit(&snapshot->cgroup_ledger);
+	snapshot_files_deinit(&snapshot->files);
 	arena_deinit(&snapshot->arena);
 	free(snapshot);
 }
@@ -333,6 +344,7 @@ void taking_finish(struct taking *taking)
 	go_buildinfo_deinit(&taking->info);
 	go_spans_deinit(&taking->spans);
 	go_own_memory_deinit(&taking->own);
+	go_goroutines_forget(taking->goroutine_reading);
 	go_goroutines_deinit(&taking->goroutines);
 }
 
@@ -378,6 +390,7 @@ bool capture_take(struct capture *capture, unsigned int parts, const char *defau
 				.default_sample_type = default_sample_type,
 				.exe_fd = -1,
 				.mapped_exe_fd = -1};
+	error_set(&snapshot->files_absent, ERROR_NOT_FOUND, "not asked for");
 	snapshot->quality.layout_caveat = snapshot->quality.missing_symbols = "";
 	identity->executable = identity->build_id = identity->container_id = "";
 	identity->cgroup_path = identity->go_version = identity->main_package = "";

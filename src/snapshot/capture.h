@@ -23,6 +23,9 @@ enum capture_part {
 	CAPTURE_BLOCK = 64,          // the block profile
 	CAPTURE_MUTEX = 128,         // the mutex profile
 	CAPTURE_NATIVE = 256,        // with CAPTURE_LEDGER: what C allocators hold; it takes longer
+	CAPTURE_LABELS = 512,        // with CAPTURE_GOROUTINES: other labels are other groups
+	CAPTURE_BLOCKED = 1024,      // with CAPTURE_EACH_GOROUTINE: what they wait on
+	CAPTURE_WHO = 2048,          // with CAPTURE_BLOCKED: who could wake them; reads the heap
 	CAPTURE_ALL = CAPTURE_HEAP | CAPTURE_GOROUTINES | CAPTURE_LEDGER,
 };
 
@@ -35,12 +38,16 @@ bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path,
 // Of a process that was opened: the executable to take instead of its own. For a program in an
 // emulator, or a file with the symbols that its own lacks.
 bool capture_use_exe(struct capture *capture, const char *exe_path, struct error *error) must_check;
-// The same, found out: where the process is qemu, the one Go program that it runs.
+// The same, found out: where the process is qemu, the one Go program that it runs; where it is another
+// one that is not Go, the one library that is, if there is one.
 bool capture_find_guest(struct capture *capture, struct error *error) must_check;
 // A core file, and its executable; `exe_path` NULL: the file that the core names, if it is the same
 // build, else what the core itself holds of it.
 bool capture_open_core(const char *core_path, const char *exe_path, struct capture **capture,
 		       struct error *error) must_check;
+// Of a process, with privileges: what its descriptors are, for CAPTURE_BLOCKED. Without, or where
+// it fails, they are known by their numbers only.
+void capture_open_sockets(struct capture *capture);
 void capture_close(struct capture *capture);
 // Of a process: the descriptors of it, borrowed; the process that all of them belong to is one.
 struct process_files;
@@ -57,6 +64,24 @@ bool capture_let_go(struct capture *capture, struct error *error) must_check;
 // absent in the snapshot, with its reason. `default_sample_type` is for the heap profile.
 bool capture_take(struct capture *capture, unsigned int parts, const char *default_sample_type,
 		  struct snapshot **snapshot, struct error *error) must_check;
+
+/*
+ * What takes longer than a kill may wait, so it comes after capture_take.
+ *
+ * capture_more_begin, with privileges: which files the cgroup's page cache is, if it is worth
+ * looking; a child opens what would go with the processes (system/file_survey.h). Nothing else
+ * waits for it.
+ */
+void capture_more_begin(struct capture *capture, const char *proc_root);
+// Whether so much of the process is neither Go's nor a file's that its C heap should be looked at.
+bool capture_worth_native(const struct snapshot *snapshot);
+// The ledgers anew, with what C allocators have in use and free. Only while the process lives; on
+// failure the snapshot stays what it was.
+bool capture_more_native(struct capture *capture, struct snapshot *snapshot,
+			 struct error *error) must_check;
+// The files, which also works once the process has ended. False: see `files_absent`.
+bool capture_more_files(struct capture *capture, struct snapshot *snapshot);
+
 void snapshot_free(struct snapshot *snapshot);
 static inline void snapshot_freep(struct snapshot **snapshot)
 {

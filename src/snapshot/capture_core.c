@@ -258,6 +258,37 @@ static bool other_build(const struct reading *reading, const struct elf_image *i
 			  wanted_build(reading));
 }
 
+// Counts the Go programs in a core of which the executable is none: its libraries.
+static size_t count_libraries(const struct reading *reading)
+{
+	struct memory_image image;
+	size_t count = 0;
+	if (!reading->has_program || reading->program.build_ids.go[0])
+		return 0;
+	VEC_FOREACH (load, &reading->core.loads)
+		count += load->data_size >= PAGE_BYTES &&
+			 memory_image_read(reading->taking->target, load->start, &image, NULL) &&
+			 image.build_ids.go[0];
+	return count;
+}
+
+// A file that was given may be a library of the program.
+static void find_library(struct reading *reading, const struct elf_image *file)
+{
+	const struct build_ids *wanted = elf_image_build_ids(file);
+	struct memory_image image;
+	VEC_FOREACH (load, &reading->core.loads) {
+		if (load->data_size < PAGE_BYTES ||
+		    !memory_image_read(reading->taking->target, load->start, &image, NULL) ||
+		    build_ids_compare(&image.build_ids, wanted) != BUILD_SAME)
+			continue;
+		reading->has_program = true;
+		reading->program = image;
+		reading->bias = image.bias;
+		return;
+	}
+}
+
 // The file that was given or that the core names, if it is what ran.
 static bool use_file(struct reading *reading, struct error *error)
 {
@@ -270,6 +301,8 @@ static bool use_file(struct reading *reading, struct error *error)
 	}
 	if (!elf_image_open(files->exe, &image, error))
 		return error_wrap(error, "%.256s", files->exe_path);
+	if (files->exe_is_given)
+		find_library(reading, image);
 	enum build_match match = compare(reading, image);
 	bool taken = match == BUILD_SAME || (match == BUILD_UNKNOWN && files->exe_is_given);
 	if (!taken) {
@@ -317,6 +350,7 @@ static bool find_executable(struct reading *reading, struct error *error)
 {
 	struct error no_file = {0}, no_pages = {0};
 	find_program(reading);
+	reading->taking->capture->go_libraries = count_libraries(reading);
 	if (use_file(reading, &no_file))
 		return true;
 	if (reading->files->exe_is_given) {

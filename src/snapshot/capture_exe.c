@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: an open process. Out: which executable is the Go program in it: its own, as a rule; the one
-// that was given; or, in an emulator, the one that this runs.
+// that was given; in an emulator, the one that this runs; or, in a program that is not Go, the one
+// library that is.
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,8 +17,9 @@
 
 enum { PATH_MAX_BYTES = 4096 };
 
-// A mapping that is the start of a program's file.
+// What was found: how many files, and the mapping that is the start of one of them.
 struct guest {
+	size_t count;
 	uint64_t start, end;
 	char path[PATH_MAX_BYTES];
 };
@@ -66,25 +68,57 @@ static struct target *open_memory(const struct process_files *files, const struc
 	return target_new(&source);
 }
 
-// The Go programs that the emulator has mapped, apart from itself; their number.
+static bool is_code(const struct mapping *mapping)
+{
+	return mapping->inode && mapping->perms[2] == 'x';
+}
+
+// Not only looked at, as a debugger does. An emulator's programs are never run as they are.
+static bool may_run(const struct process_files *files, const struct maps *maps,
+		    const struct mapped_file *file)
+{
+	if (files->exe_path && is_emulator(files->exe_path))
+		return true;
+	VEC_FOREACH (mapping, &maps->list)
+		if (is_code(mapping) && mapping_is_of(mapping, file))
+			return true;
+	return false;
+}
+
+// The Go programs that the process has mapped, apart from its own executable; their number.
 static size_t find_guests(const struct process_files *files, const struct maps *maps,
 			  const struct mapping **found)
 {
-	struct mapped_file emulator = identify(files->exe, "");
+	struct mapped_file own = identify(files->exe, "");
 	struct target *target = open_memory(files, maps);
 	struct memory_image image;
 	size_t count = 0;
 	VEC_FOREACH (mapping, &maps->list) {
-		if (!mapping->inode || mapping->offset || mapping_is_of(mapping, &emulator) ||
+		if (!mapping->inode || mapping->offset || mapping_is_of(mapping, &own) ||
 		    !memory_image_read(target, mapping->start, &image, NULL) ||
 		    !image.build_ids.go[0])
 			continue;
 		struct mapped_file file = file_of(mapping);
+		if (!may_run(files, maps, &file))
+			continue;
 		count += !count || !mapping_is_of(*found, &file);
 		*found = mapping;
 	}
 	target_free(target);
 	return count;
+}
+
+static bool is_go(int exe_fd)
+{
+	struct elf_image *image;
+	struct go_buildinfo info;
+	if (exe_fd < 0 || !elf_image_open(exe_fd, &image, NULL))
+		return false;
+	bool ok = go_buildinfo_read(exe_fd, image, &info, NULL);
+	if (ok)
+		go_buildinfo_deinit(&info);
+	elf_image_free(image);
+	return ok;
 }
 
 static bool look_for_guest(void *context, void *answer, struct error *error)
@@ -94,41 +128,80 @@ static bool look_for_guest(void *context, void *answer, struct error *error)
 	struct guest *guest = answer;
 	const struct mapping *found = NULL;
 	struct maps maps = {0};
+	*guest = (struct guest){0};
+	if (is_go(files->exe)) // its plugins are parts of it
+		return true;
 	if (!maps_read(files->maps, "/proc/PID/maps", &maps, error))
 		return false;
-	size_t count = find_guests(files, &maps, &found);
-	if (count == 1) {
+	guest->count = find_guests(files, &maps, &found);
+	if (guest->count == 1) {
 		guest->start = found->start;
 		guest->end = found->end;
 		snprintf(guest->path, sizeof guest->path, "%s", found->name);
 	}
 	maps_deinit(&maps);
-	if (count == 1)
-		return true;
-	error_set(error, ERROR_NOT_FOUND,
-		  "process %d is the emulator %.128s, which runs %s Go program", (int)files->pid,
-		  files->exe_path, count ? "more than one" : "no");
-	return error_hint(error, "give the program that it runs with --exe FILE");
+	return true;
+}
+
+// Whether there is code of another file than the executable, by the kernel's own words: a Go
+// program by itself, which most are, needs no closer look.
+static bool has_libraries(const struct process_files *files)
+{
+	struct maps maps = {0};
+	struct mapped_file own = identify(files->exe, "");
+	bool found = false;
+	if (!maps_read(files->maps, "/proc/PID/maps", &maps, NULL))
+		return false;
+	VEC_FOREACH (mapping, &maps.list)
+		found |=
+			mapping->inode && mapping->perms[2] == 'x' && !mapping_is_of(mapping, &own);
+	maps_deinit(&maps);
+	return found;
+}
+
+// The mapped file itself, whatever its name leads to now; else by its name there.
+static bool open_guest(struct capture *capture, const struct guest *guest, struct error *error)
+{
+	int dir = capture->files.dir;
+	capture->guest_path = alloc_string(guest->path);
+	_cleanup_free_ char *mapped =
+		alloc_format("map_files/%" PRIx64 "-%" PRIx64, guest->start, guest->end);
+	_cleanup_free_ char *named = alloc_format("root%s", guest->path);
+	return scout_open_file(dir, mapped, &capture->guest, NULL) ||
+	       scout_open_file(dir, named, &capture->guest, error);
+}
+
+static bool find_emulated(struct capture *capture, struct error *error)
+{
+	const struct process_files *files = &capture->files;
+	struct guest guest;
+	if (!scout_run(look_for_guest, capture, &guest, sizeof guest, error))
+		return false;
+	guest.path[sizeof guest.path - 1] = '\0';
+	if (guest.count != 1) {
+		error_set(error, ERROR_NOT_FOUND,
+			  "process %d is the emulator %.128s, which runs %s Go program",
+			  (int)files->pid, files->exe_path, guest.count ? "more than one" : "no");
+		return error_hint(error, "give the program that it runs with --exe FILE");
+	}
+	return open_guest(capture, &guest, error) ||
+	       error_hint(error, "give the program that the emulator runs with --exe FILE");
 }
 
 bool capture_find_guest(struct capture *capture, struct error *error)
 {
-	const struct process_files *files = &capture->files;
 	struct guest guest;
-	if (!files->exe_path || !is_emulator(files->exe_path))
+	if (capture->files.exe_path && is_emulator(capture->files.exe_path))
+		return find_emulated(capture, error);
+	// Where no library is found the process is not Go, which is no error yet.
+	if (!has_libraries(&capture->files) ||
+	    !scout_run(look_for_guest, capture, &guest, sizeof guest, NULL))
 		return true;
-	if (!scout_run(look_for_guest, capture, &guest, sizeof guest, error))
-		return false;
 	guest.path[sizeof guest.path - 1] = '\0';
-	capture->guest_path = alloc_string(guest.path);
-	// The mapped file itself, whatever its name leads to now; else by its name there.
-	_cleanup_free_ char *mapped =
-		alloc_format("map_files/%" PRIx64 "-%" PRIx64, guest.start, guest.end);
-	_cleanup_free_ char *named = alloc_format("root%s", guest.path);
-	if (scout_open_file(files->dir, mapped, &capture->guest, NULL) ||
-	    scout_open_file(files->dir, named, &capture->guest, error))
-		return true;
-	return error_hint(error, "give the program that the emulator runs with --exe FILE");
+	capture->go_libraries = guest.count;
+	if (guest.count == 1 && !open_guest(capture, &guest, NULL))
+		free(take_ptr(capture->guest_path));
+	return true;
 }
 
 static const struct mapping *find_by_number(const struct maps *maps, const struct mapped_file *file)

@@ -38,12 +38,28 @@ static void note_quality(struct taking *taking)
 	strbuf_deinit(&missing);
 	quality->symbols_from_code = taking->runtime.symbols_from == SYMBOLS_FROM_CODE;
 	quality->layout_caveat = layout_caveat(&taking->runtime.layout);
+	if (functab_plugins(taking->runtime.functab) == FUNCTAB_PLUGINS_MISSING)
+		quality->layout_caveat = "the functions of plugins are not known: what the program "
+					 "has in memory of their files could not be read";
+}
+
+// A program that is not Go may have more than one library that is.
+static bool no_go(const struct taking *taking, struct error *error)
+{
+	size_t libraries = taking->capture->go_libraries;
+	if (taking->capture->guest >= 0 || !libraries)
+		return false;
+	error_set(error, ERROR_UNSUPPORTED,
+		  "the program is not Go, and has loaded %zu Go %s with a runtime of %s own",
+		  libraries, libraries == 1 ? "library" : "libraries",
+		  libraries == 1 ? "its" : "their");
+	return error_hint(error, "give the library to look at with --exe FILE");
 }
 
 static bool open_runtime(struct taking *taking, struct error *error)
 {
 	if (!go_buildinfo_read(taking->exe_fd, taking->image, &taking->info, error))
-		return false;
+		return no_go(taking, error);
 	read_build_identity(taking);
 	if (!go_runtime_open(taking->target, taking->image, &taking->info, &taking->runtime, error))
 		return false;
@@ -67,6 +83,8 @@ static void take_ledger_parts(struct taking *taking)
 static bool take_go(struct taking *taking, struct error *error)
 {
 	struct snapshot_go *go = &taking->snapshot->go;
+	if (!(taking->parts & (CAPTURE_LEDGER | CAPTURE_RUNTIME | CAPTURE_WHO)))
+		return error_set(error, ERROR_NOT_FOUND, "not asked for");
 	if (!go_spans_read(&taking->runtime, &taking->spans, error) ||
 	    !go_memstats_read(&taking->runtime, &taking->spans, &go->stats, error))
 		return false;
@@ -164,20 +182,70 @@ static bool knows_leaks(const struct taking *taking, struct error *error)
 				 "GOEXPERIMENT=goroutineleakprofile");
 }
 
-static bool read_goroutines(struct taking *taking, struct error *error)
+static void finish_goroutines(struct taking *taking)
 {
 	struct snapshot_quality *quality = &taking->snapshot->quality;
 	struct go_goroutines *goroutines = &taking->goroutines;
-	if (!(taking->parts & CAPTURE_GOROUTINES))
-		return error_set(error, ERROR_NOT_FOUND, "not asked for");
-	if (!go_goroutines_read(&taking->runtime, goroutines, error))
-		return false;
-	goroutines->now_ns = clock_monotonic_ns();
+	go_goroutines_finish(take_ptr(taking->goroutine_reading), goroutines);
+	goroutines->now_ns = taking->goroutines_ns;
 	quality->failed_stacks = goroutines->stacks_failed;
 	quality->unreadable_goroutines = goroutines->unreadable;
 	quality->moved_goroutines = goroutines->moved;
 	quality->running_stacks = goroutines->stacks_running;
 	(void)!knows_leaks(taking, &taking->snapshot->leaks_absent);
+}
+
+// Goroutines may have moved on meanwhile: what does not fit any more is not known.
+static void read_blocks(struct taking *taking)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	if (!(taking->parts & CAPTURE_BLOCKED))
+		error_set(&snapshot->blocks_absent, ERROR_NOT_FOUND, "not asked for");
+	else
+		(void)!go_blocks_read(&taking->runtime, &taking->goroutines, &snapshot->blocks,
+				      &snapshot->blocks_absent);
+}
+
+static bool read_reach(struct taking *taking, struct error *error)
+{
+	struct snapshot *snapshot = taking->snapshot;
+	if (!(taking->parts & CAPTURE_WHO))
+		return error_set(error, ERROR_NOT_FOUND, "not asked for");
+	if (!taking->has_spans || !snapshot_has(&snapshot->blocks_absent)) {
+		*error = taking->has_spans ? snapshot->blocks_absent : snapshot->go_absent;
+		return false;
+	}
+	return go_reach_find(&taking->runtime, &taking->goroutines, &snapshot->blocks,
+			     &taking->spans, &snapshot->reach, error);
+}
+
+// What goroutines wait on, and who could wake them.
+static void read_waits(struct taking *taking)
+{
+	finish_goroutines(taking);
+	read_blocks(taking);
+	(void)!read_reach(taking, &taking->snapshot->reach_absent);
+}
+
+// What each waits on is checked against the goroutine, so that a stop need not last for it. Not so
+// who could wake it.
+static bool waits_for_release(const struct taking *taking)
+{
+	return taking->capture->mode == STILL_STOP && !(taking->parts & CAPTURE_WHO);
+}
+
+static bool read_goroutines(struct taking *taking, struct error *error)
+{
+	struct go_goroutine_reading **reading = &taking->goroutine_reading;
+	if (!(taking->parts & CAPTURE_GOROUTINES))
+		return error_set(error, ERROR_NOT_FOUND, "not asked for");
+	if (!*reading && !go_goroutines_look(&taking->runtime, reading, error))
+		return false;
+	taking->goroutines_ns = clock_monotonic_ns();
+	if (!go_goroutines_settle(*reading, error))
+		return false;
+	if (!waits_for_release(taking))
+		read_waits(taking);
 	return true;
 }
 
@@ -185,7 +253,13 @@ static void build_goroutines(struct taking *taking)
 {
 	struct snapshot *snapshot = taking->snapshot;
 	struct profile_mapping *executable = &snapshot->executable;
-	convert_goroutines(&taking->goroutines, &snapshot->goroutines);
+	struct block_texts texts = {
+		.blocks = snapshot_has(&snapshot->blocks_absent) ? &snapshot->blocks : NULL,
+		.reach = snapshot_has(&snapshot->reach_absent) ? &snapshot->reach : NULL,
+		.sockets = taking->capture->sockets,
+		.now_ns = taking->goroutines.now_ns};
+	convert_goroutines(&taking->goroutines, taking->parts & CAPTURE_LABELS, &texts,
+			   &snapshot->goroutines);
 	if (!(taking->parts & CAPTURE_EACH_GOROUTINE))
 		return;
 	*executable = convert_executable(taking->target, taking->image, taking->exe_path);
@@ -229,6 +303,7 @@ static void let_go(struct taking *taking)
 	quality->target_pause_ns = outcome.pause_ns;
 	quality->torn = outcome.torn;
 	quality->mode = mode_text(taking->capture->mode, outcome.torn);
+	target_set_threads(taking->target, NULL, 0);
 }
 
 void taking_no_go(struct taking *taking, const struct error *why)
@@ -268,12 +343,22 @@ bool taking_go(struct taking *taking, struct error *error)
 		taking_no_go(taking, &no_runtime);
 		return true;
 	}
+	if (taking->capture->mode == STILL_STOP && taking->parts & CAPTURE_GOROUTINES)
+		(void)!go_goroutines_look(&taking->runtime, &taking->goroutine_reading, NULL);
 	if (!hold_still(taking, error))
 		return false;
 	read_parts(taking);
 	if (!taking->capture->core)
 		taking_account(taking);
+	// Names are in the executable, but those of plugins are in the memory that goes.
+	bool early = taking->capture->mode == STILL_FROZEN &&
+		     functab_plugins(taking->runtime.functab) != FUNCTAB_NO_PLUGINS;
+	if (early)
+		build_parts(taking);
 	let_go(taking);
-	build_parts(taking);
+	if (taking->has_goroutines && waits_for_release(taking))
+		read_waits(taking);
+	if (!early)
+		build_parts(taking);
 	return true;
 }

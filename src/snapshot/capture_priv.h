@@ -11,7 +11,9 @@
 #include "snapshot/cgroup_part.h"
 #include "snapshot/convert.h"
 #include "system/cgroup.h"
+#include "system/file_survey.h"
 #include "system/process.h"
+#include "system/sockets.h"
 
 struct core_files; // the open files of a core, see capture_core.c
 
@@ -21,12 +23,16 @@ struct capture {
 	int guest; // the executable that was given, or that an emulator runs; -1: that of the
 		   // process
 	char *guest_path;
+	size_t go_libraries; // that a program has loaded which is not Go, if they were looked for
 	struct cgroup_place place;
 	struct cgroup *cgroup;
 	struct error cgroup_error; // why there is none
 	struct cgroup_survey survey;
 	struct container_sources *container; // NULL: in none
+	struct sockets *sockets;             // NULL: not opened
 	int64_t boot_unix_ns;
+	struct file_survey *files_of_cgroup; // NULL: not begun, for the reason below
+	struct error no_files;
 	enum still_mode mode;
 	struct still *still; // NULL in live mode
 };
@@ -48,6 +54,8 @@ struct taking {
 	struct go_spans spans;
 	struct go_span_marks marks;
 	struct go_own_memory own;
+	struct go_goroutine_reading *goroutine_reading; // until they are all read
+	int64_t goroutines_ns;                          // when that was, by the monotonic clock
 	struct go_goroutines goroutines;
 	bool has_runtime, has_spans, has_marks, has_own, has_buckets, has_goroutines, has_account;
 	char exe_path[4096]; // without " (deleted)"

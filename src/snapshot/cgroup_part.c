@@ -3,10 +3,12 @@
 // that sum to its charge.
 #include "snapshot/cgroup_part.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "ledger/cgroup_ledger.h"
 #include "ledger/file_ledger.h"
 
@@ -104,6 +106,25 @@ static size_t describe_all(const struct cgroup_part_source *source, struct cgrou
 	return count;
 }
 
+void cgroup_files_build(const struct file_cache *found, const struct cgroup_stat *stat,
+			struct snapshot_files *files)
+{
+	*files = (struct snapshot_files){.taken_unix_ns = clock_unix_ns()};
+	cache_ledger_build(found, stat, &files->cache);
+	shmem_ledger_build(found, stat, &files->shmem);
+	if (found->partial)
+		snprintf(files->partial, sizeof files->partial, "%s", found->partial_reason);
+	if (!found->charge_known)
+		snprintf(files->charge_absent, sizeof files->charge_absent, "%.255s",
+			 found->charge_absent.message);
+}
+
+void snapshot_files_deinit(struct snapshot_files *files)
+{
+	ledger_deinit(&files->cache);
+	ledger_deinit(&files->shmem);
+}
+
 bool cgroup_part_take(const struct cgroup_part_source *source, struct cgroup_part *out,
 		      struct error *error)
 {
@@ -123,13 +144,13 @@ bool cgroup_part_take(const struct cgroup_part_source *source, struct cgroup_par
 		.process_count = describe_all(source, processes),
 		.thread_count = survey->members.threads,
 		.page_table_bytes = survey->members.page_table_bytes,
+		.unseen_count = survey->members.unseen,
 	};
+	part.facts.unseen_processes = (int)survey->members.unseen;
 	part.facts.processes = (int)(input.process_count + survey->members.unseen);
 	cgroup_ledger_build(&input, &part.ledger);
-	if (survey->has_files) {
-		cache_ledger_build(&survey->files, &stat, &part.cache);
-		shmem_ledger_build(&survey->files, &stat, &part.shmem);
-	}
+	if (survey->has_files)
+		cgroup_files_build(&survey->files, &stat, &part.files);
 	*out = part;
 	return true;
 }

@@ -33,7 +33,7 @@ struct cgroup_process_account {
 struct cgroup_part {
 	struct snapshot_cgroup facts; // its texts live as long as `arena`
 	struct ledger ledger;
-	struct ledger cache, shmem; // by file, with a survey of files
+	struct snapshot_files files; // with a survey of files
 };
 
 struct cgroup_part_source {
@@ -43,6 +43,11 @@ struct cgroup_part_source {
 	size_t account_count;
 	struct arena *arena;
 };
+
+// The ledgers of files that were found, with the totals of `stat`.
+void cgroup_files_build(const struct file_cache *found, const struct cgroup_stat *stat,
+			struct snapshot_files *files);
+void snapshot_files_deinit(struct snapshot_files *files);
 
 bool cgroup_part_take(const struct cgroup_part_source *source, struct cgroup_part *part,
 		      struct error *error) must_check;

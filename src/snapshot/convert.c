@@ -120,9 +120,53 @@ struct alike {
 	const struct go_goroutine *first;
 	uint64_t count, stack_bytes;
 	int64_t waited_ns;
+	VEC(int64_t) waits;
+	VEC(struct goroutine_object) objects; // their texts are owned here
+	uint64_t objects_left_out, unserved;
 };
 
-static void add_alike(const struct alike *alike, struct goroutine_set *set)
+static void add_object(struct alike *alike, const struct block_texts *texts, size_t index,
+		       struct strbuf *text)
+{
+	const struct go_block *block = texts->blocks ? texts->blocks->list.items[index] : NULL;
+	if (!block)
+		return;
+	VEC_FOREACH (object, &alike->objects) {
+		if (object->address == block->address && block->address) {
+			object->count++;
+			return;
+		}
+	}
+	if (alike->objects.count == GOROUTINE_OBJECTS_KEPT) {
+		alike->objects_left_out++;
+		return;
+	}
+	strbuf_clear(text);
+	block_describe(texts, block, text);
+	if (text->length)
+		vec_push(&alike->objects, {alloc_string(text->text), block->address, 1});
+}
+
+static void alike_deinit(struct alike *alike)
+{
+	VEC_FOREACH (object, &alike->objects) {
+		char *owned;
+		memcpy(&owned, &object->text, sizeof owned);
+		free(owned);
+	}
+	vec_deinit(&alike->objects);
+	vec_deinit(&alike->waits);
+}
+
+static void format_labels(const struct go_labels *labels, struct strbuf *out)
+{
+	strbuf_clear(out);
+	for (size_t i = 0; labels && i < labels->count; i++)
+		strbuf_addf(out, "%s%s: %s", i ? ", " : "", labels->list[i].key,
+			    labels->list[i].value);
+}
+
+static void add_alike(const struct alike *alike, struct goroutine_set *set, const char *labels)
 {
 	const struct go_goroutine *goroutine = alike->first;
 	struct frames frames = {0};
@@ -145,38 +189,60 @@ static void add_alike(const struct alike *alike, struct goroutine_set *set)
 		.example_id = goroutine->id,
 		.waited_ns = alike->waited_ns,
 		.system = goroutine->system,
+		.labels = labels,
 	};
+	group.waits.items = alike->waits.items; // borrowed
+	group.waits.count = alike->waits.count;
+	group.objects.items = alike->objects.items;
+	group.objects.count = alike->objects.count;
+	group.objects_left_out = alike->objects_left_out;
+	group.unserved = alike->unserved;
 	goroutine_set_add(set, &group);
 	vec_deinit(&frames.list);
 }
 
-static uint64_t hash_goroutine(const struct go_goroutine *goroutine)
+static uint64_t hash_goroutine(const struct go_goroutine *goroutine, bool labels)
 {
 	uint64_t hash = hash_mix(goroutine->status, goroutine->stack_state);
 	hash = hash_mix(hash, goroutine->system);
 	hash = hash_mix(hash, (uintptr_t)goroutine->wait_reason);
 	hash = hash_mix(hash, (uintptr_t)goroutine->start);
 	hash = hash_mix(hash, (uintptr_t)goroutine->creation);
+	hash = hash_mix(hash, labels ? (uintptr_t)goroutine->labels : 0);
 	return hash_mix(hash, (uintptr_t)goroutine->stack);
 }
 
-void convert_goroutines(const struct go_goroutines *goroutines, struct goroutine_set *set)
+void convert_goroutines(const struct go_goroutines *goroutines, bool labels,
+			const struct block_texts *texts, struct goroutine_set *set)
 {
 	struct map map = {0};
 	VEC(struct alike) list = {0};
+	struct strbuf text = {0};
 	VEC_FOREACH (goroutine, &goroutines->list) {
 		bool is_new;
 		int64_t waited = go_goroutine_waited_ns(goroutines, goroutine);
-		uint64_t *index = map_put(&map, hash_goroutine(goroutine), list.count, &is_new);
+		uint64_t *index =
+			map_put(&map, hash_goroutine(goroutine, labels), list.count, &is_new);
 		struct alike *alike =
 			is_new ? vec_push(&list, {.first = goroutine}) : &list.items[*index];
 		alike->count++;
 		alike->stack_bytes += go_goroutine_stack_bytes(goroutine);
 		alike->waited_ns = waited > alike->waited_ns ? waited : alike->waited_ns;
+		if (waited)
+			vec_push(&alike->waits, waited);
+		size_t place = (size_t)(goroutine - goroutines->list.items);
+		add_object(alike, texts, place, &text);
+		alike->unserved +=
+			texts->reach && texts->reach->states.items[place] == GO_REACH_UNSERVED;
 	}
-	VEC_FOREACH (alike, &list)
-		add_alike(alike, set);
+	VEC_FOREACH (alike, &list) {
+		format_labels(labels ? alike->first->labels : NULL, &text);
+		add_alike(alike, set, text.length ? text.text : NULL);
+		alike_deinit(alike);
+	}
+	set->knows_states = set->knows_stack_bytes = true;
 	goroutine_set_sort(set);
+	strbuf_deinit(&text);
 	vec_deinit(&list);
 	map_deinit(&map);
 }

@@ -6,6 +6,7 @@
 #include "golang/goroutines.h"
 #include "goroutine/groups.h"
 #include "profile/profile.h"
+#include "snapshot/block_text.h"
 #include "system/maps.h"
 #include "target/elf_image.h"
 #include "target/target.h"
@@ -27,7 +28,9 @@ struct target_mapping *convert_mappings(const struct maps *maps, const struct ma
 void convert_relocated(struct target_mapping *mappings, size_t count,
 		       const struct elf_image *image);
 bool mapping_is_of(const struct mapping *mapping, const struct mapped_file *file);
-void convert_goroutines(const struct go_goroutines *goroutines, struct goroutine_set *set);
+// `labels`: goroutines with other labels are other groups.
+void convert_goroutines(const struct go_goroutines *goroutines, bool labels,
+			const struct block_texts *texts, struct goroutine_set *set);
 // Why a goroutine has no stack, as a sentence; NULL for one that has.
 const char *convert_stack_state(enum go_stack_state state);
 // The executable's code as a profile's mapping. Texts are borrowed.

@@ -9,12 +9,14 @@
 #pragma once
 
 #include "base/error.h"
+#include "golang/blocked.h"
 #include "golang/buckets.h"
 #include "golang/contention.h"
 #include "golang/goroutines.h"
 #include "golang/last_collection.h"
 #include "golang/memstats.h"
 #include "golang/metrics.h"
+#include "golang/reach.h"
 #include "golang/setting_places.h"
 #include "golang/settings.h"
 #include "golang/span_classes.h"
@@ -70,6 +72,16 @@ struct snapshot_cgroup {
 	struct headroom headroom;         // its paths live as long as this
 	int64_t oom_kills;                // -1: not known
 	int processes;
+	int unseen_processes; // of these: hidden, of another pid namespace, or ended meanwhile
+};
+
+// Which files the page cache and the shared memory of the cgroup are: looked for after everything
+// else, so with totals of its own.
+struct snapshot_files {
+	struct ledger cache, shmem; // see ledger/file_ledger.h
+	char partial[128];          // why there may be more files; "" when not
+	char charge_absent[256];    // why it is not known whose the pages are; "" when it is
+	int64_t taken_unix_ns, duration_ns;
 };
 
 // With the process's ledger, of the same smaps.
@@ -123,12 +135,18 @@ struct snapshot {
 	struct goroutine_set goroutines;
 	struct error leaks_absent;           // whether the runtime can tell leaked goroutines
 	struct go_goroutines each_goroutine; // one by one, where that was asked for
-	struct profile_mapping executable;   // for a profile of them
+	struct error blocks_absent;
+	struct go_blocks blocks; // what each of them waits on, where that was asked for
+	struct error reach_absent;
+	struct go_reach reach; // whether anything can wake them, where that was asked for
+	struct profile_mapping executable; // for a profile of them
 	struct error process_ledger_absent;
 	struct snapshot_process_memory process_memory;
 	struct ledger process_ledger; // sums to the process's resident memory
 	struct error cgroup_ledger_absent;
 	struct ledger cgroup_ledger; // sums to the cgroup's charge
+	struct error files_absent;   // for what is not worth the time, too
+	struct snapshot_files files;
 };
 
 // What was there before, to tell who grew from who is large.

@@ -2,8 +2,6 @@
 // In: an incident with its earlier captures. Out: a .tar.zst.
 #include "store/bundle.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +33,8 @@ bool bundle_open(const char *path, struct bundle *bundle, struct error *error)
 	struct incident_files *files;
 	*bundle = (struct bundle){0};
 	set_name(bundle, path);
-	if (!incident_files_open(path, &files, error))
+	if (!archive_library_load(&bundle->library, error) ||
+	    !incident_files_open(path, &files, error))
 		return false;
 	bundle->parts[bundle->count++] = (struct bundle_part){"", files};
 	for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
@@ -53,38 +52,46 @@ void bundle_close(struct bundle *bundle)
 	bundle->count = 0;
 }
 
-static bool archive_failed(struct archive *archive, struct error *error)
+struct writing {
+	const struct bundle *bundle;
+	const struct archive_library *library;
+	struct archive *archive;
+};
+
+static bool archive_failed(const struct writing *writing, struct error *error)
 {
-	const char *why = archive_error_string(archive);
+	const char *why = writing->library->error_string(writing->archive);
 	return error_set(error, ERROR_OS, "cannot write the bundle: %s", why ? why : "unknown");
 }
 
-static bool add_file(struct archive *archive, const char *name, const void *data, size_t size,
+static bool add_file(const struct writing *writing, const char *name, const void *data, size_t size,
 		     int64_t modified_unix_s, struct error *error)
 {
-	struct archive_entry *entry = archive_entry_new();
+	const struct archive_library *library = writing->library;
+	struct archive_entry *entry = library->entry_new();
 	if (!entry)
 		return error_set(error, ERROR_LIMIT, "no memory for the bundle");
-	archive_entry_set_pathname(entry, name);
-	archive_entry_set_size(entry, (int64_t)size);
-	archive_entry_set_filetype(entry, AE_IFREG);
-	archive_entry_set_perm(entry, 0644);
-	archive_entry_set_mtime(entry, modified_unix_s, 0);
-	bool ok = archive_write_header(archive, entry) == ARCHIVE_OK &&
-		  archive_write_data(archive, data, size) == (la_ssize_t)size;
-	archive_entry_free(entry);
-	return ok || archive_failed(archive, error);
+	library->entry_set_pathname(entry, name);
+	library->entry_set_size(entry, (int64_t)size);
+	library->entry_set_filetype(entry, AE_IFREG);
+	library->entry_set_perm(entry, 0644);
+	library->entry_set_mtime(entry, modified_unix_s, 0);
+	bool ok = library->write_header(writing->archive, entry) == ARCHIVE_OK &&
+		  library->write_data(writing->archive, data, size) == (la_ssize_t)size;
+	library->entry_free(entry);
+	return ok || archive_failed(writing, error);
 }
 
-static bool add_part(struct archive *archive, const struct bundle *bundle,
-		     const struct bundle_part *part, struct strbuf *sums, struct error *error)
+static bool add_part(const struct writing *writing, const struct bundle_part *part,
+		     struct strbuf *sums, struct error *error)
 {
+	const struct bundle *bundle = writing->bundle;
 	const char *slash = part->name[0] ? "/" : "";
 	for (int i = 0; i < INCIDENT_PARTS; i++) {
 		const char *file = incident_part_name(i);
 		_cleanup_free_ char *name =
 			alloc_format("%s/%s%s%s", bundle->name, part->name, slash, file);
-		if (!add_file(archive, name, part->files->data[i], part->files->sizes[i],
+		if (!add_file(writing, name, part->files->data[i], part->files->sizes[i],
 			      part->files->modified_unix_s[i], error))
 			return false;
 		strbuf_addf(sums, "%s  %s%s%s\n", part->files->sha256[i], part->name, slash, file);
@@ -92,14 +99,15 @@ static bool add_part(struct archive *archive, const struct bundle *bundle,
 	return true;
 }
 
-static bool add_all(struct archive *archive, const struct bundle *bundle, struct error *error)
+static bool add_all(const struct writing *writing, struct error *error)
 {
+	const struct bundle *bundle = writing->bundle;
 	struct strbuf sums = {0};
 	bool ok = true;
 	for (int i = 0; ok && i < bundle->count; i++)
-		ok = add_part(archive, bundle, &bundle->parts[i], &sums, error);
+		ok = add_part(writing, &bundle->parts[i], &sums, error);
 	_cleanup_free_ char *name = alloc_format("%s/SHA256SUMS", bundle->name);
-	ok = ok && add_file(archive, name, sums.text, sums.length,
+	ok = ok && add_file(writing, name, sums.text, sums.length,
 			    bundle->parts[0].files->modified_unix_s[INCIDENT_MANIFEST], error);
 	strbuf_deinit(&sums);
 	return ok;
@@ -110,15 +118,17 @@ bool bundle_write(struct bundle *bundle, int fd, struct error *error)
 	for (int i = 0; i < bundle->count; i++)
 		if (!incident_files_load(bundle->parts[i].files, error))
 			return false;
-	struct archive *archive = archive_write_new();
-	if (!archive)
+	const struct archive_library *library = &bundle->library;
+	struct writing writing = {bundle, library, library->write_new()};
+	if (!writing.archive)
 		return error_set(error, ERROR_LIMIT, "no memory for the bundle");
-	bool ok = (archive_write_add_filter_zstd(archive) == ARCHIVE_OK &&
-		   archive_write_set_format_ustar(archive) == ARCHIVE_OK &&
-		   archive_write_open_fd(archive, fd) == ARCHIVE_OK) ||
-		  archive_failed(archive, error);
-	ok = ok && add_all(archive, bundle, error);
-	ok = ok && (archive_write_close(archive) == ARCHIVE_OK || archive_failed(archive, error));
-	archive_write_free(archive);
+	bool ok = (library->write_add_filter_zstd(writing.archive) == ARCHIVE_OK &&
+		   library->write_set_format_ustar(writing.archive) == ARCHIVE_OK &&
+		   library->write_open_fd(writing.archive, fd) == ARCHIVE_OK) ||
+		  archive_failed(&writing, error);
+	ok = ok && add_all(&writing, error);
+	ok = ok && (library->write_close(writing.archive) == ARCHIVE_OK ||
+		    archive_failed(&writing, error));
+	library->write_free(writing.archive);
 	return ok;
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "store/archive_library.h"
 #include "store/incident_files.h"
 
 enum { BUNDLE_PARTS_MAX = 8 };
@@ -17,6 +18,7 @@ struct bundle_part {
 };
 
 struct bundle {
+	struct archive_library library;
 	char name[256]; // of the directory in the archive
 	struct bundle_part parts[BUNDLE_PARTS_MAX];
 	int count;

@@ -145,12 +145,47 @@ static uint64_t key_of(const struct stat *status, const struct cached_file *file
 	return strncmp(file->path, "/SYSV", 5) == 0 ? hash_mix(key, 'S') : key;
 }
 
+// By what is in memory of it. `fd` is O_PATH.
+static void count_file(struct file_collector *collector, int fd, struct cached_file *file)
+{
+	struct page_count count;
+	char path[32];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	_cleanup_close_ int contents =
+		open(path, O_RDONLY | O_NONBLOCK | O_NOATIME | O_NOCTTY | O_CLOEXEC);
+	if (contents < 0 ||
+	    !page_owner_count(&collector->owner, contents, file->size_bytes, &count, NULL)) {
+		collector->cache->unreadable_files++;
+		return;
+	}
+	keep_file(collector, file, &count);
+}
+
+static void count_later(struct file_collector *collector, int fd, struct cached_file *file)
+{
+	int copy = -1;
+	if (collector->waiting.count < FILE_CACHE_WAITING_MAX)
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0) {
+		file_collector_cut(collector, "more files are open than can be kept for later");
+		return;
+	}
+	file->path = keep(collector, file->path);
+	file->mount = file->mount ? keep(collector, file->mount) : NULL;
+	vec_push(&collector->waiting, {copy, *file});
+}
+
+static void count_waiting(struct file_collector *collector)
+{
+	VEC_FOREACH (waiting, &collector->waiting)
+		if (!file_collector_late(collector))
+			count_file(collector, waiting->fd, &waiting->file);
+}
+
 void file_collector_look(struct file_collector *collector, int fd, struct cached_file file)
 {
 	struct stat status;
 	struct statfs system;
-	struct page_count count;
-	char path[32];
 	if (file_collector_late(collector) || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
 	    status.st_size <= 0)
 		return;
@@ -161,15 +196,10 @@ void file_collector_look(struct file_collector *collector, int fd, struct cached
 	file.shmem = system.f_type == TMPFS_MAGIC;
 	file.deleted |= status.st_nlink == 0;
 	file.size_bytes = (uint64_t)status.st_size;
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	_cleanup_close_ int contents =
-		open(path, O_RDONLY | O_NONBLOCK | O_NOATIME | O_NOCTTY | O_CLOEXEC);
-	if (contents < 0 ||
-	    !page_owner_count(&collector->owner, contents, file.size_bytes, &count, NULL)) {
-		collector->cache->unreadable_files++;
-		return;
-	}
-	keep_file(collector, &file, &count);
+	if (collector->waits && !(file.shmem && file.deleted))
+		count_later(collector, fd, &file);
+	else
+		count_file(collector, fd, &file);
 }
 
 static uint64_t weight(const struct cached_file *file)
@@ -190,35 +220,66 @@ static void release(struct file_collector *collector)
 		mounts_deinit(&view->mounts);
 	}
 	vec_deinit(&collector->views);
-	VEC_FOREACH (directory, &collector->directories)
+	VEC_FOREACH (directory, &collector->directories) {
+		cleanup_close(&directory->fd);
 		vec_deinit(&directory->logs);
+	}
 	vec_deinit(&collector->directories);
+	VEC_FOREACH (waiting, &collector->waiting)
+		cleanup_close(&waiting->fd);
+	vec_deinit(&collector->waiting);
 	map_deinit(&collector->seen);
 	map_deinit(&collector->mapped);
 	map_deinit(&collector->frames);
 	page_owner_close(&collector->owner);
 }
 
+static void set_deadline(struct file_collector *collector)
+{
+	int64_t budget_ns = collector->request->budget_ns;
+	collector->deadline_ns =
+		clock_monotonic_ns() + (budget_ns ? budget_ns : FILE_CACHE_BUDGET_NS);
+}
+
+static void collect_processes(struct file_collector *collector)
+{
+	const struct cgroup_pids *pids = collector->request->pids;
+	for (size_t i = 0; i < pids->list.count; i++) {
+		if (i == FILE_CACHE_PROCESSES_MAX) {
+			file_collector_cut(collector, "there are more processes than are seen");
+			break;
+		}
+		if (pids->list.items[i] > 0)
+			file_collect_process(collector, pids->list.items[i]);
+	}
+}
+
+// What is open comes first: should the time end, that is what matters most.
+static void collect_all(struct file_collector *collector)
+{
+	const struct file_cache_request *request = collector->request;
+	set_deadline(collector);
+	collector->waits = request->wait != NULL;
+	collect_processes(collector);
+	if (request->wait) {
+		if (!request->wait(request->wait_context))
+			return;
+		collector->waits = false;
+		set_deadline(collector);
+		count_waiting(collector);
+	}
+	file_collect_tmpfs(collector);
+	file_collect_sysv(collector);
+	file_collect_directories(collector);
+}
+
 void file_cache_collect(const struct file_cache_request *request, struct file_cache *out)
 {
 	struct file_cache cache = {0};
 	struct file_collector collector = {.request = request, .cache = &cache};
-	int64_t budget_ns = request->budget_ns ? request->budget_ns : FILE_CACHE_BUDGET_NS;
-	collector.deadline_ns = clock_monotonic_ns() + budget_ns;
 	page_owner_open(&collector.owner, request->cgroup_dir, &cache.charge_absent);
 	cache.charge_known = collector.owner.kpagecgroup >= 0;
-	// What is open comes first: should the time end, that is what matters most.
-	for (size_t i = 0; i < request->pids->list.count; i++) {
-		if (i == FILE_CACHE_PROCESSES_MAX) {
-			file_collector_cut(&collector, "there are more processes than are seen");
-			break;
-		}
-		if (request->pids->list.items[i] > 0)
-			file_collect_process(&collector, request->pids->list.items[i]);
-	}
-	file_collect_tmpfs(&collector);
-	file_collect_sysv(&collector);
-	file_collect_directories(&collector);
+	collect_all(&collector);
 	release(&collector);
 	if (cache.list.count)
 		qsort(cache.list.items, cache.list.count, sizeof *cache.list.items, by_weight);

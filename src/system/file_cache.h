@@ -39,6 +39,7 @@
 #define FILE_CACHE_NAMES_MAX       262144 // a directory; only their names
 #define FILE_CACHE_TMPFS_MAX       32768  // entries in all tmpfs
 #define FILE_CACHE_FILES_MAX       65536  // that have something in memory
+#define FILE_CACHE_WAITING_MAX     4096   // open files that are kept for later, see `wait`
 #define FILE_CACHE_BUDGET_NS       ((int64_t)1000000000)
 
 enum file_found {
@@ -83,6 +84,15 @@ struct file_cache_request {
 	int cgroup_dir;        // cgroup_get_dir
 	const struct cgroup_pids *pids;
 	int64_t budget_ns; // of time; 0: FILE_CACHE_BUDGET_NS
+	/*
+	 * NULL, or called once everything that goes with its process is open: the open and mapped
+	 * files, the directories. When it returns true their pages are counted, with the budget
+	 * anew, though the processes may have ended meanwhile; false: nobody wants to know any
+	 * more. Memory that only an open file keeps (memfd, deleted tmpfs files) is counted before,
+	 * so that nothing here keeps it from being freed.
+	 */
+	bool (*wait)(void *context);
+	void *wait_context;
 };
 
 // Never fails: what cannot be seen is counted, and said.

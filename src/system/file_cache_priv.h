@@ -21,7 +21,14 @@ struct file_directory {
 	size_t view;
 	const char *path;
 	pid_t pid;
+	int fd;                 // O_PATH; -1: to be opened by its path
 	VEC(const char *) logs; // names of open logs in it
+};
+
+// A file whose pages are counted later.
+struct waiting_file {
+	int fd; // O_PATH
+	struct cached_file file;
 };
 
 struct file_collector {
@@ -33,6 +40,8 @@ struct file_collector {
 	struct map frames; // by the first frame and the size: a file seen as two after all
 	VEC(struct file_view) views;
 	VEC(struct file_directory) directories;
+	VEC(struct waiting_file) waiting;
+	bool waits; // so files go to `waiting`
 	int64_t deadline_ns;
 	size_t tmpfs_entries;
 };

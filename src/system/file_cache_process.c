@@ -96,7 +96,13 @@ static struct file_directory *add_directory(const struct visit *visit, const cha
 	if (!copy)
 		return NULL;
 	return vec_push(&collector->directories,
-			{.view = visit->view, .path = copy, .pid = visit->pid});
+			{.view = visit->view,
+			 .path = copy,
+			 .pid = visit->pid,
+			 // A namespace takes its mounts with it when its last process ends.
+			 .fd = collector->waits
+				       ? file_view_open(view_of(visit), path, O_PATH | O_DIRECTORY)
+				       : -1});
 }
 
 static void remember_directory(const struct visit *visit, const char *path)

@@ -65,7 +65,8 @@ static bool was_seen(const struct file_collector *collector, int dir, const stru
 static void look_into(struct file_collector *collector, const struct file_directory *directory)
 {
 	const struct file_view *view = &collector->views.items[directory->view];
-	int fd = file_view_open(view, directory->path, DIRECTORY_OPEN_FLAGS);
+	int fd = directory->fd >= 0 ? openat(directory->fd, ".", DIRECTORY_OPEN_FLAGS | O_CLOEXEC)
+				    : file_view_open(view, directory->path, DIRECTORY_OPEN_FLAGS);
 	_cleanup_(cleanup_closedir) DIR *entries = file_list_directory(fd);
 	const struct dirent *entry;
 	size_t count = 0;

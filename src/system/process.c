@@ -43,6 +43,13 @@ static bool no_such_process(pid_t pid, struct error *error)
 	return error_set(error, ERROR_NOT_FOUND, "there is no process %d", (int)pid);
 }
 
+static bool hidden_process(pid_t pid, struct error *error)
+{
+	error_set(error, ERROR_NOT_FOUND, "/proc hides process %d from this user (hidepid)",
+		  (int)pid);
+	return error_hint(error, "run as root, or with CAP_SYS_PTRACE");
+}
+
 // A pid means something else in another pid namespace; there "self" is not us, or not there.
 static bool proc_is_ours(const char *proc_root)
 {
@@ -60,7 +67,9 @@ static bool open_directory(const char *proc_root, struct process_files *files, s
 		files->pidfd = (int)syscall(SYS_pidfd_open, files->pid, 0);
 	files->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (files->dir < 0 && (errno == ENOENT || errno == ESRCH))
-		return no_such_process(files->pid, error);
+		return files->pidfd >= 0 && !process_ended(files)
+			       ? hidden_process(files->pid, error)
+			       : no_such_process(files->pid, error);
 	if (files->dir < 0)
 		return error_set_os(error, errno, "cannot open %s", path);
 	return true;

@@ -88,6 +88,12 @@ static const int file_calls[] = {
 	SCMP_SYS(fchown),     SCMP_SYS(fchmod),    SCMP_SYS(getdents64), SCMP_SYS(umask),
 };
 
+// What a client needs once it is connected.
+static const int socket_calls[] = {
+	SCMP_SYS(sendto),     SCMP_SYS(recvfrom),    SCMP_SYS(sendmsg),     SCMP_SYS(recvmsg),
+	SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(shutdown),
+};
+
 static bool rule_failed(int result, const char *what, struct error *error)
 {
 	return error_set_os(error, -result, "seccomp: cannot allow %s", what);
@@ -160,6 +166,16 @@ static bool allow_files(scmp_filter_ctx context, struct error *error)
 	return result >= 0 || rule_failed(result, "mmap of a file", error);
 }
 
+static bool allow_sockets(scmp_filter_ctx context, struct error *error)
+{
+	for (size_t i = 0; i < sizeof socket_calls / sizeof socket_calls[0]; i++) {
+		int result = seccomp_rule_add(context, SCMP_ACT_ALLOW, socket_calls[i], 0);
+		if (result < 0)
+			return rule_failed(result, "a system call on sockets", error);
+	}
+	return true;
+}
+
 static bool load_filter(enum sandbox_flags flags, struct error *error)
 {
 	_cleanup_(cleanup_seccomp) scmp_filter_ctx context = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -167,7 +183,8 @@ static bool load_filter(enum sandbox_flags flags, struct error *error)
 		return error_set(error, ERROR_LIMIT, "seccomp: no memory for the filter");
 	if (!allow_plain(context, error) || !allow_memory(context, error) ||
 	    !allow_limited(context, error) ||
-	    ((flags & SANDBOX_FILES) && !allow_files(context, error)))
+	    ((flags & SANDBOX_FILES) && !allow_files(context, error)) ||
+	    ((flags & SANDBOX_SOCKET) && !allow_sockets(context, error)))
 		return false;
 	int result = seccomp_load(context);
 	return result == 0 || error_set_os(error, -result, "seccomp: cannot load the filter");

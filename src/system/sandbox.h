@@ -25,6 +25,7 @@ enum sandbox_flags {
 	SANDBOX_KEEP_USER = 1, // stay the same user, without capabilities
 	SANDBOX_FILES = 2,     // may open and change files: confine_to_directory first
 	SANDBOX_LASTING = 4,   // no limit of computing time, and it may outlive its parent
+	SANDBOX_SOCKET = 8,    // may talk over the sockets that are open, and make no new ones
 };
 
 // After a failure the process may have lost some privileges and not others: end it.

@@ -6,24 +6,23 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/sort.h"
 
 enum {
 	RUN_BYTES = 256 << 10,
 	GAP_BYTES = 4 << 10, // reading so much too much costs less than another system call
 };
 
-static int by_start(const void *a, const void *b)
+static void sort_by_start(struct target_range *ranges, size_t count)
 {
-	const struct target_range *left = a, *right = b;
-	return (left->start > right->start) - (left->start < right->start);
-}
-
-static bool are_sorted(const struct target_range *ranges, size_t count)
-{
-	for (size_t i = 1; i < count; i++)
-		if (ranges[i].start < ranges[i - 1].start)
-			return false;
-	return true;
+	_cleanup_free_ struct sort_key *keys = alloc_array(count, sizeof *keys);
+	for (size_t i = 0; i < count; i++)
+		keys[i] = (struct sort_key){ranges[i].start,
+					    (uint64_t)ranges[i].size << 32 | ranges[i].index};
+	sort_keys(keys, count);
+	for (size_t i = 0; i < count; i++)
+		ranges[i] = (struct target_range){keys[i].key, (uint32_t)(keys[i].value >> 32),
+						  (uint32_t)keys[i].value};
 }
 
 // How many of `ranges` fit in one read of one mapping; *end is behind the last byte of them.
@@ -64,8 +63,7 @@ void target_read_ranges(struct target *target, struct target_range *ranges, size
 			target_range_visit *visit, void *context)
 {
 	_cleanup_free_ uint8_t *buffer = alloc_array(RUN_BYTES, 1);
-	if (!are_sorted(ranges, count)) // they mostly are
-		qsort(ranges, count, sizeof *ranges, by_start);
+	sort_by_start(ranges, count);
 	for (size_t i = 0, used; i < count; i += used) {
 		taddr_t end;
 		used = find_run(target, ranges + i, count - i, &end);

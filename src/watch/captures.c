@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/units.h"
 
 static const char *const reason_names[] = {
@@ -49,6 +50,26 @@ static void drop(struct captures *captures, const char *directory)
 		store_drop(&captures->store, directory);
 }
 
+// It may go on for a while. Where there are too many of those, the oldest has had its time.
+static void let_leave(struct captures *captures, struct worker *worker)
+{
+	worker_dismiss(worker);
+	for (int i = 0; i < CAPTURES_LEAVING; i++) {
+		struct worker **place = &captures->leaving[i];
+		if (*place && worker_has_left(*place))
+			worker_free(take_ptr(*place));
+		if (!*place) {
+			*place = worker;
+			return;
+		}
+	}
+	struct worker *gone = captures->leaving[0];
+	memmove(captures->leaving, captures->leaving + 1,
+		sizeof captures->leaving - sizeof captures->leaving[0]);
+	captures->leaving[CAPTURES_LEAVING - 1] = worker;
+	worker_free(gone);
+}
+
 // Its files go to the earlier ones; the oldest of those goes.
 static void retire(struct captures *captures, struct worker *worker)
 {
@@ -58,7 +79,7 @@ static void retire(struct captures *captures, struct worker *worker)
 	memmove(captures->earlier[1], captures->earlier[0],
 		sizeof captures->earlier - sizeof captures->earlier[0]);
 	snprintf(captures->earlier[0], sizeof captures->earlier[0], "%s", worker->directory);
-	worker_free(worker);
+	let_leave(captures, worker);
 }
 
 static bool is_recent(const struct captures *captures, const char *directory)
@@ -103,6 +124,8 @@ static void say_taken(const struct captures *captures, const struct sampler *sam
 void captures_update(struct captures *captures, const struct sampler *sampler, int timeout_ms)
 {
 	struct worker *worker = captures->busy;
+	if (captures_need_target(captures))
+		worker_update(captures->ready, worker ? 0 : timeout_ms);
 	if (!worker)
 		return;
 	worker_update(worker, timeout_ms);
@@ -128,6 +151,11 @@ void captures_update(struct captures *captures, const struct sampler *sampler, i
 	take_baseline(captures, worker);
 }
 
+bool captures_need_target(const struct captures *captures)
+{
+	return captures->ready && captures->ready->needs_target;
+}
+
 bool captures_finish(struct captures *captures, const struct worker_end *end, char *incident,
 		     size_t capacity, struct error *error)
 {
@@ -149,6 +177,8 @@ void captures_end(struct captures *captures, bool discard)
 	worker_free(captures->busy);
 	store_drop(&captures->store, torn); // half of its files are not written
 	worker_free(captures->ready);
+	for (int i = 0; i < CAPTURES_LEAVING; i++)
+		worker_free(take_ptr(captures->leaving[i]));
 	captures->busy = captures->ready = NULL;
 	store_end(&captures->store, discard);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The captures of one watch: at most one is being taken, the newest whole one is kept ready for the
- * final report. On disk stay the two baselines, the newest, and CAPTURES_EARLIER before it.
+ * final report; those before it may be at their last
+ * words. On disk stay the two baselines, the
+ * newest, and CAPTURES_EARLIER before it.
  */
 #pragma once
 
@@ -11,7 +13,7 @@
 #include "watch/store.h"
 #include "watch/worker.h"
 
-enum { CAPTURES_EARLIER = 2 };
+enum { CAPTURES_EARLIER = 2, CAPTURES_LEAVING = 4 };
 
 enum capture_reason { CAPTURE_BASELINE, CAPTURE_STAGE, CAPTURE_HELD };
 
@@ -28,6 +30,7 @@ struct captures {
 	struct feed *feed;               // borrowed
 	struct store store;
 	struct worker *busy, *ready;
+	struct worker *leaving[CAPTURES_LEAVING]; // dismissed, perhaps still writing
 	enum capture_reason busy_reason;
 	bool near_limit; // at least one capture was for a reason other than the baseline
 	// What to compare with. Two, so that the one compared with is never just taken: a slow leak
@@ -41,6 +44,8 @@ void captures_start(struct captures *captures, enum capture_reason reason,
 		    const struct sampler *sampler);
 // Takes what the worker at hand has to say, waiting up to `timeout_ms`.
 void captures_update(struct captures *captures, const struct sampler *sampler, int timeout_ms);
+// Whether the newest capture reads what goes with the target.
+bool captures_need_target(const struct captures *captures);
 // The final report of the newest capture: written, and the incident under its name. False when it
 // is not stored; captures_print may still print it.
 bool captures_finish(struct captures *captures, const struct worker_end *end, char *incident,

@@ -196,7 +196,7 @@ static void begin_baseline(struct host *host, struct host_group *group, int64_t 
 	    !host_group_next_baseline(group, host->options->out, pid, directory, sizeof directory))
 		return;
 	struct worker_request request = {
-		.pid = pid, .cgroup_path = group->path, .directory = directory};
+		.pid = pid, .cgroup_path = group->path, .directory = directory, .unhurried = true};
 	group->baseline_due_ns = now_ns + SCAN_EVERY_NS * 60; // should this one fail
 	if (!worker_start(&request, &host->baseline, NULL))
 		return;

@@ -23,6 +23,9 @@
 #include "watch/target_choice.h"
 #include "watch/trigger.h"
 
+// How long the kill is held beyond the capture, where most would be lost without the C heap.
+static const int64_t HELD_FOR_NATIVE_NS = 500000000;
+
 enum { LAST_CAPTURE_PATIENCE_MS = 1000, PRINT_PATIENCE_MS = 2000, CALM_PERCENT = 40 };
 
 struct watch {
@@ -146,6 +149,15 @@ static bool begin(struct watch *watch, struct error *error)
 
 // ---- the hold ----
 
+// What it has in use goes with the process; what else there is does not.
+static void wait_for_native(struct watch *watch, int64_t deadline_ns)
+{
+	int64_t enough_ns = clock_monotonic_ns() + HELD_FOR_NATIVE_NS;
+	while (captures_need_target(&watch->captures) &&
+	       clock_monotonic_ns() < (enough_ns < deadline_ns ? enough_ns : deadline_ns))
+		captures_update(&watch->captures, &watch->sampler, 10);
+}
+
 // The target sleeps at its limit: the best moment there is. Whatever happens here, the guard lets
 // the kill go in time.
 static void capture_while_held(struct watch *watch)
@@ -166,6 +178,7 @@ static void capture_while_held(struct watch *watch)
 		}
 		captures_update(captures, &watch->sampler, 10);
 	}
+	wait_for_native(watch, deadline_ns);
 	watch->trigger.peak_bytes = INT64_MAX; // nothing that follows can be nearer to the end
 	// Else the guard was faster: its time limit, not the end of the capture, let the kill go.
 	bool still_held = hold_get_state(watch->hold) == HOLD_UNDER_OOM;

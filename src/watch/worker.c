@@ -27,11 +27,14 @@
 #include "system/sandbox.h"
 
 static const int64_t WORKER_TIME_LIMIT_NS = 10000000000;
-enum { FINISH_TIMEOUT_MS = 10000, PROFILE_LIMIT = 512 << 20 };
+enum { FINISH_TIMEOUT_MS = 10000, DISMISSED_TIMEOUT_MS = 100, PROFILE_LIMIT = 512 << 20 };
+
+enum news_kind { NEWS_TAKEN, NEWS_TARGET_FREE, NEWS_FINISHED, NEWS_PRINTED };
 
 // From the worker to the watch.
 struct worker_news {
-	uint8_t taken, stored, whole, printed;
+	uint8_t kind; // enum news_kind
+	uint8_t taken, stored, whole, needs_target, printed;
 	int64_t duration_ns;
 	struct error error;
 	struct worker_summary summary;
@@ -51,8 +54,9 @@ struct job {
 	struct worker_news news;
 };
 
-static void send_news(const struct job *job)
+static void send_news(struct job *job, enum news_kind kind)
 {
+	job->news.kind = (uint8_t)kind;
 	// Not send(): the sandbox lets through what works on descriptors of any kind.
 	while (write(job->channel, &job->news, sizeof job->news) < 0 && errno == EINTR)
 		;
@@ -61,7 +65,7 @@ static void send_news(const struct job *job)
 static _Noreturn void fail(struct job *job)
 {
 	job->news.taken = false;
-	send_news(job);
+	send_news(job, NEWS_TAKEN);
 	_exit(1);
 }
 
@@ -153,11 +157,11 @@ static void await_end(struct job *job)
 	if (job->storing) // else it still says why not
 		job->news.error = (struct error){0};
 	write_report(job, &end->kill, &end->timeline, &report, &verdict);
-	send_news(job);
+	send_news(job, NEWS_FINISHED);
 	if (!await(job, &go, sizeof go))
 		return;
 	job->news.printed = print_report(job, &report);
-	send_news(job);
+	send_news(job, NEWS_PRINTED);
 }
 
 static void open_everything(struct job *job)
@@ -166,9 +170,27 @@ static void open_everything(struct job *job)
 	if (!capture_open("/proc", request->pid, request->cgroup_path, &job->capture,
 			  &job->news.error))
 		fail(job);
+	capture_more_begin(job->capture, "/proc");
 	job->storing = incident_open(request->directory, &job->incident, &job->news.error);
 	if (request->baseline_path)
 		(void)!file_open(AT_FDCWD, request->baseline_path, &job->baseline_fd, NULL);
+}
+
+// What is worth less than the kill's delay, or nothing without what is on disk by now.
+static void take_more(struct job *job)
+{
+	struct report report;
+	struct verdict verdict;
+	bool more =
+		job->news.needs_target && capture_more_native(job->capture, job->snapshot, NULL);
+	if (job->news.needs_target && !job->request->unhurried)
+		send_news(job, NEWS_TARGET_FREE);
+	more |= capture_more_files(job->capture, job->snapshot);
+	if (!more)
+		return;
+	incident_renew_ledger(&job->incident);
+	write_report(job, NULL, NULL, &report, &verdict);
+	verdict_deinit(&verdict);
 }
 
 static _Noreturn void run(const struct worker_request *request, int channel)
@@ -191,9 +213,17 @@ static _Noreturn void run(const struct worker_request *request, int channel)
 	job.news.whole = snapshot_has(&job.snapshot->heap_absent) &&
 			 snapshot_has(&job.snapshot->process_ledger_absent) &&
 			 !job.snapshot->quality.target_ended;
+	job.news.needs_target =
+		!job.snapshot->quality.target_ended && capture_worth_native(job.snapshot);
 	job.news.duration_ns = job.snapshot->quality.duration_ns;
-	send_news(&job);
 	verdict_deinit(&verdict);
+	if (!request->unhurried)
+		send_news(&job, NEWS_TAKEN);
+	take_more(&job);
+	if (request->unhurried) {
+		job.news.needs_target = false;
+		send_news(&job, NEWS_TAKEN);
+	}
 	await_end(&job);
 	_exit(0);
 }
@@ -271,6 +301,8 @@ static void kill_worker(struct worker *worker)
 void worker_update(struct worker *worker, int timeout_ms)
 {
 	struct worker_news news;
+	if (worker->state == WORKER_READY && worker->needs_target)
+		worker->needs_target = !receive(worker, &news, timeout_ms, -1);
 	if (worker->state != WORKER_BUSY)
 		return;
 	if (!receive(worker, &news, timeout_ms, -1)) {
@@ -279,6 +311,7 @@ void worker_update(struct worker *worker, int timeout_ms)
 		kill_worker(worker);
 		set_failed(&news, "it took too long and was ended");
 	}
+	worker->needs_target = news.needs_target;
 	worker->state = news.taken ? WORKER_READY : WORKER_FAILED;
 	worker->stored = news.stored;
 	worker->whole = news.whole;
@@ -290,9 +323,14 @@ void worker_update(struct worker *worker, int timeout_ms)
 bool worker_finish(struct worker *worker, const struct worker_end *end, struct error *error)
 {
 	struct worker_news news = {0};
+	bool heard;
 	if (send(worker->channel, end, sizeof *end, MSG_NOSIGNAL) != (ssize_t)sizeof *end)
 		return error_set_os(error, errno, "the process that captured is gone");
-	if (!receive(worker, &news, FINISH_TIMEOUT_MS, -1)) {
+	// What it said before it knew of the end may come first.
+	while ((heard = receive(worker, &news, FINISH_TIMEOUT_MS, -1)) &&
+	       news.kind == NEWS_TARGET_FREE)
+		;
+	if (!heard) {
 		kill_worker(worker);
 		return error_set(error, ERROR_LIMIT, "writing the final report took too long");
 	}
@@ -309,10 +347,33 @@ bool worker_print(struct worker *worker, int signal_fd, int timeout_ms)
 	       receive(worker, &news, timeout_ms, signal_fd) && news.printed;
 }
 
+void worker_dismiss(struct worker *worker)
+{
+	worker->dismissed = shutdown(worker->channel, SHUT_WR) == 0;
+}
+
+// Its end of the channel is closed then.
+static bool wait_for_exit(const struct worker *worker, int timeout_ms)
+{
+	struct pollfd event = {.fd = worker->channel, .events = POLLRDHUP};
+	int ready;
+	do
+		ready = poll(&event, 1, timeout_ms);
+	while (ready < 0 && errno == EINTR);
+	return ready > 0;
+}
+
+bool worker_has_left(const struct worker *worker)
+{
+	return wait_for_exit(worker, 0);
+}
+
 void worker_free(struct worker *worker)
 {
 	if (!worker)
 		return;
+	if (worker->dismissed)
+		(void)wait_for_exit(worker, DISMISSED_TIMEOUT_MS);
 	close(worker->channel);
 	kill(worker->pid, SIGKILL); // its files are written, or not worth waiting for
 	while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)

@@ -147,6 +147,64 @@ address = "{self.socket}"
         remove_cgroups(self.namespace)
 
 
+class Podman:
+    """Podman with a storage of its own, and the image in it."""
+
+    def __init__(self, folder, program, namespace):
+        for tool in ("podman", "conmon", "runc"):
+            if not shutil.which(tool):
+                raise CannotStart(f"{tool} is not installed; ./dev setup does it")
+        self.namespace, self.storage, self.state = namespace, folder / "root", folder / "run"
+        self.running = []
+        self.command = ["podman", "--root", str(self.storage), "--runroot", str(self.state),
+                        "--tmpdir", str(folder / "tmp"), "--storage-driver", "vfs",
+                        "--cgroup-manager", "cgroupfs", "--events-backend", "file",
+                        "--runtime", shutil.which("runc")]
+        with tarfile.open(folder / "layer.tar", "w") as tar:
+            tar.add(program, "target")
+        self.podman("import", "--change", 'ENTRYPOINT ["/target"]', folder / "layer.tar", IMAGE)
+
+    def podman(self, *arguments):
+        return run(*self.command, *arguments)
+
+    @property
+    def env(self):
+        return {"WHYOOM_CONTAINER_ROOTS": f"storage={self.storage}:storage-run={self.state}"}
+
+    def start(self, name, limit_bytes):
+        """The image as a container of that name; a Target whose pid is the host's."""
+        try:
+            # The limits are no higher than what a machine for tests may set.
+            target = Target(IMAGE, ARGUMENTS, prefix=[
+                *self.command, "run", "--interactive", "--rm", "--pull", "never",
+                "--network", "host", "--ulimit", "nofile=1024:1024", "--ulimit",
+                "nproc=1024:1024", "--cgroup-parent", f"/{self.namespace}",
+                "--memory", str(limit_bytes), "--name", name])
+        except AssertionError as why:  # it said nothing
+            raise CannotStart(f"podman run: {why}") from why
+        target.pid = int(self.podman("inspect", "--format", "{{.State.Pid}}", name))
+        self.running.append((name, target))
+        return target
+
+    def stop(self):
+        for name, target in self.running:
+            self.podman("rm", "--force", "--time", "0", name)
+            target.stop()
+        wait_until(self._cgroups_removed, 20, "the monitors' cgroups are gone")
+
+    def _cgroups_removed(self):
+        """Podman leaves those of its monitors, which end by themselves."""
+        try:
+            for above in Path("/sys/fs/cgroup").glob(f"*/{self.namespace}"):
+                for folder in above.glob("*"):
+                    if folder.is_dir():
+                        folder.rmdir()
+            remove_cgroups(self.namespace)
+        except OSError:
+            return False
+        return True
+
+
 class Runc:
     """Containers by runc alone."""
 

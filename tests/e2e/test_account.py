@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import NEWEST_SERVICE, TARGET_ERROR, USAGE, end, wait_until
+from harness import NEWEST_SERVICE, NOBODY, TARGET_ERROR, USAGE, WHYOOM, end, wait_until
 
 
 def account_of(whyoom, *arguments):
@@ -218,3 +218,32 @@ def test_which_files_the_page_cache_is_of(whyoom, cgroup, start, tmp_path):
     assert_sums(cache)
     row = max(cache["rows"], key=lambda row: row["bytes"])
     assert row["label"] == str(path) and row["bytes"] == pytest.approx(60 << 20, rel=0.05)
+
+
+@pytest.fixture
+def hidden(whyoom, open_folder):
+    """whyoom for a user from whom /proc hides the processes of others."""
+    mount = 'mount -t proc -o hidepid=2 proc /proc && exec "$@"'
+    copy = open_folder / "whyoom"
+    copy.write_bytes(WHYOOM.read_bytes())
+    copy.chmod(0o755)
+    prefix = ("unshare", "--mount", "sh", "-c", mount, "sh", *NOBODY)
+    return lambda *arguments, **options: whyoom(*arguments, prefix=prefix, program=copy, **options)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.short
+def test_processes_that_proc_hides(whyoom, hidden, cgroup, start):
+    group = cgroup(256 << 20)
+    target = start("leak", NEWEST_SERVICE, "-warm", 40, "-await", cgroup=group)
+    account = json.loads(hidden("account", "--cgroup", group.path, "--json").stdout)
+    assert account["processes"] == [] and account["unread_processes"] == 0
+    assert account["cgroup"]["processes"] == account["cgroup"]["unseen_processes"] == 1
+    assert_sums(account["cgroup"]["ledger"])
+    rows = {row["key"]: row for row in account["cgroup"]["ledger"]["rows"]}
+    assert rows["anon.rest"]["bytes"] == rows["anon"]["bytes"] > 40 << 20
+    assert rows["anon.rest"]["label"].startswith("of processes that are not seen")
+    text = hidden("account", "--cgroup", group.path).stdout
+    assert "not seen    1 process of the cgroup: hidden by /proc (hidepid)" in text
+    failed = hidden("account", target.pid, code=TARGET_ERROR)
+    assert f"/proc hides process {target.pid} from this user (hidepid)" in failed.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness import MIB, NEWEST_SERVICE, NOBODY, WHYOOM, program
-from runtimes import IMAGE, WARM_MIB, CannotStart, Containerd, Runc
+from runtimes import IMAGE, WARM_MIB, CannotStart, Containerd, Podman, Runc
 from test_why import check_sums
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -61,6 +61,18 @@ def containerd(folder):
 def runc(folder):
     try:
         runtime = Runc(folder, program("leak", NEWEST_SERVICE))
+    except CannotStart as why:
+        pytest.skip(str(why))
+    yield runtime
+    runtime.stop()
+
+
+@pytest.fixture
+def podman(folder):
+    place = folder / "podman"
+    place.mkdir()
+    try:
+        runtime = Podman(place, program("leak", NEWEST_SERVICE), f"whyoom-pod-{os.getpid()}")
     except CannotStart as why:
         pytest.skip(str(why))
     yield runtime
@@ -233,3 +245,27 @@ def test_runc_alone(whyoom, runc):
     assert code == 0, error
     assert rows["runtime"] == "runc" and rows["cgroup"] == memory_cgroup(target.pid)
     assert int(rows["main_pid"]) == target.pid
+
+
+@pytest.mark.short
+def test_podman(whyoom, podman):
+    name = f"till-{os.getpid()}"
+    try:
+        target = podman.start(name, LIMIT)
+    except CannotStart as why:
+        pytest.skip(str(why))
+    found = report(whyoom, podman, target)
+    container = found["identity"]["container"]
+    assert container["runtime"] == "podman" and container["missing"] == ""
+    assert container["image"] == IMAGE and container["name"] == name
+    assert container["id"] in memory_cgroup(target.pid)
+    check_account(found, target)
+    for wanted in (name, container["id"], container["id"][:12]):
+        code, rows, error = find(podman, wanted)
+        assert code == 0, error
+        assert rows["id"] == container["id"] and rows["image"] == IMAGE
+        assert rows["cgroup"] == memory_cgroup(target.pid)
+        assert int(rows["main_pid"]) == target.pid
+    account = json.loads(whyoom("account", "--container", name, "--json", env=podman.env).stdout)
+    assert account["processes"][0]["identity"]["container"]["image"] == IMAGE
+    check_sums(account["cgroup"]["ledger"])

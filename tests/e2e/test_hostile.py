@@ -49,6 +49,8 @@ LIES = {
         [f"poke runtime.firstmoduledata {field('GO_MODULEDATA_FUNCNAMETAB')} {NOWHERE}"],
     "tables of program counters made of data":
         [f"poke runtime.firstmoduledata {field('GO_MODULEDATA_PCTAB')} {NOWHERE}"],
+    "a plugin nowhere":
+        [f"poke runtime.firstmoduledata {field('GO_MODULEDATA_NEXT')} {NOWHERE}"],
     "a heap of all the memory there is":
         [f"poke runtime.gcController {field('GO_GC_CONTROLLER_STATE_HEAP_IN_USE')} {(1 << 63) - 1}"],
     "a profiling rate that is negative": [f"poke runtime.MemProfileRate 0 {(1 << 64) - 5}"],

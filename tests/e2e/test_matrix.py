@@ -64,7 +64,8 @@ def check_version(cell):
     assert identity["go_version"].split()[0].split("-")[0] == expected
     assert experiment in identity["go_version"]
     if cell.form != "garble" and minor_of(version) >= 13:  # there was no more before
-        assert re.fullmatch(r"example\.com/targets(-old)?/allocs", identity["main_package"])
+        name = "plughost" if cell.form.startswith("plugin") else "allocs"
+        assert re.fullmatch(rf"example\.com/targets(-old)?/{name}", identity["main_package"])
 
 
 def check_heap(cell):

@@ -136,6 +136,35 @@ def test_reads_while_the_target_churns(whyoom, start, version, mode):
     assert_left_as_it_was(target.pid)
 
 
+@pytest.mark.short
+@pytest.mark.parametrize("mode", STILL)
+def test_goroutines_of_one_instant(whyoom, start, version, mode):
+    """Fifty parents make a child each, wait for its word, and make another. Who waits has a child that
+    lives, which is so at every instant but not between two: a parent seen early and its child late."""
+    target = start("many", version, "-count", "1000")
+    target.say("churn")
+    for _ in range(5):
+        seen = read(whyoom, target, mode, command="goroutines")
+        by_parent = {}
+        parents = {}
+        for goroutine in seen["goroutines"]:
+            start_name = goroutine["start"]["function"]
+            if start_name == "main.churn.func1":
+                parents[goroutine["id"]] = goroutine
+            elif start_name == "main.churn.func1.1":
+                by_parent.setdefault(goroutine["parent_id"], []).append(goroutine)
+        assert len(parents) == 50
+        waiting = [id for id, parent in parents.items() if parent["wait_reason"] == "chan receive"]
+        if any(by_parent):  # parent ids came with Go 1.21
+            assert all(id in by_parent for id in waiting), "a parent waits for nobody"
+        else:
+            assert len(waiting) <= sum(len(children) for children in by_parent.values())
+        assert seen["evidence"]["moved_goroutines"] == 0
+        receive = [goroutine for goroutine in seen["goroutines"]
+                   if goroutine["start"]["function"] == "main.main.gowrap1" and goroutine["stack"] is None]
+        assert not receive, "a goroutine that rests has no stack"
+
+
 # Targets that cannot be held still.
 
 @pytest.mark.short

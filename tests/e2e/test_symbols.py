@@ -12,10 +12,11 @@ from harness import TARGETS, WHYOOM, Target
 from test_heap import assert_same_buckets, buckets_of
 
 GO_SYMBOLS = WHYOOM.parents[2] / "tests/golang/go-symbols"
-FORMS = ["plain", "w", "trimpath", "pie", "cgo", "cgo-pie", "race", "arm64"]
+FORMS = ["plain", "w", "trimpath", "pie", "cgo", "cgo-pie", "race", "noopt", "arm64", "arm64-noopt"]
 # The same program without its symbol table.
 STRIPPED = {"plain": "strip", "pie": "pie-strip", "cgo": "cgo-strip", "cgo-pie": "cgo-pie-strip",
-            "race": "race-strip", "arm64": "arm64-strip"}
+            "race": "race-strip", "noopt": "noopt-strip", "arm64": "arm64-strip",
+            "arm64-noopt": "arm64-noopt-strip"}
 BUILT = sorted(folder.name[2:] for folder in TARGETS.glob("go*") if (folder / "forms").is_dir())
 
 

@@ -40,6 +40,7 @@ struct snapshot *hand_snapshot(void)
 	absent(&snapshot->cgroup_ledger_absent);
 	absent(&snapshot->process_ledger_absent);
 	absent(&snapshot->goroutines_absent);
+	absent(&snapshot->files_absent);
 	snapshot->heap = profile_new();
 	assert_ok(profile_add_sample_type(snapshot->heap, HEAP_INUSE_SPACE, "bytes", &error));
 	assert_ok(profile_add_sample_type(snapshot->heap, HEAP_NOW_SPACE, "bytes", &error));

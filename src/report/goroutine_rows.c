@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: goroutines by creator, state, label or function; two sources. Out: tables.
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "goroutine/own.h"
+#include "report/goroutines.h"
+#include "report/text_priv.h"
+
+static void upper(const char *text, char *out, size_t capacity)
+{
+	size_t i = 0;
+	for (; text[i] && i < capacity - 1; i++)
+		out[i] = text[i] >= 'a' && text[i] <= 'z' ? (char)(text[i] - 'a' + 'A') : text[i];
+	out[i] = '\0';
+}
+
+static int64_t oldest_of(const struct goroutine_row *row)
+{
+	return row->waits.count ? row->waits.items[row->waits.count - 1] : 0;
+}
+
+static const char *wait_text(int64_t ns, struct human *storage)
+{
+	if (!ns)
+		return "-";
+	*storage = human_duration(ns);
+	return storage->text;
+}
+
+static void write_row(const struct goroutine_view *view, const struct goroutine_row *row,
+		      bool stack_bytes, struct strbuf *out)
+{
+	struct human oldest, median;
+	strbuf_addf(out, "%9s  %5s  %8s  %8s  %9s  ", human_count((int64_t)row->count).text,
+		    human_percent(view->total ? (double)row->count / (double)view->total : 0).text,
+		    wait_text(oldest_of(row), &oldest),
+		    wait_text(goroutine_median_wait(row->waits.items, row->waits.count, row->count),
+			      &median),
+		    stack_bytes ? human_bytes((int64_t)row->stack_bytes).text : "-");
+	goroutine_row_title(view, row, out);
+	strbuf_add(out, "\n");
+}
+
+void text_write_goroutine_rows(const struct goroutine_set *set, struct goroutine_options options,
+			       struct strbuf *out)
+{
+	struct goroutine_view view;
+	char title[16];
+	goroutine_view_make(set, options.by, &view);
+	upper(goroutine_by_name(options.by), title, sizeof title);
+	strbuf_addf(out, "%9s  %5s  %8s  %8s  %9s  %s\n", "COUNT", "SHARE", "OLDEST", "MEDIAN",
+		    "STACKS", title);
+	for (size_t i = 0; i < view.rows.count && i < options.rows; i++)
+		write_row(&view, &view.rows.items[i], set->knows_stack_bytes, out);
+	if (view.rows.count > options.rows)
+		strbuf_addf(out, "%zu more rows: --rows %zu shows them\n",
+			    view.rows.count - options.rows, view.rows.count);
+	strbuf_add(out, "Times are the least that is known.\n");
+	goroutine_view_deinit(&view);
+}
+
+// ---- two sources ----
+
+static const char *what_happened(const struct goroutine_row *row)
+{
+	int64_t growth = goroutine_row_growth(row);
+	if (!row->before)
+		return "appeared";
+	if (!row->count)
+		return "vanished";
+	return growth > 0 ? "grew" : growth < 0 ? "shrank" : "same";
+}
+
+static void write_stack(const struct goroutine_group *group, struct strbuf *out)
+{
+	enum { FRAMES_SHOWN = 6 };
+	for (size_t i = 0; i < group->depth && i < FRAMES_SHOWN; i++) {
+		strbuf_add(out, "      ");
+		strbuf_add_safe(out, group->frames[i].function);
+		strbuf_add(out, "  ");
+		strbuf_add_safe(out, group->frames[i].file);
+		strbuf_addf(out, ":%" PRId64 "\n", group->frames[i].line);
+	}
+	if (group->created_by.function[0]) {
+		strbuf_add(out, "      created by ");
+		strbuf_add_safe(out, group->created_by.function);
+		strbuf_add(out, "  ");
+		strbuf_add_safe(out, group->created_by.file);
+		strbuf_addf(out, ":%" PRId64 "\n", group->created_by.line);
+	}
+}
+
+static void write_change(const struct goroutine_view *view, const struct goroutine_row *row,
+			 struct strbuf *out)
+{
+	char delta[48];
+	int64_t growth = goroutine_row_growth(row);
+	snprintf(delta, sizeof delta, "%s%s", growth > 0 ? "+" : "", human_count(growth).text);
+	strbuf_addf(out, "%9s  %9s  %9s  %-8s  ", delta, human_count((int64_t)row->before).text,
+		    human_count((int64_t)row->count).text, what_happened(row));
+	goroutine_row_title(view, row, out);
+	strbuf_add(out, "\n");
+	if (view->by == GOROUTINE_BY_STACK)
+		write_stack(row->example, out);
+}
+
+static void write_sums(const struct goroutine_view *view, struct strbuf *out)
+{
+	uint64_t appeared = 0, vanished = 0, grew = 0, shrank = 0;
+	VEC_FOREACH (row, &view->rows) {
+		appeared += !row->before;
+		vanished += !row->count;
+		grew += row->before && row->count > row->before;
+		shrank += row->count && row->count < row->before;
+	}
+	strbuf_addf(out,
+		    "  groups by %s: %" PRIu64 " grew, %" PRIu64 " appeared, %" PRIu64
+		    " shrank, %" PRIu64 " vanished\n",
+		    goroutine_by_name(view->by), grew, appeared, shrank, vanished);
+}
+
+// What grew most is first; what shrank most is last.
+static void write_changes(const struct goroutine_view *view, size_t rows, struct strbuf *out)
+{
+	size_t shown = 0, changed = 0;
+	VEC_FOREACH (row, &view->rows)
+		changed += goroutine_row_growth(row) != 0;
+	for (size_t i = 0; i < view->rows.count && shown < rows; i++) {
+		if (goroutine_row_growth(&view->rows.items[i]) <= 0)
+			break;
+		write_change(view, &view->rows.items[i], out);
+		shown++;
+	}
+	for (size_t i = view->rows.count; i-- > 0 && shown < rows;) {
+		if (goroutine_row_growth(&view->rows.items[i]) >= 0)
+			break;
+		write_change(view, &view->rows.items[i], out);
+		shown++;
+	}
+	if (changed > shown)
+		strbuf_addf(out, "%zu more changes: --rows %zu shows them\n", changed - shown,
+			    changed);
+}
+
+void report_write_goroutines_diff(const struct goroutine_report *before,
+				  const struct goroutine_report *after, struct report_style style,
+				  struct goroutine_options options, struct strbuf *out)
+{
+	struct goroutine_view view;
+	goroutine_view_compare(before->set, after->set, options.by, &view);
+	text_title(out, style, "GOROUTINES");
+	strbuf_addf(out, "%s before, %s after\n", human_count((int64_t)view.before_total).text,
+		    human_count((int64_t)view.total).text);
+	strbuf_add(out, "  before: ");
+	strbuf_add_safe(out, before->source);
+	strbuf_add(out, "\n  after:  ");
+	strbuf_add_safe(out, after->source);
+	strbuf_add(out, "\n");
+	write_sums(&view, out);
+	if (!before->set->knows_states || !after->set->knows_states)
+		strbuf_add(out,
+			   "  one of them is a profile: states and creators are not compared\n");
+	strbuf_addf(out, "\n%9s  %9s  %9s\n", "CHANGE", "BEFORE", "AFTER");
+	write_changes(&view, options.rows, out);
+	goroutine_view_deinit(&view);
+}
+
+static json_t *frame_to_json(const struct goroutine_frame *frame)
+{
+	return json_pack("{s:o,s:o,s:I}", "function", report_text_to_json(frame->function), "file",
+			 report_text_to_json(frame->file), "line", (json_int_t)frame->line);
+}
+
+static json_t *row_to_json(const struct goroutine_view *view, const struct goroutine_row *row)
+{
+	json_t *frames = json_array();
+	struct strbuf title = {0};
+	goroutine_row_title(view, row, &title);
+	for (size_t i = 0; i < row->example->depth; i++)
+		json_array_append_new(frames, frame_to_json(&row->example->frames[i]));
+	json_t *object = json_pack(
+		"{s:o,s:I,s:I,s:s,s:o,s:o}", "title", report_text_to_json(title.text), "before",
+		(json_int_t)row->before, "after", (json_int_t)row->count, "change",
+		what_happened(row), "created_by",
+		row->example->created_by.function[0] ? frame_to_json(&row->example->created_by)
+						     : json_null(),
+		"frames", frames);
+	strbuf_deinit(&title);
+	return object;
+}
+
+json_t *report_goroutines_diff_to_json(const struct goroutine_report *before,
+				       const struct goroutine_report *after, enum goroutine_by by)
+{
+	struct goroutine_view view;
+	json_t *rows = json_array();
+	goroutine_view_compare(before->set, after->set, by, &view);
+	VEC_FOREACH (row, &view.rows)
+		json_array_append_new(rows, row_to_json(&view, row));
+	json_t *object =
+		json_pack("{s:I,s:I,s:s,s:o,s:o,s:o}", "before", (json_int_t)view.before_total,
+			  "after", (json_int_t)view.total, "by", goroutine_by_name(by),
+			  "before_source", report_text_to_json(before->source), "after_source",
+			  report_text_to_json(after->source), "rows", rows);
+	goroutine_view_deinit(&view);
+	return object;
+}
