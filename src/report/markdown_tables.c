@@ -5,6 +5,7 @@
 
 #include "base/i18n.h"
 #include "report/markdown_priv.h"
+#include "report/row_label.h"
 #include "report/text_priv.h"
 
 enum { HOLDERS_SHOWN = 12, GROUPS_SHOWN = 8, FRAMES_SHOWN = 24, LEDGER_DEPTH = 2 };
@@ -29,7 +30,10 @@ static void write_ledger_row(const json_t *row, int64_t total, struct strbuf *ou
 	strbuf_add(out, "| ");
 	for (int64_t i = 0; i < depth; i++)
 		strbuf_add(out, "&emsp;");
-	md_add(out, i18n_text(md_text_at(row, "label")));
+	struct strbuf label = {0};
+	row_label_add(&label, md_text_at(row, "label"));
+	md_add(out, label.text);
+	strbuf_deinit(&label);
 	strbuf_addf(out, " | %s | %s |\n", human_bytes(bytes).text,
 		    human_percent(total ? (double)bytes / (double)total : 0).text);
 }

@@ -30,12 +30,11 @@ struct human md_bytes_at(const json_t *object, const char *key)
 	return human_bytes(md_int_at(object, key));
 }
 
-// What a dialect takes for markup goes behind a backslash; what it takes for HTML, a mention, a
-// reference or the beginning of a link becomes a numeric character.
+// What a dialect takes for markup goes behind a backslash, what it takes for HTML becomes a numeric
+// character.
 static void add_character(struct strbuf *out, const char *c, bool first)
 {
-	bool link = *c == ':' && c[1] == '/';
-	if (strchr("<&@#~$", *c) || link)
+	if (strchr("<&~$", *c))
 		strbuf_addf(out, "&#%d;", *c);
 	else if (strchr("\\`*_[]|!", *c) || (first && strchr(">+-=", *c)))
 		strbuf_addf(out, "\\%c", *c);
@@ -43,12 +42,28 @@ static void add_character(struct strbuf *out, const char *c, bool first)
 		strbuf_add_bytes(out, c, 1);
 }
 
+// A mention, a reference or a link, to the eyes of a ticket system: only code is safe from it.
+static bool means_something(const char *word)
+{
+	return strpbrk(word, "@#") || strstr(word, "://") || strncasecmp(word, "www.", 4) == 0;
+}
+
 void md_add(struct strbuf *out, const char *text)
 {
 	struct strbuf safe = {0};
 	strbuf_add_safe(&safe, text);
-	for (const char *c = safe.text ? safe.text : ""; *c; c++)
-		add_character(out, c, c == safe.text);
+	for (const char *c = safe.text ? safe.text : ""; *c;) {
+		size_t length = strcspn(c, " ");
+		_cleanup_free_ char *word = strndup(c, length);
+		if (word && means_something(word))
+			md_add_code(out, word);
+		else
+			for (size_t i = 0; i < length; i++)
+				add_character(out, c + i, c + i == safe.text);
+		size_t spaces = strspn(c + length, " ");
+		strbuf_add_bytes(out, c + length, spaces);
+		c += length + spaces;
+	}
 	strbuf_deinit(&safe);
 }
 

@@ -11,6 +11,7 @@
 #include "report/json_build.h"
 #include "report/page_bundle.h"
 #include "report/page_graph.h"
+#include "report/row_label.h"
 
 enum { MODEL_DEPTH_MAX = 16 };
 
@@ -67,6 +68,8 @@ static void add_json(struct strbuf *out, const char *json)
 			strbuf_add(out, "\\u003e");
 		else if (*c == '&')
 			strbuf_add(out, "\\u0026");
+		else if (*c == 0x7f) // the one control character that JSON lets through
+			strbuf_add(out, "\\u007f");
 		else
 			strbuf_add_bytes(out, c, 1);
 	}
@@ -89,9 +92,11 @@ static int64_t utc_offset_s(const json_t *report)
 
 static void add_message(json_t *messages, const char *text)
 {
-	const char *shown = i18n_text(text);
-	if (strcmp(shown, text) != 0)
-		json_object_set_new(messages, text, json_string(shown));
+	struct strbuf shown = {0};
+	row_label_add(&shown, text);
+	if (shown.text && strcmp(shown.text, text) != 0)
+		json_object_set_new(messages, text, json_string(shown.text));
+	strbuf_deinit(&shown);
 }
 
 // Whatever of the report comes from a fixed list has a translation.

@@ -44,6 +44,7 @@ const char *const report_shown_texts[] = {
 	N_("heap idle, kept for later"),
 	N_("heap idle, not returned to the OS"),
 	N_("heap objects"),
+	N_("highest charge so far"),
 	N_("heap returned to the OS"),
 	N_("huge pages in the Go heap"),
 	N_("huge pages of files"),

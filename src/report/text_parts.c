@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "profile/top.h"
+#include "report/row_label.h"
 #include "report/text_priv.h"
 #include "snapshot/heap_profile.h"
 
@@ -29,7 +30,7 @@ static void write_ledger_row(const struct ledger *ledger, const struct ledger_ro
 	else
 		strbuf_addf(out, "%*s", BAR_WIDTH, "");
 	strbuf_addf(out, "  %*s", 2 * row->depth, "");
-	strbuf_add_safe(out, i18n_text(row->label));
+	row_label_add(out, row->label);
 	if (row->note[0]) {
 		strbuf_add(out, " (");
 		strbuf_add_safe(out, i18n_text(row->note));
@@ -43,7 +44,7 @@ static void write_ledger_row(const struct ledger *ledger, const struct ledger_ro
 static void write_beside(const struct ledger_row *row, struct strbuf *out)
 {
 	strbuf_addf(out, "  %11s  ", human_bytes(row->bytes).text);
-	strbuf_add_safe(out, i18n_text(row->label));
+	row_label_add(out, row->label);
 	if (row->note[0]) {
 		strbuf_add(out, " (");
 		strbuf_add_safe(out, i18n_text(row->note));

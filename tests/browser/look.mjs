@@ -6,11 +6,11 @@ import {chromium} from "playwright-core";
 import {basename, join} from "node:path";
 
 const [executablePath, file, search = ""] = process.argv.slice(2);
-const browser = await chromium.launch({executablePath, args: ["--no-sandbox", "--disable-gpu"]});
+const browser = await chromium.launch({executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]});
 const seen = {requests: [], console: [], errors: []};
 
 async function open(options) {
-	const context = await browser.newContext({offline: true, viewport: {width: 1280, height: 900}, ...options});
+	const context = await browser.newContext({offline: true, colorScheme: "light", viewport: {width: 1280, height: 900}, ...options});
 	const page = await context.newPage();
 	page.on("request", (request) => {
 		if (request.url() !== "file://" + file)
@@ -158,15 +158,16 @@ seen.paper = await page.evaluate(() => getComputedStyle(document.body).backgroun
 if (process.env.WHYOOM_SCREENSHOTS)
 	await page.pdf({format: "A4", printBackground: true, path: join(process.env.WHYOOM_SCREENSHOTS, `${basename(file, ".html")}.pdf`)});
 
-const dark = await open({colorScheme: "dark"});
-await dark.waitForSelector("#page section");
-seen.darkGround = await dark.evaluate(() => getComputedStyle(document.body).backgroundColor);
-await shoot(dark, "dark");
+await page.emulateMedia({media: "screen", colorScheme: "dark"});
+await page.selectOption(".theme select", "auto");
+seen.darkGround = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+await shoot(page, "dark");
 
-const phone = await open({viewport: {width: 390, height: 844}, deviceScaleFactor: 2, isMobile: true, hasTouch: true});
-await phone.waitForSelector("#page section");
-seen.phone = await phone.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
-await shoot(phone, "phone");
+await page.emulateMedia({colorScheme: "light"});
+await page.setViewportSize({width: 390, height: 844});
+await page.waitForTimeout(100);
+seen.phone = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+await shoot(page, "phone");
 
 const plain = await open({javaScriptEnabled: false});
 seen.withoutScript = await text(plain, "noscript");

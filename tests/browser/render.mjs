@@ -3,4 +3,6 @@
 import {readFileSync} from "node:fs";
 import markdownit from "markdown-it";
 
-process.stdout.write(markdownit({html: true, linkify: true, typographer: false}).render(readFileSync(0, "utf8")));
+const renderer = markdownit({html: true, linkify: true, typographer: false});
+renderer.linkify.set({fuzzyLink: false, fuzzyEmail: true});
+process.stdout.write(renderer.render(readFileSync(0, "utf8")));

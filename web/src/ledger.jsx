@@ -129,8 +129,12 @@ export function Memory({model}) {
 		<h3>{t("The process alone")}</h3>
 		{process ? <OneLedger ledger={process} open={!limited} /> : <Absent part={report.process_ledger} />}
 	</Fragment>;
+	const files = [["cache", t("Files in the page cache")], ["shmem", t("Shared memory and tmpfs")]]
+		.map(([key, title]) => [title, report.cgroup && report.cgroup[key]])
+		.filter(([, ledger]) => ledger && ledger.total_bytes >= 1 << 20);
 	return <Section id="memory" title={t("Memory")}
 		lead={t("Where every byte is. The parts of a line sum to it; what is not explained has a line of its own.")}>
 		{limited ? [whole, alone] : [alone, whole]}
+		{files.map(([title, ledger]) => <Fragment><h3>{title}</h3><OneLedger ledger={ledger} open={false} /></Fragment>)}
 	</Section>;
 }
