@@ -217,8 +217,8 @@ def test_a_ticket(whyoom, incident):
 def test_nothing_foreign_becomes_part_of_a_ticket(whyoom, incident, tmp_path):
     folder = tmp_path / "copied"
     shutil.copytree(incident, folder)
-    marks = ["**bold** _it_ `code` ~~no~~", "[link](https://x.example/)", "https://x.example/",
-             "![image](https://x.example/i.png)", "# title", "- item", "> quote", "| a | b |\n|---|---|",
+    marks = ["**bold** _it_ `code` ~~no~~", "[link](https://www.example.com/)", "https://www.example.com/",
+             "![image](https://www.example.com/i.png)", "# title", "- item", "> quote", "| a | b |\n|---|---|",
              "~~~~~~~~\n# out of the block", "```\n# out", "@team #123", "a|b", "``", "`", "<b>", "\\"]
     report = poison(json.loads((folder / "report.json").read_text()), endless(HOSTILE + marks))
     rewrite(folder, "report.json", json.dumps(report).encode())
