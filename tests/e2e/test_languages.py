@@ -9,8 +9,9 @@ import shutil
 
 import pytest
 
-from harness import NEWEST_SERVICE, ROOT, USAGE, WHYOOM, run_whyoom
+from harness import MIB, NEWEST_SERVICE, ROOT, USAGE, WHYOOM, run_whyoom, wait_until
 from test_page import look
+from test_watch import FAST
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 NO_LANGUAGE = {"LC_ALL": "", "LC_MESSAGES": "", "LANG": "", "LANGUAGE": ""}
@@ -109,3 +110,21 @@ def test_the_page_is_chinese(target, tmp_path):
     assert seen["language"] == "zh-CN"
     assert seen["headings"][0] == "结论" and all(CHINESE.search(text) for text in seen["headings"])
     assert "堆对象" in seen["body"] and "火焰图" in seen["body"] and "heap objects" not in seen["body"]
+
+
+def test_what_a_watch_stores_is_english(exportd, cgroup, watch, tmp_path, monkeypatch):
+    """And what it prints is not; the page is in the reader's language."""
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    monkeypatch.delenv("LC_ALL", raising=False)
+    group = cgroup(100 * MIB)
+    service = exportd(group, 1024 * MIB)
+    running = watch("--cgroup", group.path, "--out", tmp_path / "out", "--db", "none")
+    wait_until(lambda: "baseline taken" in running.output(), 20, "a baseline")
+    service.download(FAST)
+    assert running.wait(60) == 0, running.output()
+    folder = running.incident()
+    assert not CHINESE.search((folder / "report.txt").read_text())
+    report = json.loads((folder / "report.json").read_text())
+    assert not CHINESE.search(json.dumps(report, ensure_ascii=False))
+    assert "结论" in running.output()
+    assert '<html lang="zh-CN">' in (folder / "report.html").read_text()
