@@ -137,7 +137,7 @@ gofmt_path() {
 }
 
 go_is_formatted() {
-	unformatted=$("$(gofmt_path)" -l demo tests/targets tests/targets-old) || return 1
+	unformatted=$("$(gofmt_path)" -l demo tests/targets tests/targets-old tests/incidents bench/rivals) || return 1
 	[ -z "$unformatted" ] || {
 		echo "$unformatted"
 		return 1

@@ -21,6 +21,8 @@ const struct cli_option no_options[] = {{0}};
 	}
 
 const struct cli_option why_options[] = {
+	{"for", 0, "TIME", "look twice, so far apart, and say what grew: 30s"},
+	{"facts", 0, NULL, "print the facts that the rules see instead of the report"},
 	{"json", 0, NULL, "print the whole report as JSON"},
 	{"html", 0, "FILE", "write it as one HTML file, with charts, that needs no network"},
 	{"md", 0, NULL, "print it as Markdown, for a ticket"},
@@ -127,8 +129,8 @@ const struct cli_option watch_options[] = {
 	{"name", 'n', "PATTERN", "watch those whose name matches, such as 'api-*'"},
 	{"out", 'o', "DIR", "where incidents go (default: the current directory)"},
 	{"hold", 0, NULL,
-	 "cgroup v1: hold the kernel's kill at the limit until the evidence is taken (writes "
-	 "memory.oom_control, restores it always)"},
+	 "hold the kernel's kill until the evidence is taken: writes memory.oom_control on cgroup v1, "
+	 "memory.high and cgroup.freeze on v2, and always puts back what was there"},
 	{"hold-limit", 0, "TIME", "never hold longer than this (default 2s)"},
 	DB_OPTION,
 	{"db-size", 0, "SIZE", "the most that the timeline may take on disk (default 256MiB)"},
@@ -173,7 +175,9 @@ const struct cli_option incidents_options[] = {
 const struct cli_command cli_commands[] = {
 	{
 		"why",
-		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json | --md | --html FILE]",
+		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json | --md | --html FILE]\n"
+		"       whyoom why PID | CGROUP | CONTAINER [--for TIME] [--facts] [--json]\n"
+		"       whyoom why PID | INCIDENT | BUNDLE | CRASHLOG | PROFILE [BASELINE] [--facts] [--json]",
 		"why does this Go process use so much memory: one snapshot, one screen",
 		"The target is not stopped and nothing is written to it, but for --mode. Of a CORE file, the executable is\n"
 		"the one that the core names, if it is the same build, else the core's own copy.\n",

@@ -12,8 +12,8 @@
 #include "base/units.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/page.h"
 #include "cli/timeline.h"
-#include "report/markdown.h"
 #include "store/bundle.h"
 #include "base/file.h"
 #include "store/incident_diff.h"
@@ -64,16 +64,6 @@ static bool print_text(const char *data, size_t size)
 	return ok;
 }
 
-static int print_markdown(json_t *report)
-{
-	struct strbuf text = {0};
-	report_write_markdown(report, &text);
-	json_decref(report);
-	bool ok = cli_print(text.text);
-	strbuf_deinit(&text);
-	return ok ? EXIT_OK : EXIT_INTERNAL;
-}
-
 static int print_report(void *context)
 {
 	const struct job *job = context;
@@ -91,7 +81,7 @@ static int print_report(void *context)
 	json_t *report = json_loadb(files->data[INCIDENT_REPORT_JSON],
 				    files->sizes[INCIDENT_REPORT_JSON], 0, &at);
 	if (report && markdown)
-		return print_markdown(report);
+		return cli_print_markdown(report);
 	if (report)
 		return cli_print_json(report) ? EXIT_OK : EXIT_INTERNAL;
 	error_set(&error, ERROR_BAD_DATA, "%.256s/report.json is no JSON: line %d", files->path,

@@ -3,10 +3,11 @@
 // --json` has all of them.
 #include "report/goroutine_groups.h"
 
+#include "report/instant.h"
 #include "report/json_build.h"
 #include "report/owner.h"
 
-enum { GROUPS_MAX = 60, FRAMES_MAX = 64 };
+enum { GROUPS_MAX = INSTANT_GROUPS_MAX, FRAMES_MAX = INSTANT_FRAMES_MAX };
 
 static json_t *frame_to_json(const struct snapshot_identity *identity,
 			     const struct goroutine_frame *frame)
@@ -30,6 +31,7 @@ static json_t *group_to_json(const struct snapshot_identity *identity,
 	json_object_set_new(object, "wait_reason",
 			    group->wait_reason ? report_text_to_json(group->wait_reason)
 					       : json_null());
+	set_int(object, "waited_ns", group->waited_ns);
 	set_known(object, "waited_at_least_ns", group->waited_ns ? group->waited_ns : -1);
 	set_int(object, "stack_bytes", (int64_t)group->stack_bytes);
 	set_int(object, "example_id", (int64_t)group->example_id);

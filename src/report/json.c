@@ -8,6 +8,7 @@
 #include "report/report.h"
 #include "snapshot/heap_profile.h"
 #include "report/goroutine_groups.h"
+#include "report/instant.h"
 #include "report/json_build.h"
 
 json_t *report_text_to_json(const char *text)
@@ -113,7 +114,10 @@ static json_t *verdict_to_json(const struct verdict *verdict)
 {
 	json_t *object = json_object(), *guilty = json_object();
 	json_object_set_new(object, "determined", json_boolean(verdict->determined));
+	set_text(object, "status", verdict_status_name(verdict->status));
 	set_text(object, "rule", verdict->rule);
+	set_text(object, "title", verdict->title);
+	set_text(object, "fingerprint", verdict->fingerprint);
 	set_text(object, "confidence", confidence_name(verdict->confidence));
 	set_text(object, "sentence", verdict->sentence);
 	set_text(guilty, "function", verdict->guilty.function);
@@ -125,13 +129,28 @@ static json_t *verdict_to_json(const struct verdict *verdict)
 	json_object_set_new(object, "share", json_real(verdict->share));
 	set_int(object, "grown_bytes", verdict->grown_bytes);
 	json_object_set_new(object, "growth_share", json_real(verdict->growth_share));
+	json_object_set_new(object, "steps",
+			    texts_to_json(verdict->steps.items, verdict->steps.count));
 	json_object_set_new(object, "evidence",
 			    texts_to_json(verdict->evidence.items, verdict->evidence.count));
 	json_object_set_new(object, "rejected",
 			    texts_to_json(verdict->rejected.items, verdict->rejected.count));
 	set_text(object, "refuted_by", verdict->refuted_by);
 	set_text(object, "fix", verdict->fix);
+	set_text(object, "relief", verdict->relief);
 	set_text(object, "next_capture", verdict->next_capture);
+	return object;
+}
+
+static json_t *consumer_to_json(const struct kill_consumer *consumer)
+{
+	if (!consumer->pid)
+		return json_null();
+	json_t *object = json_object();
+	set_int(object, "pid", consumer->pid);
+	set_text(object, "name", consumer->name);
+	set_int(object, "rss_bytes", consumer->rss_bytes);
+	set_int(object, "oom_score_adj", consumer->oom_score_adj);
 	return object;
 }
 
@@ -144,6 +163,7 @@ static json_t *kill_to_json(const struct kill_facts *kill)
 		[KILL_SIGNAL] = "signal",
 		[KILL_EXIT] = "exit",
 		[KILL_UNKNOWN] = "unknown",
+		[KILL_OOMD] = "systemd-oomd",
 	};
 	json_t *object = json_object();
 	set_text(object, "cause", causes[kill->cause]);
@@ -162,6 +182,15 @@ static json_t *kill_to_json(const struct kill_facts *kill)
 	set_known(object, "oom_kills_after", kill->oom_kills_after);
 	set_text(object, "limit_cgroup", kill->limit_cgroup);
 	set_text(object, "kernel_line", kill->kernel_line);
+	set_text(object, "constraint", kill->constraint);
+	json_object_set_new(object, "group_kill", json_boolean(kill->group_kill));
+	set_known(object, "victim_count", kill->victim_count ? kill->victim_count : -1);
+	json_object_set_new(object, "oom_score_adj",
+			    kill->oom_score_known ? json_integer(kill->oom_score_adj)
+						  : json_null());
+	set_text(object, "invoker", kill->invoker);
+	json_object_set_new(object, "consumer", consumer_to_json(&kill->consumer));
+	set_text(object, "oomd_cgroup", kill->oomd_cgroup);
 	json_object_set_new(object, "inferred", json_boolean(kill->inferred));
 	json_object_set_new(object, "held", json_boolean(kill->held_ns > 0));
 	json_object_set_new(object, "evidence_held", json_boolean(kill->evidence_held));
@@ -355,5 +384,7 @@ json_t *report_to_json(const struct report *report)
 	if (report->timeline)
 		json_object_set_new(object, "timeline", timeline_to_json(report->timeline));
 	json_object_set_new(object, "evidence", report_quality_to_json(&snapshot->quality));
+	if (report->verdict->facts)
+		json_object_set_new(object, "facts", facts_to_json(report->verdict->facts));
 	return object;
 }

@@ -13,7 +13,7 @@
 #include "report/page_graph.h"
 #include "report/row_label.h"
 
-enum { MODEL_DEPTH_MAX = 16 };
+enum { MODEL_DEPTH_MAX = 16, GROUPS_MAX = 100 };
 
 bool report_page_built_in(void)
 {
@@ -126,6 +126,17 @@ static json_t *messages_to_json(const json_t *report)
 	return messages;
 }
 
+// The page shows the largest; all of them would make it heavy.
+static json_t *report_for_page(const json_t *report)
+{
+	json_t *copy = part_or_null(report);
+	json_t *groups = json_object_get(json_object_get(copy, "goroutines"), "groups");
+	while (json_array_size(groups) > GROUPS_MAX)
+		json_array_remove(groups, json_array_size(groups) - 1);
+	json_object_del(copy, "facts");
+	return copy;
+}
+
 static char *dump_model(const struct report_page *page)
 {
 	json_t *model = json_object();
@@ -133,7 +144,7 @@ static char *dump_model(const struct report_page *page)
 	set_text(model, "whyoom_version", WHYOOM_VERSION);
 	set_text(model, "language", i18n_html_name(i18n_get()));
 	json_object_set_new(model, "messages", messages_to_json(page->report));
-	json_object_set_new(model, "report", part_or_null(page->report));
+	json_object_set_new(model, "report", report_for_page(page->report));
 	json_object_set_new(model, "graph",
 			    page_graph_to_json(json_object_get(page->report, "identity"),
 					       page->heap, page->before));

@@ -67,9 +67,11 @@ static void write_verdict(const struct report *report, struct report_style style
 	strbuf_add(out, "\n");
 	if (verdict->determined)
 		write_item(out, _("confidence"), i18n_text(confidence_name(verdict->confidence)));
+	write_items(out, _("seen"), verdict->steps.items, verdict->steps.count);
 	write_items(out, _("proof"), verdict->evidence.items, verdict->evidence.count);
 	write_items(out, _("not"), verdict->rejected.items, verdict->rejected.count);
 	write_item(out, _("fix"), verdict->fix);
+	write_item(out, _("relief"), verdict->relief);
 	write_item(out, _("refuted by"), verdict->refuted_by);
 	write_item(out, _("next"), verdict->next_capture);
 }

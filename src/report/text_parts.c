@@ -261,6 +261,9 @@ static void write_ending(const struct kill_facts *kill, struct strbuf *out)
 	case KILL_GLOBAL_OOM:
 		strbuf_add(out, _("killed by the kernel: the machine had no memory left"));
 		break;
+	case KILL_OOMD:
+		strbuf_add(out, _("killed by systemd-oomd, not by the kernel"));
+		break;
 	case KILL_SIGNAL:
 		strbuf_add(out, _("ended by a signal; the kernel counted no OOM kill"));
 		break;
@@ -301,6 +304,35 @@ static void write_growth(const struct kill_timeline *timeline, struct strbuf *ou
 		    human_bytes((int64_t)((double)grown / ((double)elapsed_ns / 1e9))).text);
 }
 
+// Why it was this one: what it was exempt from or not, and who used more.
+static void write_others(const struct kill_facts *kill, struct strbuf *out)
+{
+	const struct kill_consumer *consumer = &kill->consumer;
+	if (kill->oom_score_known && kill->oom_score_adj) {
+		text_label(out, _("score"));
+		strbuf_addf(out, _("its oom_score_adj was %d\n"), kill->oom_score_adj);
+	}
+	if (consumer->pid && consumer->pid != kill->pid) {
+		text_label(out, _("consumer"));
+		strbuf_addf(out, _("process %d ("), consumer->pid);
+		strbuf_add_safe(out, consumer->name);
+		strbuf_addf(out, _(") used more, %s; its oom_score_adj was %d\n"),
+			    human_bytes(consumer->rss_bytes).text, consumer->oom_score_adj);
+	}
+	if (kill->oomd_cgroup[0]) {
+		text_label(out, _("cgroup"));
+		strbuf_add(out, _("systemd-oomd says that it killed "));
+		strbuf_add_safe(out, kill->oomd_cgroup);
+		strbuf_add(out, "\n");
+	} else if (kill->group_kill) {
+		text_label(out, _("group"));
+		strbuf_add(out, _("the whole cgroup was killed (memory.oom.group)"));
+		if (kill->victim_count > 1)
+			strbuf_addf(out, _(", %d processes"), kill->victim_count);
+		strbuf_add(out, "\n");
+	}
+}
+
 void text_write_kill(const struct report *report, struct report_style style, struct strbuf *out)
 {
 	const struct kill_facts *kill = report->kill;
@@ -321,6 +353,7 @@ void text_write_kill(const struct report *report, struct report_style style, str
 			    human_bytes(kill->anon_rss_bytes).text,
 			    human_bytes(kill->file_rss_bytes).text);
 	}
+	write_others(kill, out);
 	if (report->timeline)
 		write_growth(report->timeline, out);
 	if (kill->oom_kills_after >= 0) {
@@ -340,15 +373,17 @@ void text_write_kill(const struct report *report, struct report_style style, str
 	}
 	if (kill->inferred && kill->cause == KILL_CGROUP_OOM) {
 		text_label(out, _("inferred"));
-		strbuf_add(out,
-			   _("from signal 9 and the counter: the kernel's log was not seen\n"));
+		strbuf_add(
+			out,
+			_("from signal 9 and the counter, or the kernel's tracepoint: its log was not "
+			  "seen\n"));
 	}
 	if (kill->held_ns) {
 		text_label(out, _("held"));
 		strbuf_addf(out, _("whyoom held the kill for %s; %s\n"),
 			    human_duration(kill->held_ns).text,
 			    kill->evidence_held ? _("the evidence was taken meanwhile")
-						: _("the evidence is from before"));
+						: _("the evidence is not from then"));
 	}
 }
 

@@ -17,6 +17,7 @@
 #include "snapshot/convert.h"
 #include "snapshot/heap_profile.h"
 #include "snapshot/runtime_part.h"
+#include "snapshot/surroundings.h"
 #include "system/cgroup.h"
 #include "system/container.h"
 #include "system/frozen.h"
@@ -85,6 +86,7 @@ bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path, str
 	capture->boot_unix_ns = process_boot_unix_ns();
 	open_cgroup(capture, proc_root, cgroup_path);
 	open_container(capture, proc_root);
+	surroundings_take(capture->files.dir, &capture->surroundings);
 	*out = capture;
 	return true;
 }
@@ -392,6 +394,7 @@ bool capture_take(struct capture *capture, unsigned int parts, const char *defau
 				.mapped_exe_fd = -1};
 	error_set(&snapshot->files_absent, ERROR_NOT_FOUND, "not asked for");
 	snapshot->quality.layout_caveat = snapshot->quality.missing_symbols = "";
+	snapshot->surroundings = capture->surroundings;
 	identity->executable = identity->build_id = identity->container_id = "";
 	identity->cgroup_path = identity->go_version = identity->main_package = "";
 	identity->module_path = identity->module_version = identity->vcs_revision = "";

@@ -26,6 +26,7 @@ enum capture_part {
 	CAPTURE_LABELS = 512,        // with CAPTURE_GOROUTINES: other labels are other groups
 	CAPTURE_BLOCKED = 1024,      // with CAPTURE_EACH_GOROUTINE: what they wait on
 	CAPTURE_WHO = 2048,          // with CAPTURE_BLOCKED: who could wake them; reads the heap
+	CAPTURE_IN_HASTE = 4096,     // wait for nothing
 	CAPTURE_ALL = CAPTURE_HEAP | CAPTURE_GOROUTINES | CAPTURE_LEDGER,
 };
 

@@ -21,6 +21,8 @@ static void read_build_identity(struct taking *taking)
 	identity->module_path = taking_keep(taking, info->main_module.path);
 	identity->module_version = taking_keep(taking, info->main_module.version);
 	identity->vcs_revision = taking_keep(taking, go_buildinfo_setting(info, "vcs.revision"));
+	const char *race = go_buildinfo_setting(info, "-race");
+	identity->is_race = race && strcmp(race, "true") == 0;
 	VEC_FOREACH (module, &info->dependencies)
 		if (module->replaced_by && strchr("./", module->replaced_by[0]))
 			vec_push(&identity->replaced_modules, taking_keep(taking, module->path));
@@ -107,6 +109,7 @@ static bool take_runtime(struct taking *taking, struct error *error)
 		.stats = &snapshot->go.stats,
 		.spans = &taking->spans,
 		.environ_fd = taking->capture->files.environ,
+		.in_haste = taking->parts & CAPTURE_IN_HASTE,
 	};
 	if (!(taking->parts & CAPTURE_RUNTIME))
 		return error_set(error, ERROR_NOT_FOUND, "not asked for");
@@ -147,6 +150,8 @@ static bool build_heap(struct taking *taking, struct error *error)
 		VEC_FOREACH (bucket, &buckets->buckets)
 			for (size_t i = 0; i < bucket->depth; i++)
 				(void)functab_frame(snapshot->functab, bucket->stack[i]);
+	snapshot->heap_kinds = source.kinds =
+		arena_alloc(&snapshot->arena, buckets->buckets.count + 1);
 	return heap_profile_build(&source, &snapshot->heap, error);
 }
 
@@ -188,6 +193,7 @@ static void finish_goroutines(struct taking *taking)
 	struct go_goroutines *goroutines = &taking->goroutines;
 	go_goroutines_finish(take_ptr(taking->goroutine_reading), goroutines);
 	goroutines->now_ns = taking->goroutines_ns;
+	taking->snapshot->dead_goroutines = goroutines->dead;
 	quality->failed_stacks = goroutines->stacks_failed;
 	quality->unreadable_goroutines = goroutines->unreadable;
 	quality->moved_goroutines = goroutines->moved;

@@ -30,6 +30,7 @@ struct capture {
 	struct cgroup_survey survey;
 	struct container_sources *container; // NULL: in none
 	struct sockets *sockets;             // NULL: not opened
+	struct snapshot_surroundings surroundings;
 	int64_t boot_unix_ns;
 	struct file_survey *files_of_cgroup; // NULL: not begun, for the reason below
 	struct error no_files;

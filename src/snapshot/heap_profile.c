@@ -16,6 +16,28 @@ struct builder {
 	struct error *error;
 };
 
+static const struct {
+	const char *prefix;
+	enum alloc_kind kind;
+} kind_names[] = {
+	{"runtime.mapassign", ALLOC_MAP},       {"internal/runtime/maps.", ALLOC_MAP},
+	{"runtime.makemap", ALLOC_MAP},         {"runtime.hashGrow", ALLOC_MAP},
+	{"runtime.growWork", ALLOC_MAP},        {"runtime.makeBucketArray", ALLOC_MAP},
+	{"runtime.(*hmap)", ALLOC_MAP},         {"runtime.growslice", ALLOC_APPEND},
+	{"runtime.concatstring", ALLOC_STRING}, {"runtime.slicebytetostring", ALLOC_STRING},
+	{"runtime.rawstring", ALLOC_STRING},    {"runtime.stringtoslice", ALLOC_STRING},
+	{"runtime.makechan", ALLOC_CHANNEL},    {"runtime.deferproc", ALLOC_DEFER},
+	{"runtime.newdefer", ALLOC_DEFER},      {"runtime.malg", ALLOC_GOROUTINE},
+};
+
+static enum alloc_kind kind_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof kind_names / sizeof *kind_names; i++)
+		if (strncmp(name, kind_names[i].prefix, strlen(kind_names[i].prefix)) == 0)
+			return kind_names[i].kind;
+	return ALLOC_OTHER;
+}
+
 static bool is_runtime(const char *name)
 {
 	return name &&
@@ -23,7 +45,8 @@ static bool is_runtime(const char *name)
 }
 
 // The runtime's frames at the leaf are hidden, unless there are no others.
-static bool add_bucket_stack(struct builder *builder, const struct go_bucket *bucket)
+static bool add_bucket_stack(struct builder *builder, const struct go_bucket *bucket,
+			     enum alloc_kind *kind)
 {
 	taddr_t stack[STACK_MAX];
 	size_t depth = bucket->depth < STACK_MAX / 2 ? bucket->depth : STACK_MAX / 2, skip = 0;
@@ -31,8 +54,9 @@ static bool add_bucket_stack(struct builder *builder, const struct go_bucket *bu
 	if (depth)
 		memcpy(stack, bucket->stack, depth * sizeof *stack);
 	depth = functab_expand_last(functab, stack, depth, STACK_MAX);
-	while (skip < bucket->depth && is_runtime(functab_name(functab, stack[skip])))
-		skip++;
+	for (; skip < bucket->depth && is_runtime(functab_name(functab, stack[skip])); skip++)
+		if (kind_of(functab_name(functab, stack[skip])))
+			*kind = kind_of(functab_name(functab, stack[skip]));
 	if (skip == bucket->depth)
 		skip = 0;
 	if (!locations_of_stack(builder->locations, stack + skip, depth - skip, builder->error))
@@ -52,8 +76,11 @@ static bool add_bucket(struct builder *builder, const struct go_bucket *bucket)
 		now->alloc_objects - now->free_objects,
 		now->alloc_bytes - now->free_bytes,
 	};
-	if (!add_bucket_stack(builder, bucket))
+	enum alloc_kind kind = ALLOC_OTHER;
+	if (!add_bucket_stack(builder, bucket, &kind))
 		return false;
+	if (builder->source->kinds)
+		builder->source->kinds[builder->profile->samples.count] = (uint8_t)kind;
 	for (size_t i = 0; i < sizeof values / sizeof *values; i += 2)
 		go_scale_sample(builder->source->buckets->rate, &values[i], &values[i + 1]);
 	struct profile_label label = {

@@ -15,6 +15,7 @@ enum kill_cause {
 	KILL_SIGNAL,     // by a signal that the kernel's OOM killer did not send
 	KILL_EXIT,       // it exited
 	KILL_UNKNOWN,    // it is gone, and nobody said how
+	KILL_OOMD,       // by systemd-oomd, for memory pressure or want of swap
 };
 
 struct kill_facts {
@@ -30,10 +31,29 @@ struct kill_facts {
 	int64_t oom_kills_before, oom_kills_after;    // the cgroup's counter; -1: not known
 	char limit_cgroup[256];                       // the cgroup whose limit it was
 	char kernel_line[512]; // "Memory cgroup out of memory: Killed process ..."; "" if not seen
+	char constraint[16];   // "cgroup", "machine", "cpuset", "memory policy"; "" not known
+	bool group_kill;       // its whole cgroup was killed, by memory.oom.group or systemd-oomd
+	int victim_count;      // with it; 0: not known
+	bool oom_score_known;
+	int oom_score_adj; // of the victim
+	char invoker[32];  // who asked for one page too many
+	struct kill_consumer {
+		int pid; // 0: not known
+		int64_t rss_bytes;
+		int oom_score_adj;
+		char name[32];
+	} consumer;            // who used the most; not always the victim
+	char oomd_cgroup[256]; // which systemd-oomd says that it killed
 	bool inferred;         // no log of the kernel: from its counter and the signal
 	int64_t held_ns;       // for how long whyoom held the kill; 0: it did not
 	bool evidence_held;    // the evidence was taken while it was held
 };
+
+static inline bool kill_is_for_memory(const struct kill_facts *kill)
+{
+	return kill->cause == KILL_CGROUP_OOM || kill->cause == KILL_GLOBAL_OOM ||
+	       kill->cause == KILL_OOMD;
+}
 
 enum { KILL_TIMELINE_MAX = 240 };
 

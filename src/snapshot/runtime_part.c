@@ -36,7 +36,8 @@ bool runtime_part_take(const struct runtime_part_source *source, struct snapshot
 	for (int i = 0; i < GO_SETTING_COUNT; i++)
 		(void)!go_setting_find(source->runtime, (enum go_setting_id)i,
 				       &out->writable[i].place, &out->writable[i].absent);
-	go_last_collection_read(source->runtime, COLLECTION_PATIENCE_NS, &out->last_collection);
+	go_last_collection_read(source->runtime, source->in_haste ? 0 : COLLECTION_PATIENCE_NS,
+				&out->last_collection);
 	out->taken_monotonic_ns = clock_monotonic_ns();
 	return true;
 }

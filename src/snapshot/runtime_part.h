@@ -10,6 +10,7 @@ struct runtime_part_source {
 	const struct go_memstats *stats;
 	const struct go_spans *spans;
 	int environ_fd; // /proc/PID/environ, or -1
+	bool in_haste;  // do not wait for a collection to end
 };
 
 bool runtime_part_take(const struct runtime_part_source *source, struct snapshot_runtime *out,

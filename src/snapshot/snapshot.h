@@ -37,9 +37,17 @@ struct snapshot_identity {
 	struct container container;
 	int64_t started_unix_ns; // 0: not known
 	int threads;
-	bool is_go;
+	bool is_go, is_race; // is_race: built with -race
 	const char *go_version, *main_package, *module_path, *module_version, *vcs_revision;
 	VEC(const char *) replaced_modules; // paths that a replace directive made the user's own
+};
+
+// Beside memory; see snapshot/surroundings.h.
+struct snapshot_surroundings {
+	bool fds_known;
+	uint64_t fds, sockets, files, pipes; // open descriptors, and those of a kind
+	int cpu_count;                       // of the machine; 0: not known
+	double cpu_quota;                    // processors by the cgroup's quota; 0: none known
 };
 
 // How the evidence was taken, and how good it is.
@@ -118,6 +126,7 @@ struct snapshot {
 	struct arena arena;
 	struct snapshot_identity identity;
 	struct snapshot_quality quality;
+	struct snapshot_surroundings surroundings;
 
 	struct error cgroup_absent;
 	struct snapshot_cgroup cgroup;
@@ -127,12 +136,14 @@ struct snapshot {
 	struct snapshot_runtime runtime; // with `go`: what it says of the heap belongs together
 	struct error heap_absent;
 	struct profile *heap;              // sample types: see snapshot/heap_profile.h
+	uint8_t *heap_kinds; // of each of its samples, an enum alloc_kind; NULL: not known
 	struct go_buckets buckets;         // the raw samples behind `heap`
 	struct functab *functab;           // resolves the stacks of `buckets`
 	struct error contention_absent[2]; // by enum go_contention_kind
 	struct profile *contention[2];     // see snapshot/contention_profile.h
 	struct error goroutines_absent;
 	struct goroutine_set goroutines;
+	uint64_t dead_goroutines; // whose structures are kept for new ones
 	struct error leaks_absent;           // whether the runtime can tell leaked goroutines
 	struct go_goroutines each_goroutine; // one by one, where that was asked for
 	struct error blocks_absent;
@@ -151,9 +162,10 @@ struct snapshot {
 
 // What was there before, to tell who grew from who is large.
 struct snapshot_baseline {
-	const struct profile *heap; // as `heap` above
+	const struct profile *heap; // as `heap` above; NULL: not known
 	int64_t taken_unix_ns;
-	int64_t usage_bytes; // of the cgroup whose limit bites
+	int64_t usage_bytes;       // of the cgroup whose limit bites; 0: not known
+	const struct facts *facts; // all that was known then (verdict/facts.h); NULL: no more
 };
 
 static inline bool snapshot_has(const struct error *absent)

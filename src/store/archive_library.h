@@ -12,23 +12,32 @@
 #include "base/error.h"
 
 // Those of libarchive that are used, without "archive_".
-#define ARCHIVE_FUNCTIONS(X)      \
-	X(error_string)           \
-	X(entry_new)              \
-	X(entry_free)             \
-	X(entry_set_pathname)     \
-	X(entry_set_size)         \
-	X(entry_set_filetype)     \
-	X(entry_set_perm)         \
-	X(entry_set_mtime)        \
-	X(write_new)              \
-	X(write_add_filter_zstd)  \
-	X(write_set_format_ustar) \
-	X(write_open_fd)          \
-	X(write_header)           \
-	X(write_data)             \
-	X(write_close)            \
-	X(write_free)
+#define ARCHIVE_FUNCTIONS(X)        \
+	X(error_string)             \
+	X(entry_new)                \
+	X(entry_free)               \
+	X(entry_set_pathname)       \
+	X(entry_set_size)           \
+	X(entry_set_filetype)       \
+	X(entry_set_perm)           \
+	X(entry_set_mtime)          \
+	X(write_new)                \
+	X(write_add_filter_zstd)    \
+	X(write_set_format_ustar)   \
+	X(write_open_fd)            \
+	X(write_header)             \
+	X(write_data)               \
+	X(write_close)              \
+	X(write_free)               \
+	X(entry_size)               \
+	X(entry_pathname)           \
+	X(read_new)                 \
+	X(read_support_filter_zstd) \
+	X(read_support_format_tar)  \
+	X(read_open_fd)             \
+	X(read_next_header)         \
+	X(read_data)                \
+	X(read_free)
 
 struct archive_library {
 #define ARCHIVE_FUNCTION(name) __typeof__(archive_##name) *name;

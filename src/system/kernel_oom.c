@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "system/text_priv.h"
+#include "system/kernel_oom_priv.h"
 
 void kernel_oom_deinit(struct kernel_oom *oom)
 {
@@ -231,6 +231,7 @@ static void finish(struct kernel_oom_collector *collector, struct kernel_oom *oo
 {
 	*oom = collector->block;
 	oom->group_kill = collector->group;
+	oom->is_thread = oom->group_kill && !kernel_oom_lists(&collector->table, oom->victim_pid);
 	struct kernel_oom shared = *oom;
 	shared.raw = (struct strbuf){0};
 	shared.victim_uid = shared.total_vm_bytes = shared.anon_rss_bytes = (struct known_u64){0};
@@ -265,6 +266,9 @@ bool kernel_oom_collect(struct kernel_oom_collector *collector, const struct kms
 		add_raw(&collector->block, record->text);
 	if (collector->collecting || kind == LINE_LAST)
 		take_line(line, &collector->block);
+	if (collector->collecting && kind == LINE_OTHER &&
+	    !kernel_oom_take_header(line, &collector->table))
+		(void)kernel_oom_take_task(line, &collector->table, &collector->block.largest);
 	if (kind != LINE_LAST)
 		return false;
 	collector->block.monotonic_us = record->monotonic_us;

@@ -33,6 +33,14 @@ enum oom_constraint {
 	OOM_CONSTRAINT_MEMORY_POLICY,
 };
 
+// A row of the table that the kernel prints of those who could have been chosen.
+struct kernel_oom_task {
+	pid_t pid; // 0: none
+	int64_t rss_bytes;
+	int oom_score_adj;
+	char name[KERNEL_OOM_NAME_MAX]; // untrusted
+};
+
 struct kernel_oom {
 	enum oom_constraint constraint;
 	char oom_memcg[KERNEL_OOM_CGROUP_MAX];  // whose limit was hit; "" where the machine's
@@ -49,6 +57,9 @@ struct kernel_oom {
 	bool oom_score_known;
 	int oom_score_adj; // of the victim
 	bool group_kill;   // killed with its cgroup, not chosen itself
+	// A thread of a process that is told as well: the kernel names one that has memory still.
+	bool is_thread;
+	struct kernel_oom_task largest; // of the table: not always the victim
 	int64_t monotonic_us;
 	int64_t unix_ns;   // estimated: the log's clock drifts
 	struct strbuf raw; // the lines of the block, as printed
@@ -56,10 +67,21 @@ struct kernel_oom {
 
 void kernel_oom_deinit(struct kernel_oom *oom);
 
+enum { KERNEL_OOM_TASKS_MAX = 256 };
+
+// The table of tasks: where it has what, counted behind the pid; and who is in it.
+struct kernel_oom_table {
+	bool known;
+	int count, tgid, rss, score;
+	int pid_count; // may be more than are kept
+	pid_t pids[KERNEL_OOM_TASKS_MAX];
+};
+
 struct kernel_oom_collector {
-	struct kernel_oom block; // what is known of the current block
-	bool collecting;         // between its first line and the victim's
-	bool group;              // its victims still come
+	struct kernel_oom_table table; // of the current block
+	struct kernel_oom block;       // what is known of the current block
+	bool collecting;               // between its first line and the victim's
+	bool group;                    // its victims still come
 };
 
 void kernel_oom_collector_deinit(struct kernel_oom_collector *collector);

@@ -1,33 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
-// The families of causes. A rule fills the verdict and returns true when the evidence carries it;
-// else it leaves the verdict alone, or says in `why_not` what is missing. To add one:
-// docs/architecture.md, "A new rule".
+/*
+ * What a rule is: one row in the table of its family. docs/adding-a-rule.md says how to add one.
+ *
+ * Conditions are texts over named facts (facts_table.h): "group.rise >= 100", "gc.percent < 0",
+ * "heap.goal > 0.9 limit", "?toolchain < 23". Behind a name may stand ".grown" (since the
+ * baseline), ".before" (at the baseline) and ".share" (of the memory). A condition on a number that
+ * is not known does not hold; with "?" in front it does then.
+ *
+ * Texts are templates: "{group} goroutines wait, {group.stacks} of stacks" with each number in its
+ * unit, and the words {guilty}, {where}, {calls}, {creator}, {wait}, {command}, {interval}. A proof
+ * with a number in it that is not known is left out.
+ */
 #pragma once
 
-#include "base/strbuf.h"
+#include "verdict/evidence.h"
+#include "verdict/frames.h"
 #include "verdict/verdict.h"
 
-struct evidence {
-	const struct snapshot *snapshot;
-	const struct snapshot_baseline *baseline; // NULL: nothing to compare with
-	const struct kill_facts *kill;            // NULL: the process lives
-	const struct ledger *ledger; // the cgroup's if that has a limit, else the process's
-	int64_t charge_bytes;        // its total
-	int64_t heap_bytes;          // of it, the Go heap: objects, free slots, idle
-	int64_t object_bytes;        // of that, objects
+enum { RULE_CONDITIONS = 10, RULE_PROOFS = 6, RULE_REJECTS = 4, RULE_WAITS = 6 };
+
+enum rule_subject {
+	RULE_PROCESS, // the facts alone
+	RULE_SITE,    // a function of the program's own code, with what was allocated below it
+	RULE_GROUP,   // goroutines of the same kind
+};
+
+struct rule_reject {
+	const char *when; // one condition
+	const char *text;
 };
 
 struct rule {
-	const char *name;
-	bool (*decide)(const struct evidence *evidence, struct verdict *verdict,
-		       struct strbuf *why_not);
+	const char *name; // stable: "goroutine-send"
+	enum rule_subject subject;
+	unsigned int classes; // of memory (CLASS_BIT) in which it can be the cause
+	enum verdict_status status;
+	bool generic;   // fits much: any other rule that fits goes first
+	bool recursion; // of a group: the frame that calls itself is the one to name
+	bool few;       // of a group: few goroutines of it are enough
+
+	// Of a site's stacks and a group's stack.
+	const char *stack[FRAME_PATTERNS_MAX];   // all, innermost first
+	const char *without[FRAME_PATTERNS_MAX]; // none of them
+	// Of a group.
+	const char *waits[RULE_WAITS]; // one of these wait reasons ("" is: it does not wait)
+	const char *created_by;        // a pattern
+	// Where no frame of the group is the program's own: whose allocations lead to it.
+	const char *blame[FRAME_PATTERNS_MAX];
+	const char *along; // creators of other goroutines that these bring with them
+	const char *holds[FRAME_PATTERNS_MAX]; // sites whose memory these goroutines keep
+
+	const char *when[RULE_CONDITIONS];  // all must hold
+	const char *surer[RULE_CONDITIONS]; // all must hold for a high confidence
+	const char *explains;               // a number of bytes; NULL: the usual one of the subject
+
+	const char *title;    // "a response body that is not closed"
+	const char *sentence; // NULL: the usual one of the subject
+	const char *proof[RULE_PROOFS];
+	struct rule_reject rejects[RULE_REJECTS];
+	const char *refuted_by, *fix, *relief, *next;
+	// Beyond the table: NULL as a rule.
+	bool (*check)(const struct scope *scope, struct strbuf *why_not);
 };
 
-bool rule_holder(const struct evidence *evidence, struct verdict *verdict, struct strbuf *why_not);
+struct rule_family {
+	const char *name;
+	const struct rule *rules;
+	size_t count;
+};
 
-const char *verdict_text(struct verdict *verdict, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-// The target as a command takes it: its pid, or the word for its core file.
-const char *verdict_target(struct verdict *verdict, const struct snapshot *snapshot);
-// The last `parts` elements of a path.
-const char *path_tail(const char *path, int parts);
+#define RULE_FAMILY(family_name, table)                              \
+	const struct rule_family family_name = {#family_name, table, \
+						sizeof(table) / sizeof *(table)}
+
+// In the order in which they are asked; NULL ends the list.
+extern const struct rule_family *const rule_families[];

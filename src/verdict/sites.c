@@ -4,34 +4,37 @@
 
 #include <string.h>
 
-#include "snapshot/heap_profile.h"
+#include "verdict/frames.h"
 
 void sites_deinit(struct sites *sites)
 {
 	map_deinit(&sites->by_function);
 	vec_deinit(&sites->list);
-	profile_top_stacks_free(sites->stacks[0]);
-	profile_top_stacks_free(sites->stacks[1]);
+	*sites = (struct sites){0};
 }
 
-// The nearest frame of the program's own code, seen from the allocation; -1: there is none.
-static int64_t find_own_frame(const struct snapshot_identity *identity,
-			      const struct profile_stack *stack)
+const char *heap_frame_function(const void *stack, size_t index)
 {
-	for (uint32_t i = 0; i < stack->count; i++)
-		if (code_owner_of(identity, stack->frames[i]->function) == CODE_OWN)
-			return i;
-	return -1;
+	return ((const struct profile_stack *)stack)->frames[index]->function;
 }
 
-// The site of a stack, made when it is new; NULL when none of the program's own code is in it.
-static struct site *site_of(struct sites *sites, const struct snapshot_identity *identity,
-			    const struct profile_stack_row *row, bool baseline)
+static bool passes(const struct sites_filter *filter, const struct heap_stack *stack)
 {
-	int64_t own = find_own_frame(identity, &row->stack);
-	if (own < 0)
-		return NULL;
-	const struct profile_frame *frame = row->stack.frames[own];
+	const struct profile_stack *frames = &stack->row->stack;
+	if (stack->own < 0 && !filter->ownerless)
+		return false;
+	if (filter->stack &&
+	    !frames_match(filter->stack, frames, frames->count, heap_frame_function))
+		return false;
+	return !filter->without ||
+	       !frames_match_any(filter->without, frames, frames->count, heap_frame_function);
+}
+
+static struct site *site_of(struct sites *sites, const struct heap_stack *stack, bool baseline)
+{
+	static const struct profile_frame nobody = {.function = "", .file = ""};
+	const struct profile_frame *frame =
+		stack->own < 0 ? &nobody : stack->row->stack.frames[stack->own];
 	bool is_new;
 	uint64_t *index =
 		map_put(&sites->by_function, hash_bytes(frame->function, strlen(frame->function)),
@@ -40,10 +43,13 @@ static struct site *site_of(struct sites *sites, const struct snapshot_identity 
 		vec_push(&sites->list, {.callee = ""});
 	struct site *site = &sites->list.items[*index];
 	// What was large at the baseline does not say where it is large now.
-	if (is_new || (!baseline && row->value > site->largest_stack_bytes)) {
-		site->largest_stack_bytes = row->value;
+	if (is_new || (!baseline && stack->value > site->largest_stack_bytes)) {
+		site->largest_stack_bytes = stack->value;
 		site->frame = (struct verdict_frame){frame->function, frame->file, frame->line};
-		site->callee = own ? row->stack.frames[own - 1]->function : "";
+		site->callee =
+			stack->own > 0 ? stack->row->stack.frames[stack->own - 1]->function : "";
+		if (stack->own < 0 && stack->row->stack.count)
+			site->callee = stack->row->stack.frames[0]->function;
 	}
 	return site;
 }
@@ -55,22 +61,30 @@ static void add(int64_t *sum, int64_t value)
 		*sum = value < 0 ? INT64_MIN / 4 : INT64_MAX / 4;
 }
 
-bool sites_collect(const struct evidence *evidence, struct sites *sites, struct error *error)
+static void add_type(int64_t *sum, const struct profile_stack_row *row, uint32_t type)
 {
-	const struct profile *heaps[] = {evidence->snapshot->heap,
-					 evidence->baseline ? evidence->baseline->heap : NULL};
-	for (int i = 0; i < 2 && heaps[i]; i++) {
-		uint32_t type = profile_find_sample_type(heaps[i], HEAP_NOW_SPACE);
-		if (!profile_top_stacks_new(heaps[i], type, &sites->stacks[i], error))
-			return false;
-		VEC_FOREACH (row, &sites->stacks[i]->rows) {
-			struct site *site = site_of(sites, &evidence->snapshot->identity, row, i);
-			add(i ? &sites->total_before : &sites->total, row->value);
-			if (site)
-				add(i ? &site->before_bytes : &site->bytes, row->value);
-		}
+	if (type != PROFILE_NONE)
+		add(sum, row->values[type]);
+}
+
+void sites_collect(const struct evidence *evidence, const struct sites_filter *filter,
+		   struct sites *sites)
+{
+	const struct heap_view *now = &evidence->heap, *before = &evidence->heap_before;
+	VEC_FOREACH (stack, &now->list) {
+		if (!passes(filter, stack))
+			continue;
+		struct site *site = site_of(sites, stack, false);
+		add(&site->bytes, stack->value);
+		add_type(&site->objects, stack->row, now->objects);
+		add_type(&site->published, stack->row, now->published);
+		add_type(&site->allocated, stack->row, now->allocated);
+		add_type(&site->allocations, stack->row, now->allocations);
+		site->stacks++;
 	}
-	return true;
+	VEC_FOREACH (stack, &before->list)
+		if (passes(filter, stack))
+			add(&site_of(sites, stack, true)->before_bytes, stack->value);
 }
 
 static int64_t subtract(int64_t left, int64_t right)
@@ -79,14 +93,21 @@ static int64_t subtract(int64_t left, int64_t right)
 	return __builtin_sub_overflow(left, right, &difference) ? 0 : difference;
 }
 
-int64_t sites_grown_bytes(const struct sites *sites)
-{
-	return subtract(sites->total, sites->total_before);
-}
-
 int64_t site_grown_bytes(const struct site *site)
 {
 	return subtract(site->bytes, site->before_bytes);
+}
+
+int64_t site_rise(const struct evidence *evidence, const struct site *site)
+{
+	return evidence->heap_by_growth ? site_grown_bytes(site) : site->bytes;
+}
+
+int64_t heap_rise(const struct evidence *evidence)
+{
+	return evidence->heap_by_growth
+		       ? subtract(evidence->heap.total, evidence->heap_before.total)
+		       : evidence->heap.total;
 }
 
 const struct site *sites_largest(const struct sites *sites, bool by_growth)
@@ -97,4 +118,13 @@ const struct site *sites_largest(const struct sites *sites, bool by_growth)
 					   : site->bytes > largest->bytes))
 			largest = site;
 	return largest;
+}
+
+const struct site *sites_busiest(const struct sites *sites)
+{
+	const struct site *busiest = NULL;
+	VEC_FOREACH (site, &sites->list)
+		if (!busiest || site->allocated > busiest->allocated)
+			busiest = site;
+	return busiest;
 }

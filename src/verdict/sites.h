@@ -4,26 +4,38 @@
 #pragma once
 
 #include "base/map.h"
-#include "profile/top.h"
-#include "verdict/rules.h"
+#include "verdict/evidence.h"
 
 struct site {
 	struct verdict_frame frame;
 	const char *callee; // "" when the frame allocates itself
 	int64_t bytes, before_bytes, largest_stack_bytes;
+	int64_t objects, published, allocated, allocations;
+	uint64_t stacks;
 };
 
 struct sites {
 	struct map by_function;
 	VEC(struct site) list;
-	int64_t total, total_before;
-	struct profile_top_stacks *stacks[2]; // now, before: they own the texts
 };
 
-bool sites_collect(const struct evidence *evidence, struct sites *sites,
-		   struct error *error) must_check;
+// Which stacks count: NULL patterns are all. Stacks without own code count for the function "" if
+// `ownerless` is set.
+struct sites_filter {
+	const char *const *stack, *const *without;
+	bool ownerless;
+};
+
+void sites_collect(const struct evidence *evidence, const struct sites_filter *filter,
+		   struct sites *sites);
 void sites_deinit(struct sites *sites);
+int64_t site_grown_bytes(const struct site *site);
+// What counts: growth, where growth decides, else size.
+int64_t site_rise(const struct evidence *evidence, const struct site *site);
+int64_t heap_rise(const struct evidence *evidence);
 // NULL when no own code is in any stack.
 const struct site *sites_largest(const struct sites *sites, bool by_growth);
-int64_t site_grown_bytes(const struct site *site);
-int64_t sites_grown_bytes(const struct sites *sites); // all of the Go heap
+// All that was ever allocated decides: for who calls something whose memory is held elsewhere.
+const struct site *sites_busiest(const struct sites *sites);
+
+const char *heap_frame_function(const void *stack, size_t index); // of a struct profile_stack

@@ -2,6 +2,7 @@
 // In: the kernel's log, counters, an exit status. Out: the facts of a kill.
 #include "watch/ending.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@ void ending_begin(struct ending *ending, struct cgroup *cgroup, const struct pro
 {
 	*ending = (struct ending){
 		.cgroup = cgroup, .process = process, .oom_kills_before = -1, .oom_kills_now = -1};
+	oomd_read_marks(cgroup, &ending->oomd);
+	(void)!kernel_trace_open(process->pid, &ending->trace, NULL);
 	ending->has_log = kmsg_open("/dev/kmsg", KMSG_FROM_NOW, &ending->log, NULL);
 }
 
@@ -36,6 +39,7 @@ void ending_update(struct ending *ending, int64_t oom_kills)
 void ending_deinit(struct ending *ending)
 {
 	kernel_oom_collector_deinit(&ending->collector);
+	kernel_trace_close(ending->trace);
 	if (ending->has_log)
 		kmsg_close(&ending->log);
 }
@@ -43,6 +47,32 @@ void ending_deinit(struct ending *ending)
 static int64_t value_or_unknown(struct known_u64 number)
 {
 	return number.known ? (int64_t)number.value : -1;
+}
+
+static const char *constraint_name(enum oom_constraint constraint)
+{
+	static const char *const names[] = {
+		[OOM_CONSTRAINT_UNKNOWN] = "",
+		[OOM_CONSTRAINT_NONE] = "machine",
+		[OOM_CONSTRAINT_MEMCG] = "cgroup",
+		[OOM_CONSTRAINT_CPUSET] = "cpuset",
+		[OOM_CONSTRAINT_MEMORY_POLICY] = "memory policy",
+	};
+	return names[constraint];
+}
+
+static void take_who(struct kill_facts *facts, const struct kernel_oom *oom)
+{
+	snprintf(facts->constraint, sizeof facts->constraint, "%s",
+		 constraint_name(oom->constraint));
+	snprintf(facts->invoker, sizeof facts->invoker, "%s", oom->invoker);
+	facts->group_kill |= oom->group_kill;
+	facts->oom_score_known = oom->oom_score_known;
+	facts->oom_score_adj = oom->oom_score_adj;
+	facts->consumer.pid = oom->largest.pid;
+	facts->consumer.rss_bytes = oom->largest.rss_bytes;
+	facts->consumer.oom_score_adj = oom->largest.oom_score_adj;
+	snprintf(facts->consumer.name, sizeof facts->consumer.name, "%s", oom->largest.name);
 }
 
 static void take_oom(struct kill_facts *facts, const struct kernel_oom *oom)
@@ -55,6 +85,7 @@ static void take_oom(struct kill_facts *facts, const struct kernel_oom *oom)
 	facts->usage_bytes = value_or_unknown(oom->usage_bytes);
 	facts->anon_rss_bytes = value_or_unknown(oom->anon_rss_bytes);
 	facts->file_rss_bytes = value_or_unknown(oom->file_rss_bytes);
+	take_who(facts, oom);
 	const char *line = oom->raw.text ? strstr(oom->raw.text, "Killed process") : NULL;
 	for (; line && line > oom->raw.text && line[-1] != '\n'; line--)
 		;
@@ -63,13 +94,47 @@ static void take_oom(struct kill_facts *facts, const struct kernel_oom *oom)
 			 (int)strcspn(line, "\n"), line);
 }
 
+// One kill a process; a group's are told one after the other, some of them twice.
+static void note_victim(struct ending *ending, const struct kernel_oom *oom)
+{
+	struct ending_victims *victims = &ending->victims;
+	if (!oom->group_kill)
+		*victims = (struct ending_victims){0}; // a new block
+	victims->is_group |= oom->group_kill;
+	if (oom->is_thread)
+		return;
+	for (int i = 0; i < victims->count && i < ENDING_VICTIMS_MAX; i++)
+		if (victims->pids[i] == oom->victim_pid)
+			return;
+	if (victims->count < ENDING_VICTIMS_MAX)
+		victims->pids[victims->count] = oom->victim_pid;
+	victims->count++;
+}
+
+static bool is_victim(const struct ending *ending)
+{
+	const struct ending_victims *victims = &ending->victims;
+	for (int i = 0; i < victims->count && i < ENDING_VICTIMS_MAX; i++)
+		if (victims->pids[i] == ending->process->pid)
+			return true;
+	return false;
+}
+
+static void take_victims(const struct ending *ending, struct kill_facts *facts)
+{
+	if (!is_victim(ending))
+		return; // another block came after it
+	facts->group_kill = ending->victims.is_group;
+	facts->victim_count = ending->victims.count;
+}
+
 // Reads what the log has so far; true once it named this process as a victim.
 static bool read_log(struct ending *ending, struct kill_facts *facts)
 {
 	struct kmsg_record record;
 	struct kernel_oom oom;
 	bool got = true, found = false;
-	while (ending->has_log && !found) {
+	while (ending->has_log) {
 		struct error error = {0};
 		if (!kmsg_read(&ending->log, &record, &got, &error)) {
 			if (error.code == ERROR_OS)
@@ -80,23 +145,65 @@ static bool read_log(struct ending *ending, struct kill_facts *facts)
 			break;
 		if (!kernel_oom_collect(&ending->collector, &record, kmsg_unix_offset_ns(), &oom))
 			continue;
-		found = oom.victim_pid == ending->process->pid;
-		if (found)
+		note_victim(ending, &oom);
+		if (oom.victim_pid == ending->process->pid && !facts->kernel_line[0])
 			take_oom(facts, &oom);
+		found |= oom.victim_pid == ending->process->pid;
 		kernel_oom_deinit(&oom);
 	}
 	return found;
 }
 
+// systemd-oomd marks the cgroup before it kills and after that; the kernel's own kill is known by
+// then.
+static void read_oomd(struct ending *ending, struct kill_facts *facts)
+{
+	struct oomd_marks now;
+	oomd_read_marks(ending->cgroup, &now);
+	const char *killed = oomd_find_killed(ending->cgroup, &ending->oomd, &now);
+	if (!killed || facts->cause != KILL_UNKNOWN || ending->traced_victim ||
+	    (facts->signal && facts->signal != SIGKILL) || facts->exit_code >= 0)
+		return;
+	facts->cause = KILL_OOMD;
+	facts->group_kill = true;
+	facts->signal = SIGKILL;
+	snprintf(facts->oomd_cgroup, sizeof facts->oomd_cgroup, "%.255s", killed);
+	if (!facts->exit_source[0])
+		snprintf(facts->exit_source, sizeof facts->exit_source,
+			 "the marks of systemd-oomd");
+}
+
+// Nobody else knows once the parent has collected it, before Linux 6.15.
+static bool find_traced_exit(struct ending *ending, struct exit_info *info)
+{
+	struct kernel_trace_event event;
+	while (ending->trace && kernel_trace_read(ending->trace, &event)) {
+		ending->traced_victim |= event.kind == KERNEL_TRACE_OOM_VICTIM;
+		if (event.kind != KERNEL_TRACE_EXIT)
+			continue;
+		*info = exit_of_status(event.wait_status, "the kernel's tracepoint of exits");
+		return true;
+	}
+	return false;
+}
+
 static bool read_exit(struct ending *ending, struct kill_facts *facts)
 {
 	struct exit_info info;
-	if (!exit_find(ending->process, &info, NULL) || !info.known)
+	if ((!exit_find(ending->process, &info, NULL) || !info.known) &&
+	    !find_traced_exit(ending, &info))
 		return false;
 	facts->signal = info.signalled ? info.signal : 0;
 	facts->exit_code = info.signalled ? -1 : info.code;
 	snprintf(facts->exit_source, sizeof facts->exit_source, "%s", info.source);
 	return true;
+}
+
+static void read_trace(struct ending *ending)
+{
+	struct exit_info info;
+	while (find_traced_exit(ending, &info))
+		;
 }
 
 static void read_counters(struct ending *ending, struct kill_facts *facts)
@@ -107,7 +214,7 @@ static void read_counters(struct ending *ending, struct kill_facts *facts)
 		return; // removed: what was sampled last has to do
 	facts->oom_kills_after = value_or_unknown(stat.counts.oom_kill_count);
 	facts->peak_bytes = value_or_unknown(stat.peak_bytes);
-	if (facts->cause == KILL_GLOBAL_OOM)
+	if (facts->cause == KILL_GLOBAL_OOM || facts->cause == KILL_OOMD)
 		return; // no cgroup's limit was to blame
 	if (facts->limit_bytes < 0 && stat.effective_limit.known && !stat.effective_limit.unlimited)
 		facts->limit_bytes = (int64_t)stat.effective_limit.bytes;
@@ -129,7 +236,10 @@ static void conclude(const struct ending *ending, struct kill_facts *facts)
 			facts->signal = 9;
 			snprintf(facts->exit_source, sizeof facts->exit_source, "the kernel's log");
 		}
-	} else if (facts->signal == 9) {
+	} else if (facts->signal == SIGKILL && ending->trace) {
+		facts->inferred = ending->traced_victim; // it does not say whose limit
+		facts->cause = ending->traced_victim ? KILL_CGROUP_OOM : KILL_SIGNAL;
+	} else if (facts->signal == SIGKILL) {
 		facts->inferred = true;
 		if (risen && !ending->has_log)
 			facts->cause = KILL_CGROUP_OOM;
@@ -167,6 +277,10 @@ void ending_find(struct ending *ending, bool ended, struct kill_facts *out)
 			break;
 		usleep(STEP_US);
 	} while (clock_monotonic_ns() < deadline);
+	take_victims(ending, &facts);
+	read_trace(ending);
+	if (ended)
+		read_oomd(ending, &facts);
 	read_counters(ending, &facts);
 	if (ended)
 		conclude(ending, &facts);

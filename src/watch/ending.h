@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a watched process ended: put together from the kernel's log, the cgroup's counters and the
-// process's exit status. Nothing is guessed: what nobody said stays unknown.
+// How a watched process ended: put together from the kernel's log and tracepoints, the cgroup's
+// counters, what systemd-oomd says, and the process's exit status. Nothing is guessed: what nobody
+// said stays unknown.
 #pragma once
 
 #include "snapshot/kill.h"
 #include "system/cgroup.h"
 #include "system/kernel_oom.h"
+#include "system/kernel_trace.h"
 #include "system/kmsg.h"
+#include "system/oomd.h"
 #include "system/process.h"
+
+enum { ENDING_VICTIMS_MAX = 64 };
+
+// Of the newest block in the kernel's log.
+struct ending_victims {
+	int count; // may be more than are kept
+	bool is_group;
+	pid_t pids[ENDING_VICTIMS_MAX];
+};
 
 struct ending {
 	struct cgroup *cgroup;               // borrowed
@@ -15,11 +27,16 @@ struct ending {
 	bool has_log;
 	struct kmsg log;
 	struct kernel_oom_collector collector;
+	struct ending_victims victims;
 	int64_t oom_kills_before; // the counter when it had not moved for a while; -1: not known
 	int64_t oom_kills_now, moved_ns;
+	struct oomd_marks oomd;     // when the watch began
+	struct kernel_trace *trace; // NULL: not allowed here
+	bool traced_victim;
 };
 
-// Opens the kernel's log where that is allowed; without it the other two sources have to do.
+// Opens the kernel's log and its tracepoints where that is allowed; without them the others have to
+// do.
 void ending_begin(struct ending *ending, struct cgroup *cgroup,
 		  const struct process_files *process);
 void ending_deinit(struct ending *ending);

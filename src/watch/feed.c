@@ -154,6 +154,7 @@ static const char *cause_of(const struct kill_facts *kill)
 		[KILL_SIGNAL] = "signal",
 		[KILL_EXIT] = "exit",
 		[KILL_UNKNOWN] = "unknown",
+		[KILL_OOMD] = "systemd-oomd",
 	};
 	return names[kill->cause];
 }
@@ -173,6 +174,9 @@ static void describe_end(const struct feed *feed, const struct kill_facts *kill,
 	case KILL_GLOBAL_OOM:
 		snprintf(text, capacity, "%s (process %d) killed: the machine was out of memory",
 			 name, pid);
+		break;
+	case KILL_OOMD:
+		snprintf(text, capacity, "%s (process %d) killed by systemd-oomd", name, pid);
 		break;
 	case KILL_SIGNAL:
 		snprintf(text, capacity, "%s (process %d) ended by signal %d", name, pid,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// In: a v1 cgroup. Out: a kill that waits, and a guard that lets it go whatever happens to us.
+// In: a cgroup. Out: a kill that waits, and a guard that lets it go whatever happens to us.
 #include "watch/hold.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -22,9 +23,10 @@
 #define ANSWER_NS 2000000000 // how long the guard may take to answer
 
 struct hold {
+	const struct hold_kind *kind;
 	pid_t guard;
 	int channel;
-	int control; // to undo it ourselves should the guard be gone
+	struct hold_files files; // to undo it ourselves should the guard be gone
 	enum hold_state state;
 	int os_errno; // of a failed undo, else 0
 	bool guard_ended;
@@ -35,7 +37,10 @@ static void free_hold(struct hold **hold)
 	if (!*hold)
 		return;
 	cleanup_close(&(*hold)->channel);
-	cleanup_close(&(*hold)->control);
+	for (int i = 0; i < HOLD_FILES_MAX; i++)
+		cleanup_close(&(*hold)->files.fds[i]);
+	if ((*hold)->files.notes)
+		munmap((*hold)->files.notes, sizeof *(*hold)->files.notes);
 	free(*hold);
 }
 
@@ -56,33 +61,25 @@ static bool check_not_inside(struct cgroup *cgroup, struct error *error)
 	return true;
 }
 
-static bool check_free(struct cgroup *cgroup, struct error *error)
+bool hold_open_file(const struct cgroup *cgroup, const char *name, int flags, int *fd,
+		    struct error *error)
 {
-	struct cgroup_sample sample;
-	if (cgroup_get_version(cgroup) != CGROUP_V1)
-		return error_set(error, ERROR_UNSUPPORTED,
-				 "holding the kill is not available on cgroup v2 yet");
-	if (!cgroup_sample(cgroup, &sample, error))
-		return false;
-	if (!sample.oom_kill_disabled.known)
-		return error_set(error, ERROR_UNSUPPORTED, "%s: no memory.oom_control",
-				 cgroup_get_path(cgroup));
-	if (!sample.oom_kill_disabled.value)
-		return check_not_inside(cgroup, error);
-	error_set(error, ERROR_USAGE,
-		  "the kill in %s is held already, not by this whyoom: left as it is",
-		  cgroup_get_path(cgroup));
-	return error_hint(error, "writing 0 to its memory.oom_control lets the kill happen");
+	*fd = openat(cgroup_get_dir(cgroup), name, flags | O_CLOEXEC);
+	if (*fd >= 0)
+		return true;
+	error_set_os(error, errno, "may not hold the kill: cannot open %s/%s",
+		     cgroup_get_path(cgroup), name);
+	return error_hint(error, "holding needs root and a cgroup mount that is not read-only");
 }
 
-static bool open_control(struct cgroup *cgroup, int *control, struct error *error)
+static bool map_notes(struct hold *hold, struct error *error)
 {
-	*control = openat(cgroup_get_dir(cgroup), "memory.oom_control", O_WRONLY | O_CLOEXEC);
-	if (*control >= 0)
-		return true;
-	error_set_os(error, errno, "may not hold the kill: cannot write %s/memory.oom_control",
-		     cgroup_get_path(cgroup));
-	return error_hint(error, "holding needs root and a cgroup mount that is not read-only");
+	void *page = mmap(NULL, sizeof *hold->files.notes, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return error_set_os(error, errno, "cannot share memory with the guard");
+	hold->files.notes = page;
+	return true;
 }
 
 // ---- the caller's side ----
@@ -91,8 +88,8 @@ static void undo_ourselves(struct hold *hold)
 {
 	hold->guard_ended = true;
 	hold->state = HOLD_GUARD_LOST;
-	if (write(hold->control, "0", 1) != 1)
-		hold->os_errno = errno == ENODEV ? 0 : errno;
+	int why = hold->kind->undo(&hold->files);
+	hold->os_errno = why == ENODEV ? 0 : why;
 }
 
 static bool is_final(const struct hold *hold)
@@ -147,6 +144,12 @@ int hold_event_fd(const struct hold *hold)
 	return hold->channel;
 }
 
+static void collect_guard(struct hold *hold)
+{
+	while (waitpid(hold->guard, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 static void close_channel(struct hold *hold)
 {
 	if (hold->channel >= 0)
@@ -158,6 +161,7 @@ static void close_channel(struct hold *hold)
 static void kill_guard(struct hold *hold)
 {
 	kill(hold->guard, SIGKILL);
+	collect_guard(hold); // nothing is written by it after this
 	undo_ourselves(hold);
 }
 
@@ -171,14 +175,8 @@ bool hold_release(struct hold *hold, struct error *error)
 		take_next(hold, 100);
 	if (!is_final(hold))
 		kill_guard(hold);
-	return !hold->os_errno ||
-	       error_set_os(error, hold->os_errno, "cannot let the kill go: memory.oom_control");
-}
-
-static void collect_guard(struct hold *hold)
-{
-	while (waitpid(hold->guard, NULL, 0) < 0 && errno == EINTR)
-		;
+	return !hold->os_errno || error_set_os(error, hold->os_errno, "cannot let the kill go: %s",
+					       hold->kind->file_name);
 }
 
 bool hold_end(struct hold *hold, struct error *error)
@@ -227,30 +225,33 @@ static bool fork_guard(struct hold *hold, struct hold_guard *guard, const struct
 	return await_armed(hold, cgroup, error);
 }
 
+static struct hold *make_hold(const struct cgroup *cgroup)
+{
+	struct hold *hold = alloc_zero(sizeof *hold);
+	hold->kind = cgroup_get_version(cgroup) == CGROUP_V1 ? &hold_kind_v1 : &hold_kind_v2;
+	hold->channel = -1;
+	for (int i = 0; i < HOLD_FILES_MAX; i++)
+		hold->files.fds[i] = -1;
+	return hold;
+}
+
 bool hold_begin(struct cgroup *cgroup, int64_t limit_ns, struct hold **hold, struct error *error)
 {
 	int channel[2];
 	if (limit_ns <= 0)
 		return error_set(error, ERROR_USAGE, "holding the kill needs a time limit");
-	if (!check_free(cgroup, error))
-		return false;
-	_cleanup_(free_hold) struct hold *begun = alloc_zero(sizeof *begun);
-	begun->channel = begun->control = -1;
-	_cleanup_close_ int event = -1;
-	if (!open_control(cgroup, &begun->control, error) ||
-	    !cgroup_watch_oom(cgroup, &event, error))
+	_cleanup_(free_hold) struct hold *begun = make_hold(cgroup);
+	if (!map_notes(begun, error) || !begun->kind->open(cgroup, &begun->files, error) ||
+	    !check_not_inside(cgroup, error))
 		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0)
 		return error_set_os(error, errno, "cannot make the guard's channel");
 	begun->channel = channel[0];
-	struct hold_guard guard = {.channel = channel[1],
-				   .control = begun->control,
-				   .event = event,
+	struct hold_guard guard = {.kind = begun->kind,
+				   .files = begun->files,
+				   .channel = channel[1],
 				   .limit_ns = limit_ns};
-	guard.status = openat(cgroup_get_dir(cgroup), "memory.oom_control", O_RDONLY | O_CLOEXEC);
-	bool armed = fork_guard(begun, &guard, cgroup, error);
-	cleanup_close(&guard.status);
-	if (!armed)
+	if (!fork_guard(begun, &guard, cgroup, error))
 		return false;
 	*hold = take_ptr(begun);
 	return true;

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Holding the kernel's kill on cgroup v1, so that the evidence can be read before it.
+ * Holding the kernel's kill, so that the evidence can be read before it.
  *
- * While held, a process that hits the limit of this cgroup sleeps in its page fault instead of
- * being killed. (A system call that needs memory then gets ENOMEM, as the kernel does it.) Only
- * the limit of this very cgroup is held: not one below it, not one above, not the machine's.
+ * cgroup v1: while held, a process that hits the limit of this cgroup sleeps in its page fault
+ * instead of being killed. (A system call that needs memory then gets ENOMEM, as the kernel does
+ * it.) cgroup v2 has no such switch: whoever comes within a few percent of the limit is slowed down
+ * by memory.high, then the whole cgroup is frozen (hold_v2.c). Only the limit of this very cgroup
+ * is held: not one below it, not one above, not the machine's.
  *
- * A guard process does it: its own session, deaf to SIGINT, SIGTERM and SIGHUP, with five open
- * descriptors and nothing else. It sets memory.oom_control to 1, and puts the old value back when
- * the caller says so, when the caller dies in whatever way, or when `limit_ns` have passed since
- * the cgroup ran out of memory: whichever is first. Should the guard itself die, the caller puts
- * the value back at its next call; only if both are killed at once the setting stays.
+ * A guard process does it: its own session, deaf to SIGINT, SIGTERM and SIGHUP, with a handful of
+ * open descriptors and nothing else. It puts the old values back when the caller says so, when the
+ * caller dies in whatever way, or when `limit_ns` have passed since the cgroup ran out of memory:
+ * whichever is first. Should the guard itself die, the caller puts them back at its next call; only
+ * if both are killed at once the setting stays. What somebody else has set meanwhile stays theirs.
  *
  * Call hold_begin early and from a process with one thread: it forks, and the guard keeps what
  * the caller's memory was.
@@ -27,15 +29,15 @@ struct hold;
 
 enum hold_state {
 	HOLD_ARMED,                // the kill is held, nothing happened yet
-	HOLD_UNDER_OOM,            // the cgroup is at its limit; the deadline runs
+	HOLD_UNDER_OOM,            // the cgroup is at its limit, or its edge; the deadline runs
 	HOLD_RELEASED,             // by the caller
 	HOLD_RELEASED_BY_DEADLINE, // the caller took too long
 	HOLD_CGROUP_GONE,          // removed; nothing to undo
 	HOLD_GUARD_LOST,           // the guard died; the caller has put the value back
 };
 
-// Refuses on cgroup v2, where the caller itself is in the cgroup (it would sleep too), where
-// somebody else holds already, and without the right to write.
+// Refuses where the caller itself is in the cgroup (it would sleep too), where somebody else holds
+// already, and without the right to write.
 bool hold_begin(struct cgroup *cgroup, int64_t limit_ns, struct hold **hold,
 		struct error *error) must_check;
 // Readable when the state has changed; for poll. Borrowed.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// In: five descriptors of a v1 cgroup and of the caller. Out: memory.oom_control as it was before,
-// at the latest when the deadline passes or the caller is gone.
+// In: descriptors of a cgroup and of the caller. Out: the kill held, and everything as it was
+// before at the latest when the deadline passes or the caller is gone.
 #include "watch/hold_priv.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,15 +22,9 @@ static void tell(const struct hold_guard *guard, enum hold_state state, int os_e
 	(void)send(guard->channel, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-// hold_begin refuses where the old value was not 0, so 0 is what was there before.
-static int set_disabled(const struct hold_guard *guard, bool disabled)
-{
-	return write(guard->control, disabled ? "1" : "0", 1) == 1 ? 0 : errno;
-}
-
 static _Noreturn void finish(const struct hold_guard *guard, enum hold_state state)
 {
-	int why = set_disabled(guard, false);
+	int why = guard->kind->undo(&guard->files);
 	if (why == ENODEV)
 		tell(guard, HOLD_CGROUP_GONE, 0);
 	else
@@ -37,28 +32,23 @@ static _Noreturn void finish(const struct hold_guard *guard, enum hold_state sta
 	_exit(0);
 }
 
-// What the event meant: 1 under OOM, 0 not any more, -1 the cgroup is gone.
-static int read_under_oom(const struct hold_guard *guard)
+static void look(struct hold_guard *guard, struct hold_watch *watch, int64_t *deadline_ns)
 {
-	char text[256];
-	ssize_t size = pread(guard->status, text, sizeof text - 1, 0);
-	if (size < 0)
-		return errno == ENODEV ? -1 : 0;
-	text[size] = '\0';
-	return strstr(text, "under_oom 1\n") != NULL;
-}
-
-static void take_event(const struct hold_guard *guard, int64_t *deadline_ns)
-{
-	uint64_t count;
-	(void)!read(guard->event, &count, sizeof count);
-	int under_oom = read_under_oom(guard);
-	if (under_oom < 0)
+	if (*deadline_ns && guard->kind->patrol_ms >= 0)
+		return; // it is stopped where it is
+	switch (guard->kind->look(&guard->files, watch)) {
+	case HOLD_LOOK_GONE:
 		finish(guard, HOLD_CGROUP_GONE);
-	if (!under_oom || *deadline_ns)
+	case HOLD_LOOK_STUCK:
+		finish(guard, HOLD_RELEASED_BY_DEADLINE);
+	case HOLD_LOOK_CALM:
 		return;
-	*deadline_ns = clock_monotonic_ns() + guard->limit_ns;
-	tell(guard, HOLD_UNDER_OOM, 0);
+	case HOLD_LOOK_LIMIT:
+		if (*deadline_ns)
+			return;
+		*deadline_ns = clock_monotonic_ns() + guard->limit_ns;
+		tell(guard, HOLD_UNDER_OOM, 0);
+	}
 }
 
 static int wait_ms(const struct hold_guard *guard, int64_t deadline_ns)
@@ -66,6 +56,8 @@ static int wait_ms(const struct hold_guard *guard, int64_t deadline_ns)
 	int64_t wait = INT_MAX;
 	if (deadline_ns)
 		wait = (deadline_ns - clock_monotonic_ns() + 999999) / 1000000;
+	else if (guard->kind->patrol_ms >= 0)
+		wait = guard->kind->patrol_ms;
 	if (guard->parent_pidfd < 0 && wait > PARENT_CHECK_MS)
 		wait = PARENT_CHECK_MS;
 	if (wait < 0)
@@ -78,13 +70,15 @@ static bool parent_died(const struct hold_guard *guard, const struct pollfd *pid
 	return (pidfd->fd >= 0 && pidfd->revents) || getppid() != guard->parent;
 }
 
-static _Noreturn void stand_guard(const struct hold_guard *guard)
+static _Noreturn void stand_guard(struct hold_guard *guard, struct hold_watch *watch)
 {
-	int64_t deadline_ns = 0; // 0: no OOM yet
+	int64_t deadline_ns = 0; // 0: not at the limit yet
 	for (;;) {
+		bool is_held = deadline_ns && guard->kind->patrol_ms >= 0;
 		struct pollfd fds[] = {
 			{.fd = guard->channel, .events = POLLIN},
-			{.fd = guard->event, .events = POLLIN},
+			{.fd = is_held ? -1 : guard->files.event,
+			 .events = guard->kind->poll_events},
 			{.fd = guard->parent_pidfd, .events = POLLIN},
 		};
 		int ready = poll(fds, 3, wait_ms(guard, deadline_ns));
@@ -95,8 +89,8 @@ static _Noreturn void stand_guard(const struct hold_guard *guard)
 			finish(guard, HOLD_RELEASED);
 		if (ready >= 0 && parent_died(guard, &fds[2]))
 			finish(guard, HOLD_RELEASED);
-		if (ready > 0 && fds[1].revents)
-			take_event(guard, &deadline_ns);
+		if ((ready > 0 && fds[1].revents) || (ready >= 0 && guard->kind->patrol_ms >= 0))
+			look(guard, watch, &deadline_ns);
 		if (deadline_ns && clock_monotonic_ns() >= deadline_ns)
 			finish(guard, HOLD_RELEASED_BY_DEADLINE);
 	}
@@ -104,12 +98,16 @@ static _Noreturn void stand_guard(const struct hold_guard *guard)
 
 _Noreturn void hold_guard_run(struct hold_guard *guard)
 {
-	const int kept[] = {guard->channel, guard->control, guard->status, guard->event,
-			    guard->parent_pidfd};
+	struct hold_watch watch = {.limit_ns = guard->limit_ns};
+	int kept[HOLD_FILES_MAX + 2] = {guard->channel, guard->parent_pidfd};
+	memcpy(kept + 2, guard->files.fds, sizeof guard->files.fds);
 	guard_stand_alone("whyoom-guard", kept, sizeof kept / sizeof kept[0]);
-	int why = guard->status < 0 ? EBADF : set_disabled(guard, true);
+	(void)setpriority(PRIO_PROCESS, 0, -20); // it is one millisecond that counts
+	int why = guard->kind->arm(&guard->files, &watch);
+	if (why)
+		(void)!guard->kind->undo(&guard->files);
 	tell(guard, HOLD_ARMED, why);
 	if (why)
 		_exit(1);
-	stand_guard(guard);
+	stand_guard(guard, &watch);
 }

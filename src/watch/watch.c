@@ -26,6 +26,8 @@
 // How long the kill is held beyond the capture, where most would be lost without the C heap.
 static const int64_t HELD_FOR_NATIVE_NS = 500000000;
 
+static const int64_t HOLD_AGAIN_NS = 5000000000;
+enum { HOLD_ROOM_PERCENT = 2 }; // with less to the limit, holding again is of no use
 enum { LAST_CAPTURE_PATIENCE_MS = 1000, PRINT_PATIENCE_MS = 2000, CALM_PERCENT = 40 };
 
 struct watch {
@@ -43,9 +45,9 @@ struct watch {
 	struct feed feed;
 	struct ending ending;
 	struct hold *hold;
-	enum hold_state hold_state; // as last told
-	int64_t held_ns;
-	int64_t busy_ns; // when it was last not far from its limit
+	enum hold_state hold_state;    // as last told
+	int64_t held_ns, hold_over_ns; // how long it was held; when that was over
+	int64_t busy_ns;               // when it was last not far from its limit
 };
 
 // ---- beginning ----
@@ -170,6 +172,7 @@ static void capture_while_held(struct watch *watch)
 	if (sampler_take(&watch->sampler, &error))
 		sampler_mark(&watch->sampler);
 	while (clock_monotonic_ns() < deadline_ns) {
+		(void)hold_get_state(watch->hold); // undoes what a dead guard has left
 		if (!captures->busy && begun)
 			break;
 		if (!captures->busy) {
@@ -179,7 +182,11 @@ static void capture_while_held(struct watch *watch)
 		captures_update(captures, &watch->sampler, 10);
 	}
 	wait_for_native(watch, deadline_ns);
-	watch->trigger.peak_bytes = INT64_MAX; // nothing that follows can be nearer to the end
+	if (cgroup_get_version(watch->cgroup) == CGROUP_V1)
+		watch->trigger.peak_bytes =
+			INT64_MAX; // nothing that follows can be nearer to the end
+	else
+		trigger_began(&watch->trigger, TRIGGER_CAPTURE);
 	// Else the guard was faster: its time limit, not the end of the capture, let the kill go.
 	bool still_held = hold_get_state(watch->hold) == HOLD_UNDER_OOM;
 	if (!hold_release(watch->hold, &error))
@@ -194,6 +201,33 @@ static void capture_while_held(struct watch *watch)
 		     human_duration(watch->held_ns).text);
 }
 
+static bool hold_is_over(const struct watch *watch)
+{
+	return watch->hold_state != HOLD_ARMED && watch->hold_state != HOLD_UNDER_OOM;
+}
+
+// On v2 it ends before the kill, which may never come: what was below the edge again, or stayed
+// near it, is held once more.
+static void hold_again(struct watch *watch)
+{
+	const struct sampler *sampler = &watch->sampler;
+	int64_t left = sampler->limit_bytes - sampler_pinned_bytes(sampler);
+	struct error error = {0};
+	bool may = watch->hold_state == HOLD_RELEASED ||
+		   watch->hold_state == HOLD_RELEASED_BY_DEADLINE;
+	if (!may || cgroup_get_version(watch->cgroup) == CGROUP_V1 ||
+	    clock_monotonic_ns() - watch->hold_over_ns < HOLD_AGAIN_NS ||
+	    left < sampler->limit_bytes / 100 * HOLD_ROOM_PERCENT)
+		return;
+	if (!hold_end(watch->hold, &error))
+		progress_say(&watch->progress, "%s", error.message);
+	watch->hold = NULL;
+	if (hold_begin(watch->cgroup, watch->options->hold_limit_ns, &watch->hold, &error))
+		watch->hold_state = HOLD_ARMED;
+	else
+		progress_say(&watch->progress, "%s", error.message);
+}
+
 static void check_hold(struct watch *watch)
 {
 	if (!watch->hold)
@@ -201,9 +235,12 @@ static void check_hold(struct watch *watch)
 	if (hold_get_state(watch->hold) == HOLD_UNDER_OOM)
 		capture_while_held(watch);
 	enum hold_state state = hold_get_state(watch->hold);
-	if (state == watch->hold_state)
+	if (state == watch->hold_state) {
+		hold_again(watch);
 		return;
+	}
 	watch->hold_state = state;
+	watch->hold_over_ns = clock_monotonic_ns();
 	if (state == HOLD_GUARD_LOST)
 		progress_say(&watch->progress,
 			     "the guard process died: the kill is not held any more");
@@ -215,11 +252,6 @@ static void check_hold(struct watch *watch)
 }
 
 // ---- the loop ----
-
-static bool hold_is_over(const struct watch *watch)
-{
-	return watch->hold_state != HOLD_ARMED && watch->hold_state != HOLD_UNDER_OOM;
-}
 
 static void wait_for_event(struct watch *watch)
 {
@@ -315,8 +347,7 @@ static void finish(struct watch *watch)
 	ending_find(&watch->ending, process_ended(&watch->process), &result->kill);
 	result->kill.held_ns = watch->held_ns;
 	result->near_limit = captures->near_limit;
-	bool killed =
-		result->kill.cause == KILL_CGROUP_OOM || result->kill.cause == KILL_GLOBAL_OOM;
+	bool killed = kill_is_for_memory(&result->kill);
 	result->evidence = captures->ready && (killed || captures->near_limit);
 	progress_clear(&watch->progress);
 	if (!result->evidence) {

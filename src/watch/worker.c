@@ -20,9 +20,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/i18n.h"
-#include "profile/pprof_read.h"
-#include "profile/profile.h"
 #include "report/incident.h"
+#include "report/instant.h"
 #include "snapshot/capture.h"
 #include "snapshot/heap_profile.h"
 #include "system/sandbox.h"
@@ -49,8 +48,9 @@ struct job {
 	struct capture *capture;
 	struct incident incident;
 	bool storing;
-	int baseline_fd;
+	int baseline_fd, baseline_report_fd;
 	struct snapshot *snapshot;
+	struct instant *before; // NULL: no baseline
 	struct snapshot_baseline baseline;
 	struct worker_news news;
 	enum i18n_language language; // of who reads the report; what is stored is English
@@ -71,17 +71,25 @@ static _Noreturn void fail(struct job *job)
 	_exit(1);
 }
 
+// Its report says more than the profile; an older one, or a torn one, may have none.
 static void read_baseline(struct job *job)
 {
-	_cleanup_free_ char *data = NULL;
-	size_t size;
-	struct profile *profile = NULL;
+	_cleanup_free_ char *heap = NULL, *report = NULL;
+	size_t size, report_size = 0;
 	if (job->baseline_fd < 0 ||
-	    !file_read(job->baseline_fd, "the baseline", PROFILE_LIMIT, &data, &size, NULL) ||
-	    !pprof_parse(data, size, &profile, NULL))
+	    !file_read(job->baseline_fd, "the baseline", PROFILE_LIMIT, &heap, &size, NULL))
 		return;
-	job->baseline = (struct snapshot_baseline){profile, profile->time_ns,
-						   job->request->baseline_usage_bytes};
+	bool has_report = job->baseline_report_fd >= 0 &&
+			  file_read(job->baseline_report_fd, "the baseline", PROFILE_LIMIT, &report,
+				    &report_size, NULL) &&
+			  report_size;
+	if ((!has_report || !instant_read(report, report_size, heap, size, &job->before, NULL)) &&
+	    !instant_read(NULL, 0, heap, size, &job->before, NULL))
+		return;
+	job->baseline = instant_as_baseline(job->before);
+	job->baseline.usage_bytes = job->request->baseline_usage_bytes;
+	if (!has_report)
+		job->baseline.facts = NULL;
 }
 
 static void summarize(const struct snapshot *snapshot, const struct verdict *verdict,
@@ -113,7 +121,7 @@ static void write_report(struct job *job, const struct kill_facts *kill,
 			 const struct kill_timeline *timeline, struct report *report,
 			 struct verdict *verdict)
 {
-	const struct snapshot_baseline *baseline = job->baseline.heap ? &job->baseline : NULL;
+	const struct snapshot_baseline *baseline = job->before ? &job->baseline : NULL;
 	verdict_decide(job->snapshot, baseline, kill, verdict);
 	summarize(job->snapshot, verdict, &job->news.summary);
 	*report = (struct report){job->snapshot, baseline, verdict, kill, timeline};
@@ -167,6 +175,15 @@ static void await_end(struct job *job)
 	send_news(job, NEWS_PRINTED);
 }
 
+static void open_baseline(struct job *job, const char *heap_path)
+{
+	const char *slash = strrchr(heap_path, '/');
+	_cleanup_free_ char *report = alloc_format(
+		"%.*sreport.json", slash ? (int)(slash + 1 - heap_path) : 0, heap_path);
+	(void)!file_open(AT_FDCWD, heap_path, &job->baseline_fd, NULL);
+	(void)!file_open(AT_FDCWD, report, &job->baseline_report_fd, NULL);
+}
+
 static void open_everything(struct job *job)
 {
 	const struct worker_request *request = job->request;
@@ -176,7 +193,7 @@ static void open_everything(struct job *job)
 	capture_more_begin(job->capture, "/proc");
 	job->storing = incident_open(request->directory, &job->incident, &job->news.error);
 	if (request->baseline_path)
-		(void)!file_open(AT_FDCWD, request->baseline_path, &job->baseline_fd, NULL);
+		open_baseline(job, request->baseline_path);
 }
 
 // What is worth less than the kill's delay, or nothing without what is on disk by now.
@@ -198,7 +215,10 @@ static void take_more(struct job *job)
 
 static _Noreturn void run(const struct worker_request *request, int channel)
 {
-	struct job job = {.request = request, .channel = channel, .baseline_fd = -1};
+	struct job job = {.request = request,
+			  .channel = channel,
+			  .baseline_fd = -1,
+			  .baseline_report_fd = -1};
 	struct verdict verdict;
 	struct report report;
 	job.language = i18n_get();
@@ -211,7 +231,8 @@ static _Noreturn void run(const struct worker_request *request, int channel)
 	signal(SIGTERM, SIG_IGN);
 	open_everything(&job);
 	if (!sandbox_enter(SANDBOX_DEFAULT, &job.news.error) ||
-	    !capture_take(job.capture, CAPTURE_ALL, HEAP_NOW_SPACE, &job.snapshot, &job.news.error))
+	    !capture_take(job.capture, CAPTURE_ALL | CAPTURE_RUNTIME | CAPTURE_IN_HASTE,
+			  HEAP_NOW_SPACE, &job.snapshot, &job.news.error))
 		fail(&job);
 	write_report(&job, NULL, NULL, &report, &verdict);
 	job.news.taken = true;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "system/kernel_oom.h"
@@ -105,6 +106,67 @@ static void a_group_gives_each_victim(void **state)
 	assert_string_equal("", oom.oom_memcg);
 	assert_false(oom.limit_bytes.known);
 	kernel_oom_deinit(&oom);
+	kernel_oom_collector_deinit(&collector);
+}
+
+// Both versions of the table: the columns are not the same.
+static void the_largest_of_the_table_is_found(void **state)
+{
+	(void)state;
+	static const char *const tables[][4] = {
+		{"[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name",
+		 "[    111]     0   111   348683    33470   356352        0          -900 a b] 1",
+		 "[    112]     0   112   999999       70   356352        0             0 web",
+		 "[    113]     0   113   9 x"},
+		{"[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes "
+		 "swapents oom_score_adj name",
+		 "[    111]  1000   111   348683    33470 33000 470 0  356352        0          -900 "
+		 "a b] 1",
+		 "[    112]     0   112   999999       70 0 0 70  356352        0             0 web",
+		 "[    114]     0   114   1 99999999999999999999 0 0 0 1 0 0 web"},
+	};
+	for (size_t t = 0; t < 2; t++) {
+		struct kernel_oom_collector collector = {0};
+		struct kernel_oom oom;
+		feed(&collector, block[0], &oom);
+		for (size_t i = 0; i < 4; i++)
+			assert_false(feed(&collector, tables[t][i], &oom));
+		assert_true(feed(&collector, block[BLOCK_LINES - 1], &oom));
+		assert_int_equal(111, oom.largest.pid);
+		assert_int_equal(33470ll * sysconf(_SC_PAGESIZE), oom.largest.rss_bytes);
+		assert_int_equal(-900, oom.largest.oom_score_adj);
+		assert_string_equal("a b] 1", oom.largest.name);
+		assert_false(oom.is_thread);
+		kernel_oom_deinit(&oom);
+		kernel_oom_collector_deinit(&collector);
+	}
+}
+
+// A process that is dying already is told a second time, by the number of one of its threads.
+static void a_thread_is_no_victim_of_its_own(void **state)
+{
+	(void)state;
+	static const char *const lines[] = {
+		"[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name",
+		"[    491]     0   491   348683    33470   356352        0             0 leak",
+		"[    482]     0   482   348683      470   356352        0             0 leak",
+		"Memory cgroup out of memory: Killed process 491 (leak) total-vm:1kB, anon-rss:2kB",
+		"Tasks in /pod are going to be killed due to memory.oom.group set",
+		"Memory cgroup out of memory: Killed process 482 (leak) total-vm:1kB, anon-rss:2kB",
+		"Memory cgroup out of memory: Killed process 497 (leak) total-vm:1kB, anon-rss:2kB",
+	};
+	struct kernel_oom_collector collector = {0};
+	struct kernel_oom oom;
+	int kills = 0, threads = 0;
+	feed(&collector, block[0], &oom);
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		if (feed(&collector, lines[i], &oom)) {
+			kills++;
+			threads += oom.is_thread;
+			kernel_oom_deinit(&oom);
+		}
+	assert_int_equal(3, kills);
+	assert_int_equal(1, threads);
 	kernel_oom_collector_deinit(&collector);
 }
 
@@ -267,6 +329,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_kill_is_put_together),
 		cmocka_unit_test(a_group_gives_each_victim),
+		cmocka_unit_test(the_largest_of_the_table_is_found),
+		cmocka_unit_test(a_thread_is_no_victim_of_its_own),
 		cmocka_unit_test(a_global_kill_has_no_cgroup),
 		cmocka_unit_test(forged_lines_do_not_count),
 		cmocka_unit_test(each_head_of_a_line_is_survived),

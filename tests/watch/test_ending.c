@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "watch/ending.h"
@@ -47,6 +48,8 @@ static void scene_begin(struct scene *scene, lab_work *work, void *context, bool
 	scene->child = lab_spawn(NULL, work, context);
 	assert_ok(process_files_open("/proc", scene->child, &scene->process, &error));
 	ending_begin(&scene->ending, scene->cgroup, &scene->process);
+	kernel_trace_close(scene->ending.trace); // it knows too much
+	scene->ending.trace = NULL;
 	if (!with_log && scene->ending.has_log) {
 		kmsg_close(&scene->ending.log);
 		scene->ending.has_log = false;
@@ -187,6 +190,83 @@ static void an_old_kill_in_the_counter_does_not_count(void **state)
 	assert_int_equal(KILL_SIGNAL, facts.cause);
 }
 
+// Where the kernel itself tells, another's kill in the counter accuses nobody.
+static void the_trace_tells_a_signal_from_a_kill(void **state)
+{
+	(void)state;
+	struct scene scene;
+	scene_begin(&scene, sleep_on, NULL, false);
+	if (!kernel_trace_open(scene.child, &scene.ending.trace, NULL)) {
+		scene_end(&scene);
+		skip();
+	}
+	kill(scene.child, SIGKILL);
+	set_counter(&scene, "oom 4\noom_kill 4\n");
+	struct kill_facts facts = scene_find(&scene);
+	scene_end(&scene);
+	assert_int_equal(KILL_SIGNAL, facts.cause);
+	assert_false(facts.inferred);
+}
+
+static void the_trace_keeps_the_exit_code_of_who_was_collected(void **state)
+{
+	(void)state;
+	int code = 7;
+	struct scene scene;
+	struct kill_facts facts;
+	scene_begin(&scene, exit_at_once, &code, false);
+	if (!kernel_trace_open(scene.child, &scene.ending.trace, NULL)) {
+		scene_end(&scene);
+		skip();
+	}
+	assert_int_equal(scene.child, waitpid(scene.child, NULL, 0));
+	ending_find(&scene.ending, true, &facts);
+	ending_deinit(&scene.ending);
+	process_files_close(&scene.process);
+	cgroup_close(scene.cgroup);
+	lab_dir_remove(&scene.dir);
+	assert_int_equal(KILL_EXIT, facts.cause);
+	assert_int_equal(7, facts.exit_code);
+}
+
+static bool mark(const struct scene *scene, const char *name, const char *value)
+{
+	return setxattr(scene->dir.path, name, value, strlen(value), 0) == 0;
+}
+
+static void the_marks_of_oomd_tell_it_from_a_plain_signal(void **state)
+{
+	(void)state;
+	struct scene scene;
+	scene_begin(&scene, sleep_on, NULL, true);
+	if (!mark(&scene, "user.oomd_ooms", "4") || !mark(&scene, "user.oomd_kill", "9")) {
+		scene_end(&scene);
+		skip(); // no user attributes where the fixture is
+	}
+	oomd_read_marks(scene.cgroup, &scene.ending.oomd); // so much was before
+	assert_true(mark(&scene, "user.oomd_ooms", "5"));
+	kill(scene.child, SIGKILL);
+	struct kill_facts facts = scene_find(&scene);
+	assert_int_equal(KILL_OOMD, facts.cause);
+	assert_string_equal(scene.dir.path, facts.oomd_cgroup);
+	assert_int_equal(9, facts.signal);
+	scene_end(&scene);
+}
+
+static void old_marks_of_oomd_accuse_nobody(void **state)
+{
+	(void)state;
+	struct scene scene;
+	scene_begin(&scene, sleep_on, NULL, true);
+	(void)mark(&scene, "user.oomd_ooms", "4");
+	oomd_read_marks(scene.cgroup, &scene.ending.oomd);
+	(void)mark(&scene, "user.oomd_kill", "not a number");
+	kill(scene.child, SIGKILL);
+	struct kill_facts facts = scene_find(&scene);
+	scene_end(&scene);
+	assert_int_equal(KILL_SIGNAL, facts.cause);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +278,10 @@ int main(void)
 		cmocka_unit_test(an_exit_has_its_code),
 		cmocka_unit_test(a_process_that_lives_has_no_cause),
 		cmocka_unit_test(an_old_kill_in_the_counter_does_not_count),
+		cmocka_unit_test(the_trace_tells_a_signal_from_a_kill),
+		cmocka_unit_test(the_trace_keeps_the_exit_code_of_who_was_collected),
+		cmocka_unit_test(the_marks_of_oomd_tell_it_from_a_plain_signal),
+		cmocka_unit_test(old_marks_of_oomd_accuse_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -289,23 +289,6 @@ static void without_the_right_to_write_it_is_refused(void **state)
 	lab_cgroup_remove(&lab);
 }
 
-static void v2_is_refused(void **state)
-{
-	(void)state;
-	struct lab_dir dir;
-	struct cgroup *cgroup;
-	struct hold *hold;
-	lab_dir_make(&dir);
-	lab_dir_write(&dir, "cgroup.procs", "");
-	lab_dir_write(&dir, "memory.stat", "anon 1\n");
-	lab_dir_write(&dir, "memory.current", "1\n");
-	assert_ok(cgroup_open(dir.path, &cgroup, &error));
-	assert_error(ERROR_UNSUPPORTED, hold_begin(cgroup, SECOND, &hold, &error));
-	assert_error(ERROR_USAGE, hold_begin(cgroup, 0, &hold, &error));
-	cgroup_close(cgroup);
-	lab_dir_remove(&dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,7 +302,6 @@ int main(void)
 		cmocka_unit_test(a_kill_held_by_others_stays_theirs),
 		cmocka_unit_test(our_own_cgroup_is_refused),
 		cmocka_unit_test(without_the_right_to_write_it_is_refused),
-		cmocka_unit_test(v2_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

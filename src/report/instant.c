@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: report.json and heap.pb.gz, which anybody may have written. Out: a snapshot and its facts.
+#include "report/instant.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "profile/pprof_read.h"
+#include "report/json_build.h"
+#include "report/ledger_json.h"
+#include "snapshot/capture.h"
+
+// ---- out ----
+
+static json_t *kinds_to_json(const struct facts *facts)
+{
+	json_t *array = json_array();
+	VEC_FOREACH (kinds, &facts->kinds) {
+		json_t *item = json_object();
+		set_text(item, "function", kinds->function);
+		for (int i = 0; i < ALLOC_KINDS; i++)
+			if (kinds->bytes[i] > 0)
+				json_object_set_new(item, alloc_kind_name(i),
+						    json_real(kinds->bytes[i]));
+		json_object_set_new(item, "allocated", json_real(kinds->allocated));
+		json_object_set_new(item, "freed", json_real(kinds->freed));
+		json_array_append_new(array, item);
+	}
+	return array;
+}
+
+json_t *facts_to_json(const struct facts *facts)
+{
+	json_t *object = json_object(), *numbers = json_object(), *modules = json_array();
+	VEC_FOREACH (fact, &facts->list)
+		json_object_set_new(numbers, fact->name, json_real(fact->value));
+	if (facts->identity)
+		VEC_FOREACH (module, &facts->identity->replaced_modules)
+			json_array_append_new(modules, report_text_to_json(*module));
+	json_object_set_new(object, "numbers", numbers);
+	json_object_set_new(object, "allocations", kinds_to_json(facts));
+	json_object_set_new(object, "replaced_modules", modules);
+	return object;
+}
+
+// ---- in: single values ----
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text && strlen(text) < INSTANT_TEXT_MAX ? text : "";
+}
+
+static int64_t int_of(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static int64_t known_of(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+	return json_is_integer(value) ? json_integer_value(value) : -1;
+}
+
+static uint64_t count_of(const json_t *object, const char *key)
+{
+	int64_t value = int_of(object, key);
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+static const char *keep(struct snapshot *snapshot, const char *text)
+{
+	const char *copy = arena_string(&snapshot->arena, text, strlen(text));
+	return copy ? copy : "";
+}
+
+// "2026-11-21T19:47:21.000Z"
+static int64_t time_of(const json_t *object, const char *key)
+{
+	struct tm parts = {0};
+	const char *rest = strptime(text_of(object, key), "%Y-%m-%dT%H:%M:%S", &parts);
+	if (!rest)
+		return 0;
+	double fraction = rest[0] == '.' ? strtod(rest, NULL) : 0;
+	time_t seconds = timegm(&parts);
+	if (seconds < 0 || seconds > (time_t)1 << 33)
+		return 0;
+	return (int64_t)seconds * 1000000000 + (int64_t)(fraction * 1e9);
+}
+
+// ---- in: parts ----
+
+static void read_identity(const json_t *report, struct snapshot *snapshot)
+{
+	const json_t *object = json_object_get(report, "identity");
+	struct snapshot_identity *identity = &snapshot->identity;
+	identity->pid = (int)int_of(object, "pid");
+	snprintf(identity->command, sizeof identity->command, "%.31s", text_of(object, "command"));
+	identity->executable = keep(snapshot, text_of(object, "executable"));
+	identity->build_id = keep(snapshot, text_of(object, "build_id"));
+	identity->container_id = keep(snapshot, text_of(object, "container_id"));
+	identity->cgroup_path = keep(snapshot, text_of(object, "cgroup"));
+	identity->go_version = keep(snapshot, text_of(object, "go_version"));
+	identity->main_package = keep(snapshot, text_of(object, "main_package"));
+	identity->module_path = keep(snapshot, text_of(object, "module"));
+	identity->module_version = keep(snapshot, text_of(object, "module_version"));
+	identity->vcs_revision = keep(snapshot, text_of(object, "vcs_revision"));
+	identity->started_unix_ns = time_of(object, "started");
+	identity->threads = (int)int_of(object, "threads");
+	identity->is_go = identity->go_version[0] != '\0';
+	const json_t *modules =
+		json_object_get(json_object_get(report, "facts"), "replaced_modules");
+	for (size_t i = 0; i < json_array_size(modules) && i < INSTANT_GROUPS_MAX; i++) {
+		const char *module = json_string_value(json_array_get(modules, i));
+		if (module)
+			vec_push(&identity->replaced_modules, keep(snapshot, module));
+	}
+}
+
+static void read_cgroup(const json_t *report, struct snapshot *snapshot)
+{
+	const json_t *object = json_object_get(report, "cgroup");
+	struct snapshot_cgroup *cgroup = &snapshot->cgroup;
+	if (!json_is_object(object) || json_object_get(object, "absent"))
+		return;
+	snapshot->cgroup_absent = (struct error){0};
+	cgroup->version = (int)int_of(object, "version");
+	cgroup->path = keep(snapshot, text_of(object, "path"));
+	cgroup->usage_bytes = known_of(object, "usage_bytes");
+	cgroup->limit_bytes = known_of(object, "limit_bytes");
+	cgroup->limit_path = keep(snapshot, text_of(object, "limit_path"));
+	cgroup->anon_bytes = int_of(object, "anon_bytes");
+	cgroup->file_bytes = int_of(object, "file_bytes");
+	cgroup->oom_kills = known_of(object, "oom_kills");
+	cgroup->processes = (int)int_of(object, "processes");
+}
+
+static void read_ledger(const json_t *report, const char *key, struct ledger *ledger,
+			struct error *absent)
+{
+	struct error error = {0};
+	if (ledger_from_json(json_object_get(report, key), ledger, &error))
+		*absent = (struct error){0};
+}
+
+static void read_memstats(const json_t *report, struct snapshot *snapshot)
+{
+	const json_t *object = json_object_get(report, "memstats");
+	struct go_memstats *stats = &snapshot->go.stats;
+	const json_t *limit = json_object_get(object, "gomemlimit_bytes");
+	if (!json_is_object(object) || json_object_get(object, "absent"))
+		return;
+	snapshot->go_absent = (struct error){0};
+	snapshot->go.heap_alloc_bytes = count_of(object, "HeapAlloc");
+	snapshot->go.heap_objects = count_of(object, "HeapObjects");
+	snapshot->go.unswept_bytes = count_of(object, "unswept_bytes");
+	stats->heap_sys = count_of(object, "HeapSys");
+	stats->heap_idle = count_of(object, "HeapIdle");
+	stats->heap_inuse = count_of(object, "HeapInuse");
+	stats->heap_released = count_of(object, "HeapReleased");
+	stats->stack_inuse = count_of(object, "StackInuse");
+	stats->stack_sys = count_of(object, "StackSys");
+	stats->mspan_sys = count_of(object, "MSpanSys");
+	stats->mcache_sys = count_of(object, "MCacheSys");
+	stats->buckhash_sys = count_of(object, "BuckHashSys");
+	stats->gc_sys = count_of(object, "GCSys");
+	stats->other_sys = count_of(object, "OtherSys");
+	stats->sys = count_of(object, "Sys");
+	stats->num_gc = count_of(object, "NumGC");
+	stats->last_gc_unix_ns = int_of(object, "LastGC");
+	stats->heap_marked = count_of(object, "live_after_last_gc_bytes");
+	stats->gc_percent = (int32_t)int_of(object, "gogc");
+	stats->gomaxprocs = (int32_t)int_of(object, "gomaxprocs");
+	stats->memory_limit = json_is_integer(limit) ? json_integer_value(limit) : INT64_MAX;
+	stats->next_gc = UINT64_MAX; // not written down
+}
+
+static struct goroutine_frame frame_of(const json_t *object)
+{
+	return (struct goroutine_frame){text_of(object, "function"), text_of(object, "file"),
+					int_of(object, "line")};
+}
+
+static void add_group(struct goroutine_set *set, const json_t *object)
+{
+	struct goroutine_frame frames[INSTANT_FRAMES_MAX];
+	const json_t *list = json_object_get(object, "frames");
+	const char *wait = text_of(object, "wait_reason");
+	struct goroutine_group group = {
+		.state = text_of(object, "state"),
+		.wait_reason = wait[0] ? wait : NULL,
+		.frames = frames,
+		.created_by = frame_of(json_object_get(object, "created_by")),
+		.start = frame_of(json_object_get(object, "start")),
+		.count = count_of(object, "count"),
+		.stack_bytes = count_of(object, "stack_bytes"),
+		.waited_ns = int_of(object, "waited_ns"),
+		.system = json_is_true(json_object_get(object, "system")),
+	};
+	for (; group.depth < json_array_size(list) && group.depth < INSTANT_FRAMES_MAX;
+	     group.depth++)
+		frames[group.depth] = frame_of(json_array_get(list, group.depth));
+	if (group.count && group.count < 1u << 31 && group.stack_bytes < (uint64_t)1 << 48)
+		goroutine_set_add(set, &group);
+}
+
+static void read_goroutines(const json_t *report, struct snapshot *snapshot)
+{
+	const json_t *list = json_object_get(json_object_get(report, "goroutines"), "groups");
+	if (!json_is_array(list))
+		return;
+	for (size_t i = 0; i < json_array_size(list) && i < INSTANT_GROUPS_MAX; i++)
+		add_group(&snapshot->goroutines, json_array_get(list, i));
+	goroutine_set_sort(&snapshot->goroutines);
+	snapshot->goroutines_absent = (struct error){0};
+}
+
+static void read_kill(const json_t *report, struct instant *instant)
+{
+	static const struct {
+		const char *name;
+		enum kill_cause cause;
+	} causes[] = {{"cgroup-oom", KILL_CGROUP_OOM}, {"global-oom", KILL_GLOBAL_OOM},
+		      {"signal", KILL_SIGNAL},         {"exit", KILL_EXIT},
+		      {"unknown", KILL_UNKNOWN},       {"none", KILL_NONE}};
+	const json_t *object = json_object_get(report, "kill");
+	struct kill_facts *kill = &instant->kill;
+	if (!json_is_object(object))
+		return;
+	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+		if (strcmp(causes[i].name, text_of(object, "cause")) == 0) {
+			kill->cause = causes[i].cause;
+			instant->killed = true;
+		}
+	kill->pid = (int)int_of(object, "pid");
+	kill->limit_bytes = known_of(object, "limit_bytes");
+	kill->usage_bytes = known_of(object, "usage_bytes");
+	kill->unix_ns = time_of(object, "time");
+	snprintf(kill->victim, sizeof kill->victim, "%.31s", text_of(object, "victim"));
+	snprintf(kill->limit_cgroup, sizeof kill->limit_cgroup, "%.255s",
+		 text_of(object, "limit_cgroup"));
+	snprintf(kill->kernel_line, sizeof kill->kernel_line, "%.511s",
+		 text_of(object, "kernel_line"));
+}
+
+// What was written down counts more than what is made of its parts again.
+static void read_numbers(const json_t *report, struct facts *facts)
+{
+	json_t *numbers = json_object_get(json_object_get(report, "facts"), "numbers");
+	const char *name;
+	json_t *value;
+	json_object_foreach (numbers, name, value) {
+		if (json_is_number(value) && fact_meaning(name))
+			facts_set(facts, name, json_number_value(value));
+	}
+}
+
+static void read_kinds(const json_t *report, struct facts *facts)
+{
+	const json_t *list = json_object_get(json_object_get(report, "facts"), "allocations");
+	for (size_t i = 0; i < json_array_size(list) && i < FACTS_MAX; i++) {
+		const json_t *item = json_array_get(list, i);
+		if (text_of(item, "function")[0])
+			facts_add_turnover(facts, text_of(item, "function"),
+					   json_number_value(json_object_get(item, "allocated")),
+					   json_number_value(json_object_get(item, "freed")));
+		for (int kind = 0; kind < ALLOC_KINDS; kind++) {
+			double bytes =
+				json_number_value(json_object_get(item, alloc_kind_name(kind)));
+			if (bytes > 0 && text_of(item, "function")[0])
+				facts_add_kind(facts, text_of(item, "function"), kind, bytes);
+		}
+	}
+}
+
+// ---- all ----
+
+static struct instant *instant_new(void)
+{
+	struct instant *instant = alloc_zero(sizeof *instant);
+	struct snapshot *snapshot = alloc_zero(sizeof *snapshot);
+	struct snapshot_identity *identity = &snapshot->identity;
+	struct error absent = {0};
+	error_set(&absent, ERROR_NOT_FOUND, "not in this evidence");
+	snapshot->cgroup_absent = snapshot->go_absent = snapshot->runtime_absent = absent;
+	snapshot->heap_absent = snapshot->goroutines_absent = snapshot->leaks_absent = absent;
+	snapshot->contention_absent[0] = snapshot->contention_absent[1] = absent;
+	snapshot->process_ledger_absent = snapshot->cgroup_ledger_absent = absent;
+	snapshot->quality.mode = "read from a file";
+	snapshot->quality.layout_caveat = snapshot->quality.missing_symbols = "";
+	identity->executable = identity->build_id = identity->container_id = "";
+	identity->cgroup_path = identity->go_version = identity->main_package = "";
+	identity->module_path = identity->module_version = identity->vcs_revision = "";
+	instant->snapshot = snapshot;
+	return instant;
+}
+
+void instant_free(struct instant *instant)
+{
+	if (!instant)
+		return;
+	facts_deinit(&instant->facts);
+	snapshot_free(instant->snapshot);
+	free(instant);
+}
+
+static bool read_heap(struct snapshot *snapshot, const void *heap, size_t size, struct error *error)
+{
+	if (!heap || !size)
+		return true;
+	if (!pprof_parse(heap, size, &snapshot->heap, error))
+		return false;
+	snapshot->heap_absent = (struct error){0};
+	if (!snapshot->quality.taken_unix_ns)
+		snapshot->quality.taken_unix_ns = snapshot->heap->time_ns;
+	return true;
+}
+
+static void read_report(const json_t *report, struct instant *instant)
+{
+	struct snapshot *snapshot = instant->snapshot;
+	read_identity(report, snapshot);
+	snapshot->quality.taken_unix_ns = time_of(json_object_get(report, "evidence"), "taken");
+	read_cgroup(report, snapshot);
+	read_ledger(report, "ledger", &snapshot->cgroup_ledger, &snapshot->cgroup_ledger_absent);
+	read_ledger(report, "process_ledger", &snapshot->process_ledger,
+		    &snapshot->process_ledger_absent);
+	read_memstats(report, snapshot);
+	read_goroutines(report, snapshot);
+	read_kill(report, instant);
+}
+
+static void read_written(const json_t *root, struct facts *facts)
+{
+	read_numbers(root, facts);
+	read_kinds(root, facts);
+}
+
+bool instant_read(const char *report, size_t report_size, const void *heap, size_t heap_size,
+		  struct instant **out, struct error *error)
+{
+	json_error_t at;
+	json_t *root = report ? json_loadb(report, report_size, JSON_REJECT_DUPLICATES, &at) : NULL;
+	if (report && !json_is_object(root)) {
+		json_decref(root);
+		return error_set(error, ERROR_BAD_DATA, "report.json is no JSON: line %d", at.line);
+	}
+	struct instant *instant = instant_new();
+	if (root)
+		read_report(root, instant);
+	bool ok = read_heap(instant->snapshot, heap, heap_size, error);
+	if (ok) {
+		facts_gather(instant->snapshot, instant->killed ? &instant->kill : NULL,
+			     &instant->facts);
+		if (root)
+			read_written(root, &instant->facts);
+		*out = instant;
+	} else {
+		instant_free(instant);
+	}
+	json_decref(root);
+	return ok;
+}
+
+struct instant *instant_of_goroutines(const struct snapshot_identity *identity,
+				      struct goroutine_set *set)
+{
+	struct instant *instant = instant_new();
+	struct snapshot *snapshot = instant->snapshot;
+	if (identity) {
+		snapshot->identity.go_version = keep(snapshot, identity->go_version);
+		snapshot->identity.module_path = keep(snapshot, identity->module_path);
+		snapshot->identity.main_package = keep(snapshot, identity->main_package);
+		snprintf(snapshot->identity.command, sizeof snapshot->identity.command, "%s",
+			 identity->command);
+	}
+	snapshot->goroutines = *set;
+	*set = (struct goroutine_set){0};
+	snapshot->goroutines_absent = (struct error){0};
+	facts_gather(snapshot, NULL, &instant->facts);
+	return instant;
+}
+
+struct snapshot_baseline instant_as_baseline(const struct instant *instant)
+{
+	double memory = 0;
+	(void)facts_get(&instant->facts, "memory", &memory);
+	return (struct snapshot_baseline){
+		.heap = instant->snapshot->heap,
+		.taken_unix_ns = instant->snapshot->quality.taken_unix_ns,
+		.usage_bytes = (int64_t)memory,
+		.facts = &instant->facts,
+	};
+}

@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: the facts of now and of the baseline. Out: what rules look at.
+#include "verdict/evidence.h"
+
+#include <string.h>
+
+#include "snapshot/heap_profile.h"
+#include "verdict/sites.h"
+
+static const double PRESSURE_MIN = 0.7;      // of the limit: below, a process that lives has room
+static const double GROWTH_MIN = 0.2;        // of the heap: less growth does not decide
+static const double GROWTH_SHARE_MIN = 0.05; // of the memory: less is the usual to and fro
+static const int64_t GROWTH_BYTES_MIN = 8 << 20; // likewise
+static const int64_t SMALL_HEAP_BYTES = 16 << 20;
+static const double KEPT_RARELY = 0.25;
+static const double COLLECTIONS_MIN = 3; // the profile is published two collections late
+
+static const struct {
+	const char *name;
+	const char *facts[2]; // the first that is known
+} classes[CLASS_COUNT] = {
+	[CLASS_HEAP] = {"the Go heap", {"heap.resident"}},
+	[CLASS_STACKS] = {"goroutine stacks", {"go.stacks"}},
+	[CLASS_RUNTIME] = {"the Go runtime's own structures", {"go.metadata"}},
+	[CLASS_NATIVE] = {"memory outside of Go (C libraries, mmap)", {"anon"}},
+	[CLASS_FILES] = {"mapped files", {"files"}},
+	[CLASS_CACHE] = {"page cache", {"cgroup.cache"}},
+	[CLASS_SHMEM] = {"shared memory and tmpfs", {"cgroup.shmem", "shmem"}},
+	[CLASS_KERNEL] = {"kernel memory", {"cgroup.kernel"}},
+	[CLASS_SOCKETS] = {"socket buffers", {"cgroup.sock"}},
+	[CLASS_OTHERS] = {"other processes in the cgroup", {"others.anon"}},
+};
+
+const char *class_name(enum memory_class class)
+{
+	return classes[class].name;
+}
+
+static bool class_bytes(const struct facts *facts, int class, int64_t *bytes)
+{
+	double value;
+	for (int i = 0; i < 2 && classes[class].facts[i]; i++) {
+		if (!facts_get(facts, classes[class].facts[i], &value))
+			continue;
+		*bytes = (int64_t)value;
+		return true;
+	}
+	return false;
+}
+
+static bool heap_grew(const struct evidence *evidence)
+{
+	double now, before;
+	return facts_get(evidence->now, "heap.resident", &now) &&
+	       facts_get(evidence->before, "heap.resident", &before) &&
+	       now - before >= (double)GROWTH_BYTES_MIN &&
+	       now - before >= GROWTH_SHARE_MIN * (double)evidence->memory_before;
+}
+
+// What collections found live grew by as much, or what seems to be kept will not be: at least a
+// third, since they lag behind.
+static int64_t bound_by_marked(const struct evidence *evidence, int64_t rise)
+{
+	double now, before;
+	if (!evidence->heap.collected || !facts_get(evidence->now, "heap.marked", &now) ||
+	    !facts_get(evidence->before, "heap.marked", &before))
+		return rise;
+	double most = 3 * (now > before ? now - before : 0) + (1 << 20);
+	return (double)rise > most ? (int64_t)most : rise;
+}
+
+// Of a process that lives the resident heap goes up and down with the collections: there it is what
+// will be kept that counts.
+static int64_t rise_of(const struct evidence *evidence, int class)
+{
+	const struct class_figure *figure = &evidence->classes[class];
+	int64_t rise = figure->bytes - figure->before_bytes;
+	if (class == CLASS_HEAP && evidence->estimated && evidence->heap.stacks &&
+	    evidence->heap_before.stacks)
+		rise = bound_by_marked(evidence,
+				       evidence->heap.total - evidence->heap_before.total);
+	return rise;
+}
+
+// In a cgroup the pages of mapped files are page cache, or anonymous when they were written.
+static void gather_classes(struct evidence *evidence)
+{
+	double value;
+	bool cgroup = facts_get(evidence->now, "cgroup.cache", &value);
+	for (int i = 0; i < CLASS_COUNT; i++) {
+		struct class_figure *figure = &evidence->classes[i];
+		figure->known = class_bytes(evidence->now, i, &figure->bytes);
+		if (cgroup && i == CLASS_FILES)
+			*figure = (struct class_figure){0};
+		if (evidence->before && !evidence->mismatch)
+			(void)!class_bytes(evidence->before, i, &figure->before_bytes);
+	}
+}
+
+static int64_t sum_rises(struct evidence *evidence, bool growth)
+{
+	int64_t sum = 0;
+	for (int i = 0; i < CLASS_COUNT; i++) {
+		struct class_figure *figure = &evidence->classes[i];
+		int64_t rise = growth ? rise_of(evidence, i) : figure->bytes;
+		figure->rise = figure->known && rise > 0 ? rise : 0;
+		// What the kernel takes back kills nobody.
+		if (i == CLASS_CACHE && evidence_killed(evidence))
+			figure->rise = 0;
+		sum += figure->rise;
+	}
+	return sum;
+}
+
+// What grew, if that is enough that something is going on; else what is there.
+static void gather_rises(struct evidence *evidence)
+{
+	evidence->rise = evidence->memory_before > 0 ? sum_rises(evidence, true) : 0;
+	evidence->by_growth =
+		evidence->rise >= GROWTH_BYTES_MIN &&
+		(double)evidence->rise >= GROWTH_SHARE_MIN * (double)evidence->memory_before &&
+		(evidence->estimated || evidence_grew(evidence));
+	if (!evidence->by_growth)
+		evidence->rise = sum_rises(evidence, false);
+}
+
+int64_t class_rise(const struct evidence *evidence, unsigned int which)
+{
+	int64_t sum = 0;
+	for (int i = 0; i < CLASS_COUNT; i++)
+		if (which & CLASS_BIT(i))
+			sum += evidence->classes[i].rise;
+	return sum;
+}
+
+double class_share(const struct evidence *evidence, unsigned int which)
+{
+	return evidence->rise > 0 ? (double)class_rise(evidence, which) / (double)evidence->rise
+				  : 0;
+}
+
+bool evidence_killed(const struct evidence *evidence)
+{
+	const struct kill_facts *kill = evidence->kill;
+	return kill && kill_is_for_memory(kill);
+}
+
+bool evidence_near_limit(const struct evidence *evidence)
+{
+	double used;
+	return facts_get(evidence->now, "limit.used", &used) && used >= PRESSURE_MIN;
+}
+
+bool evidence_grew(const struct evidence *evidence)
+{
+	int64_t grown = evidence->memory - evidence->memory_before;
+	return evidence->memory_before > 0 && grown >= GROWTH_BYTES_MIN &&
+	       (double)grown >= GROWTH_SHARE_MIN * (double)evidence->memory_before;
+}
+
+// ---- the heap profile ----
+
+static int64_t find_own_frame(const struct snapshot_identity *identity,
+			      const struct profile_stack *stack)
+{
+	for (uint32_t i = 0; i < stack->count; i++)
+		if (code_owner_of(identity, stack->frames[i]->function) == CODE_OWN)
+			return i;
+	return -1;
+}
+
+static int64_t value_of(const struct profile_stack_row *row, uint32_t type)
+{
+	return type == PROFILE_NONE ? 0 : row->values[type];
+}
+
+// What of a function was kept, of all it allocated until now. With few collections that is too
+// much, so it counts the less the smaller it is.
+static bool kept_so_far(const struct facts *facts, const char *function, double *kept)
+{
+	const struct fact_kind *kinds = facts_find_kind(facts, function);
+	if (!kinds || kinds->allocated <= 0)
+		return false;
+	double share = 1 - kinds->freed / kinds->allocated;
+	*kept = share > 0 ? share * share * share : 0;
+	return true;
+}
+
+// What of a stack will be kept, by what was kept of it so far.
+static int64_t estimate(struct heap_view *view, const struct facts *facts,
+			const struct profile_stack_row *row, int64_t own)
+{
+	int64_t published = value_of(row, view->published), now = value_of(row, view->now);
+	int64_t allocated = value_of(row, view->allocated);
+	double kept = 0;
+	if (allocated > 0)
+		kept = (double)published / (double)allocated;
+	// What was let go again nearly always will be this time, too.
+	if (allocated > 0 && kept < KEPT_RARELY)
+		return (int64_t)((double)now * kept);
+	if (now <= published)
+		return now;
+	if (allocated <= 0 && (own < 0 || !view->collected ||
+			       !kept_so_far(facts, row->stack.frames[own]->function, &kept)))
+		view->unknown += now;
+	return published + (int64_t)((double)(now - published) * kept);
+}
+
+static void find_types(const struct profile *profile, struct heap_view *view)
+{
+	view->now = profile_find_sample_type(profile, HEAP_NOW_SPACE);
+	view->objects = profile_find_sample_type(profile, HEAP_NOW_OBJECTS);
+	view->published = profile_find_sample_type(profile, HEAP_INUSE_SPACE);
+	view->allocated = profile_find_sample_type(profile, HEAP_ALLOC_SPACE);
+	view->allocations = profile_find_sample_type(profile, "alloc_objects");
+	if (view->now == PROFILE_NONE) { // not one of ours
+		view->now = view->published;
+		view->objects = profile_find_sample_type(profile, "inuse_objects");
+	}
+}
+
+static void view_heap(const struct facts *facts, const struct snapshot_identity *identity,
+		      const struct profile *profile, bool estimated, struct heap_view *view)
+{
+	if (!profile)
+		return;
+	find_types(profile, view);
+	if (!profile_top_stacks_new(profile, view->now, &view->stacks, NULL))
+		return;
+	VEC_FOREACH (row, &view->stacks->rows) {
+		int64_t own = find_own_frame(identity, &row->stack);
+		int64_t kept = view->published != PROFILE_NONE ? estimate(view, facts, row, own)
+							       : row->value;
+		int64_t value = estimated ? kept : row->value;
+		view->kept += kept / 2; // no sum of a file's values may overflow
+		vec_push(&view->list, {row, value, own});
+		if (__builtin_add_overflow(view->total, value, &view->total))
+			view->total = INT64_MAX / 4;
+	}
+}
+
+static void check_collections(struct evidence *evidence)
+{
+	double now, before;
+	if (!facts_get(evidence->now, "gc.cycles", &now))
+		return;
+	evidence->heap.collected = now >= COLLECTIONS_MIN;
+	if (evidence->mismatch || !facts_get(evidence->before, "gc.cycles", &before))
+		return;
+	evidence->heap.collected = evidence->heap_before.collected = now > before;
+	if (evidence_killed(evidence))
+		return;
+	evidence->estimated = now >= COLLECTIONS_MIN;
+	evidence->uncollected = !evidence->estimated && heap_grew(evidence);
+}
+
+// Much is new of which nothing was collected yet: nobody knows what of it will be kept.
+static void check_unknown(struct evidence *evidence)
+{
+	int64_t grown = evidence->memory - evidence->memory_before;
+	if (evidence->estimated && heap_grew(evidence) && evidence->heap.unknown > grown / 2)
+		evidence->uncollected = true;
+}
+
+static void gather_heap(struct evidence *evidence, const struct profile *before)
+{
+	static const struct snapshot_identity unknown = {
+		.module_path = "", .go_version = "", .command = ""};
+	const struct snapshot_identity *identity =
+		evidence->now->identity ? evidence->now->identity : &unknown;
+	check_collections(evidence);
+	// The turnover of now tells of both: garbage of then was collected meanwhile.
+	view_heap(evidence->now, identity, evidence->now->heap, evidence->estimated,
+		  &evidence->heap);
+	view_heap(evidence->now, identity, before, evidence->estimated, &evidence->heap_before);
+	check_unknown(evidence);
+	gather_rises(evidence);
+	double growth = (double)evidence->heap.total - (double)evidence->heap_before.total;
+	if (evidence->estimated)
+		growth = (double)bound_by_marked(evidence, (int64_t)growth);
+	double grown = (double)(evidence->by_growth ? evidence->rise : 0);
+	bool much = growth >= (double)SMALL_HEAP_BYTES &&
+		    growth >= GROWTH_MIN * (double)evidence->heap.total;
+	evidence->heap_by_growth = before && !evidence->mismatch && !evidence->uncollected &&
+				   (much || (evidence->by_growth && growth >= grown / 4));
+}
+
+// ---- goroutines ----
+
+static const struct goroutine_frame *find_own(const struct snapshot_identity *identity,
+					      const struct goroutine_group *group)
+{
+	for (size_t i = 0; identity && i < group->depth; i++)
+		if (code_owner_of(identity, group->frames[i].function) == CODE_OWN)
+			return &group->frames[i];
+	return NULL;
+}
+
+// The frame that says what kind it is: the nearest own one, else the innermost outside of runtime.
+static const char *anchor_of(const struct goroutine_group *group, const struct goroutine_frame *own)
+{
+	if (own)
+		return own->function;
+	for (size_t i = 0; i < group->depth; i++)
+		if (strncmp(group->frames[i].function, "runtime.", 8) != 0 &&
+		    strncmp(group->frames[i].function, "internal/", 9) != 0)
+			return group->frames[i].function;
+	return "";
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	return hash_mix(hash, text ? hash_bytes(text, strlen(text)) : 0);
+}
+
+static struct wait_group *group_of(struct evidence *evidence, const struct goroutine_group *group,
+				   const struct goroutine_frame *own, bool baseline)
+{
+	bool is_new;
+	uint64_t hash = hash_text(0, group->wait_reason);
+	hash = hash_text(hash, group->start.function);
+	hash = hash_text(hash, group->created_by.function);
+	hash = hash_text(hash, anchor_of(group, own));
+	uint64_t *index = map_put(&evidence->group_map, hash, evidence->groups.count, &is_new);
+	if (is_new)
+		vec_push(&evidence->groups, {.example = group, .own = own});
+	struct wait_group *found = &evidence->groups.items[*index];
+	if (!baseline && group->count > found->example->count) {
+		found->example = group;
+		found->own = own;
+	}
+	return found;
+}
+
+static void gather_groups(struct evidence *evidence, const struct facts *facts, bool baseline)
+{
+	if (!facts || !facts->goroutines)
+		return;
+	VEC_FOREACH (group, &facts->goroutines->groups) {
+		if (group->system)
+			continue;
+		const struct goroutine_frame *own = find_own(evidence->now->identity, group);
+		struct wait_group *found = group_of(evidence, group, own, baseline);
+		if (baseline) {
+			found->before += group->count;
+			found->stack_bytes_before += group->stack_bytes;
+			continue;
+		}
+		found->count += group->count;
+		found->stack_bytes += group->stack_bytes;
+		if (group->waited_ns > found->waited_ns)
+			found->waited_ns = group->waited_ns;
+	}
+}
+
+uint64_t wait_group_rise(const struct evidence *evidence, const struct wait_group *group)
+{
+	if (!evidence->groups_by_growth)
+		return group->count;
+	return group->count > group->before ? group->count - group->before : 0;
+}
+
+static void sum_groups(struct evidence *evidence)
+{
+	evidence->groups_by_growth =
+		evidence->before && evidence->before->goroutines && !evidence->mismatch;
+	VEC_FOREACH (group, &evidence->groups)
+		evidence->group_rise += wait_group_rise(evidence, group);
+}
+
+// ---- all of it ----
+
+static bool same_process(const struct snapshot_identity *left,
+			 const struct snapshot_identity *right)
+{
+	if (!left || !right)
+		return true; // not known
+	if (left->build_id && right->build_id && left->build_id[0] && right->build_id[0] &&
+	    strcmp(left->build_id, right->build_id) != 0)
+		return false;
+	return strcmp(left->command, right->command) == 0 || !left->command[0] ||
+	       !right->command[0];
+}
+
+static void check_pair(struct evidence *evidence, const struct snapshot_baseline *baseline)
+{
+	const struct facts *before = evidence->before;
+	if (before && !same_process(evidence->now->identity, before->identity))
+		evidence->mismatch_text = "the baseline is of another program, or another build: "
+					  "what grew is not known";
+	else if (evidence->now->taken_unix_ns &&
+		 baseline->taken_unix_ns > evidence->now->taken_unix_ns)
+		evidence->mismatch_text = "the baseline is newer than what it is compared with: "
+					  "what grew is not known";
+	evidence->mismatch = evidence->mismatch_text != NULL;
+}
+
+static void gather_memory(struct evidence *evidence, const struct snapshot_baseline *baseline)
+{
+	double value;
+	if (facts_get(evidence->now, "memory", &value))
+		evidence->memory = (int64_t)value;
+	if (!baseline || evidence->mismatch)
+		return;
+	if (evidence->before && facts_get(evidence->before, "memory", &value))
+		evidence->memory_before = (int64_t)value;
+}
+
+void evidence_gather(const struct facts *now, const struct snapshot_baseline *baseline,
+		     const struct kill_facts *kill, struct evidence *evidence)
+{
+	*evidence = (struct evidence){.now = now, .baseline = baseline, .kill = kill};
+	if (baseline) {
+		evidence->before = baseline->facts;
+		evidence->interval_ns = now->taken_unix_ns - baseline->taken_unix_ns;
+		check_pair(evidence, baseline);
+	}
+	gather_memory(evidence, baseline);
+	gather_classes(evidence);
+	gather_heap(evidence, baseline ? baseline->heap : NULL);
+	gather_groups(evidence, now, false);
+	if (!evidence->mismatch)
+		gather_groups(evidence, evidence->before, true);
+	sum_groups(evidence);
+}
+
+void evidence_deinit(struct evidence *evidence)
+{
+	profile_top_stacks_free(evidence->heap.stacks);
+	profile_top_stacks_free(evidence->heap_before.stacks);
+	vec_deinit(&evidence->heap.list);
+	vec_deinit(&evidence->heap_before.list);
+	map_deinit(&evidence->group_map);
+	vec_deinit(&evidence->groups);
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goroutines that wait for what never comes. The ones that name a library first: where they fit
+// they say more than those that only know the kind of wait.
+#include "verdict/rules.h"
+
+#define LEAK  .subject = RULE_GROUP, .classes = CLASSES_GO, .status = VERDICT_CAUSE
+#define GROWS "group.rise >= 100", "group.rise_share >= 30%"
+// With a baseline they have to grow by a tenth.
+#define MANY "?group.before < 0.9 group", "group >= 200"
+#define NO_RELIEF                                                                            \
+	N_("none from outside: what goroutines keep is live, and a memory limit only makes " \
+	   "the collector run more often")
+#define COMES_BACK \
+	N_("the same goroutines finishing later: their number falls by itself while the load stays")
+#define HTTP_HOLDS                                                                              \
+	"net/http.(*Transport).dialConn...|net/http.(*persistConn)...|net/http.newTransport..", \
+		"crypto/tls...|crypto/x509...",                                                 \
+		"net/http.(*Client)...|net/http.NewRequest...|net/http.(*Transport)...",        \
+		"net/http.readTransfer...|net/http.ReadResponse"
+#define HTTP_BLAME                                                                         \
+	"net/http.(*Client).do|net/http.(*Client).Do|net/http.(*Client).Get|net/http.Get", \
+		"net/http.(*Transport).RoundTrip|net/http.(*Transport).roundTrip",         \
+		"net/http.NewRequest..."
+
+static const struct rule rules[] = {
+	{
+		.name = "http-body-open",
+		LEAK,
+		.stack = {"net/http.(*persistConn).readLoop"},
+		.waits = {"select"},
+		.when = {GROWS, MANY},
+		.blame = {HTTP_BLAME},
+		.holds = {HTTP_HOLDS},
+		.title = N_("response bodies of an HTTP client are not closed"),
+		.proof =
+			{N_("each of them is a connection that waits for its response's body to be "
+			    "read to the end or closed; sockets {fds.sockets.before} -> "
+			    "{fds.sockets}"),
+			 N_("connections that idle in a pool would be in IO wait instead")},
+		.refuted_by = N_("connections that stay although the bodies are closed on every "
+				 "path"),
+		.fix = N_("close the body on every path, also where the status is not the expected "
+			  "one: defer response.Body.Close(), and read it to its end so that the "
+			  "connection is used again"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "http-transport-each",
+		LEAK,
+		.stack = {"net/http.(*persistConn).readLoop"},
+		.waits = {"IO wait"},
+		.when = {GROWS, MANY},
+		.blame = {HTTP_BLAME},
+		.holds = {HTTP_HOLDS},
+		.title = N_("a new HTTP transport for each call"),
+		.proof = {N_(
+			"each of them is an idle connection in the pool of a transport; a shared "
+			"transport keeps two idle ones a host; sockets {fds.sockets.before} -> "
+			"{fds.sockets}")},
+		.refuted_by =
+			N_("one http.Transport in the program, and MaxIdleConnsPerHost as large "
+			   "as this"),
+		.fix = N_("make one http.Client (and Transport) and share it; it is safe for all "
+			  "goroutines"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "http-no-timeout",
+		LEAK,
+		.stack = {"net/http.(*persistConn).roundTrip|net/http.(*http2ClientConn)..."},
+		.waits = {"select"},
+		.when = {GROWS, MANY},
+		.holds = {HTTP_HOLDS},
+		.along = "net/http.(*Transport)...",
+		.title = N_("HTTP calls without a deadline wait for a peer that does not answer"),
+		.refuted_by = COMES_BACK,
+		.fix = N_(
+			"set http.Client.Timeout, or give each request a context with a deadline; "
+			"limit how many may wait"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "sql-open-each",
+		LEAK,
+		.stack = {"database/sql.(*DB).connectionOpener"},
+		.when = {GROWS, MANY},
+		.blame = {"database/sql.Open|database/sql.OpenDB", "database/sql.(*DB)..."},
+		.holds = {"database/sql.OpenDB|database/sql.Open", "database/sql.(*DB)..."},
+		.title = N_("a new database pool for each call"),
+		.proof = {N_("each of them belongs to one sql.DB, which is a pool of its own")},
+		.refuted_by = N_("a program that needs that many databases"),
+		.fix = N_(
+			"call sql.Open once and share the *sql.DB; it is a pool, and safe for all "
+			"goroutines"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "sql-rows-open",
+		LEAK,
+		.stack = {"database/sql.(*DB).conn"},
+		.waits = {"select"},
+		.when = {GROWS, MANY},
+		.title = N_("callers wait for a database connection that nobody gives back"),
+		.proof = {N_("a connection is given back by Rows.Close (or by reading to the end), "
+			     "Tx.Commit or Tx.Rollback; who did not do so is in no stack")},
+		.refuted_by = N_("connections that are busy in the database for as long"),
+		.fix = N_(
+			"defer rows.Close() behind each Query, end each transaction on every path, "
+			"check rows.Err(); give queries a context with a deadline"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "logger-each",
+		LEAK,
+		.stack =
+			{"...lumberjack....(*Logger).millRun|...lumberjack%2ev2.(*Logger).millRun"},
+		.when = {GROWS, MANY},
+		.blame = {"...lumberjack...", "...zap...|...logrus..."},
+		.holds = {"...lumberjack..."},
+		.title = N_("a new log writer for each call"),
+		.proof = {N_("each of them belongs to one lumberjack.Logger; open files "
+			     "{fds.files.before} -> {fds.files}")},
+		.refuted_by = N_("a program that writes that many logs"),
+		.fix = N_("make the writer once and share it; where it has to go, Close it (its "
+			  "goroutine stays all the same up to lumberjack 2.2)"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "grpc-dial-each",
+		LEAK,
+		.stack = {"google.golang.org/grpc/internal/transport...|"
+			  "google.golang.org/grpc/internal/grpcsync..."},
+		.without = {"...newClientStream..."},
+		.when = {GROWS, MANY},
+		.blame = {"google.golang.org/grpc.Dial...|google.golang.org/grpc.NewClient",
+			  "google.golang.org/grpc...."},
+		.holds = {"google.golang.org/grpc...", "golang.org/x/net/http2..."},
+		.title = N_("a new gRPC connection for each call"),
+		.refuted_by = N_("as many peers as connections"),
+		.fix = N_("make one ClientConn and share it; Close those that go"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "grpc-stream-open",
+		LEAK,
+		.created_by = "google.golang.org/grpc.newClientStream...",
+		.when = {GROWS, MANY},
+		.blame = {"google.golang.org/grpc.newClientStream...", "google.golang.org/grpc..."},
+		.holds = {"google.golang.org/grpc...", "golang.org/x/net/http2..."},
+		.title = N_("gRPC streams that are neither read to their end nor cancelled"),
+		.refuted_by = N_("streams that live as long by design"),
+		.fix = N_("give each stream a context and cancel it, or Recv until an error"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "codec-open",
+		LEAK,
+		.created_by = "github.com/klauspost/compress/zstd...|github.com/pierrec/lz4...|"
+			      "github.com/klauspost/pgzip...",
+		.when = {GROWS, "group >= 100"},
+		.blame = {"github.com/klauspost/compress...|github.com/pierrec...|"
+			  "github.com/klauspost/pgzip..."},
+		.holds = {"github.com/klauspost/compress...|github.com/pierrec...|"
+			  "github.com/klauspost/pgzip..."},
+		.title = N_("decoders or encoders that are not closed"),
+		.refuted_by = N_("codecs that are in use, as many as goroutines"),
+		.fix = N_("Close each decoder and encoder, or keep a few in a pool and Reset them"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "idle-connections",
+		LEAK,
+		.stack = {"net/http.(*conn).serve"},
+		.waits = {"IO wait"},
+		.without = {"net/http.serverHandler.ServeHTTP"},
+		.when = {GROWS, MANY},
+		.holds = {"net/http.newBufioReader|net/http.newBufioWriter...|"
+			  "net/http.(*conn).serve|net/http.(*Server).newConn",
+			  "crypto/tls...", "net.(*TCPListener)...|net.(*netFD)..."},
+		.title = N_("connections of clients that stay open"),
+		.proof = {N_("sockets {fds.sockets.before} -> {fds.sockets}; no handler runs in "
+			     "them")},
+		.refuted_by = N_("connections that close by themselves within the idle timeout"),
+		.fix = N_(
+			"set http.Server.IdleTimeout and ReadHeaderTimeout, and limit the number of "
+			"connections"),
+		.relief = N_("a load balancer that closes idle connections; the memory of each is "
+			     "live as long as it is open"),
+	},
+	{
+		.name = "goroutine-mutex",
+		LEAK,
+		.waits = {"sync.Mutex.Lock", "sync.RWMutex.Lock", "sync.RWMutex.RLock",
+			  "semacquire"},
+		.without = {"sync.(*WaitGroup).Wait"},
+		.when = {GROWS, MANY},
+		.title = N_("goroutines that pile up at a lock"),
+		.proof = {N_("who holds the lock has gone on, or returned without unlocking: that "
+			     "cannot be seen in a stack; look for a path without Unlock, and for a "
+			     "holder that is blocked itself")},
+		.refuted_by = COMES_BACK,
+		.fix = N_(
+			"defer the Unlock right behind the Lock; hold no lock while waiting for a "
+			"network, a channel or another lock"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "goroutine-waitgroup",
+		LEAK,
+		.waits = {"sync.WaitGroup.Wait", "semacquire"},
+		.stack = {"sync.(*WaitGroup).Wait"},
+		.when = {GROWS, MANY},
+		.title =
+			N_("goroutines that wait for a WaitGroup whose counter never becomes zero"),
+		.proof = {N_("workers of the same creator that still run: {group.others}")},
+		.refuted_by = COMES_BACK,
+		.fix = N_(
+			"defer wg.Done() as the first statement of each worker, and Add before the "
+			"go statement"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "goroutine-cond",
+		LEAK,
+		.waits = {"sync.Cond.Wait"},
+		.when = {GROWS, MANY},
+		.title = N_("goroutines that wait for a condition that nobody signals"),
+		.refuted_by = COMES_BACK,
+		.fix = N_("Signal or Broadcast on each path that changes the condition, also on "
+			  "errors"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "goroutine-send",
+		LEAK,
+		.waits = {"chan send", "chan send (nil chan)"},
+		.when = {GROWS, MANY},
+		.title =
+			N_("goroutines that send to a channel from which nobody receives any more"),
+		.refuted_by = COMES_BACK,
+		.fix = N_("make the channel with room for one (make(chan T, 1)), or select on "
+			  "ctx.Done() beside the send"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "goroutine-receive",
+		LEAK,
+		.waits = {"chan receive", "chan receive (nil chan)"},
+		.when = {GROWS, MANY},
+		.title =
+			N_("goroutines that receive from a channel to which nobody sends any more"),
+		.refuted_by = COMES_BACK,
+		.fix = N_(
+			"close the channel when its sender is done, or select on ctx.Done() beside "
+			"the receive"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "goroutine-select",
+		LEAK,
+		.generic = true,
+		.waits = {"select", "select (no cases)"},
+		.when = {GROWS, MANY},
+		.title = N_("goroutines that wait in a select for what never comes"),
+		.refuted_by = COMES_BACK,
+		.fix = N_("give it a way to end: select on ctx.Done(), and cancel the context"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "goroutine-network",
+		LEAK,
+		.generic = true,
+		.waits = {"IO wait"},
+		.when = {GROWS, MANY},
+		.title = N_("goroutines that wait for the network without a deadline"),
+		.proof = {N_("sockets {fds.sockets.before} -> {fds.sockets}")},
+		.refuted_by = COMES_BACK,
+		.fix = N_("set deadlines on connections, and limit how many there may be"),
+		.relief = NO_RELIEF,
+	},
+	{
+		.name = "deep-stack",
+		LEAK,
+		.few = true,
+		.recursion = true,
+		.explains = "group.stacks",
+		.when = {"group.stack_size >= 256KiB", "group.stacks >= 8MiB"},
+		.title = N_("stacks that are very deep"),
+		.proof = {N_(
+			"one stack is {group.stack_size}; a goroutine that does little has 2 to "
+			"8 KiB")},
+		.refuted_by = N_("stacks that shrink again at the next collections"),
+		.fix = N_(
+			"bound the recursion: limit the depth of the input, or walk with a list of "
+			"what is left to do"),
+		.relief = N_("none from outside: stacks are live; they shrink by half at each "
+			     "collection once the recursion has returned"),
+	},
+	{
+		.name = "fan-out",
+		LEAK,
+		.generic = true,
+		.waits = {"", "syscall", "sleep", "IO wait"},
+		.when = {GROWS, MANY},
+		.title = N_("one place starts goroutines without a bound"),
+		.refuted_by = N_("a number that stays the same when more is to be done"),
+		.fix = N_("bound it: errgroup.SetLimit, a semaphore, or a fixed number of workers"),
+		.relief = N_("less load; a memory limit helps only with the garbage"),
+	},
+	{
+		.name = "goroutine-burst",
+		.subject = RULE_PROCESS,
+		.classes =
+			CLASS_BIT(CLASS_HEAP) | CLASS_BIT(CLASS_STACKS) | CLASS_BIT(CLASS_RUNTIME),
+		.status = VERDICT_CAUSE,
+		.when = {"goroutines.dead >= 20000", "goroutines.dead >= 10 goroutines",
+			 "goroutines.dead.share > 0", "goroutines.dead >= 100"},
+		.sentence = N_("A burst of goroutines is over, and its structures stay: "
+			       "{goroutines.dead} that ended, {goroutines} that live."),
+		.proof = {N_(
+			"the runtime keeps the structure of each goroutine (some 450 bytes) for "
+			"a new one, and never gives it back")},
+		.refuted_by = N_("memory that falls when as many goroutines run again"),
+		.fix = N_("bound how many run at once; a restart is what gives the memory back"),
+		.relief = N_("none without a restart"),
+	},
+};
+
+RULE_FAMILY(goroutine_family, rules);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nothing is wrong, and why. Asked when no cause fits, or when a process that was looked at twice
+// neither grows nor is near its limit. The special reasons first: each explains all of it.
+#include "verdict/rules.h"
+
+#define HEALTHY .subject = RULE_PROCESS, .status = VERDICT_HEALTHY
+#define LIVES   "killed == 0", "killed.other == 0"
+
+static const struct rule rules[] = {
+	{
+		.name = "healthy-page-cache",
+		HEALTHY,
+		.classes = CLASS_BIT(CLASS_CACHE),
+		.when = {LIVES, "cgroup.cache >= 16MiB", "cgroup.cache >= 0.4 memory"},
+		.sentence = N_(
+			"Healthy: {cgroup.cache} of the {memory} is page cache, which the kernel "
+			"takes back before it kills; the process itself holds {rss}."),
+		.refuted_by = N_("a kill for want of memory while the page cache is as large"),
+		.fix = N_(
+			"no leak: look at anonymous memory instead of the whole charge; rotate large "
+			"logs"),
+	},
+	{
+		.name = "healthy-mapped-files",
+		HEALTHY,
+		.classes = CLASS_BIT(CLASS_FILES),
+		.when = {LIVES, "files >= 16MiB", "files >= 0.4 rss"},
+		.sentence = N_("Healthy: {files} of the {rss} are pages of mapped files, which the "
+			       "kernel takes back when it needs them."),
+		.refuted_by = N_("a kill for want of memory while they are as large"),
+	},
+	{
+		.name = "healthy-idle-heap",
+		HEALTHY,
+		.classes = CLASSES_ALL,
+		.when = {LIVES, "go.heap.idle >= 16MiB", "go.heap.idle >= 0.4 heap.resident",
+			 "?limit.used < 90%"},
+		.sentence = N_(
+			"Healthy: a peak is over. {go.heap.idle} of the Go heap are empty and are "
+			"given back to the kernel little by little; in use are "
+			"{go.heap.objects}."),
+		.refuted_by = N_("peaks that become higher each time"),
+	},
+	{
+		.name = "healthy-garbage",
+		HEALTHY,
+		.classes = CLASSES_ALL,
+		.when = {LIVES, "heap.marked < 0.6 heap.alloc", "heap.alloc >= 16MiB",
+			 "?limit.used < 70%", "interval > 0",
+			 "?heap.marked.grown < 0.2 heap.marked"},
+		.sentence = N_(
+			"Healthy: the heap goes up and down between collections (live "
+			"{heap.marked}, now {heap.alloc}, collected at {heap.goal}); what is kept "
+			"does not grow."),
+		.refuted_by = N_("a live heap that is larger after each collection"),
+	},
+	{
+		.name = "healthy-plateau",
+		HEALTHY,
+		.classes = CLASSES_ALL,
+		.generic = true,
+		.when = {LIVES, "interval > 0", "?limit.used < 70%",
+			 "memory.grown < 0.5 memory.before"},
+		.sentence = N_("Healthy: what is kept did not grow in {interval}; the memory is "
+			       "{memory}."),
+		.refuted_by = N_("growth over a longer time: whyoom why --for 10m"),
+	},
+	{
+		.name = "healthy-tight",
+		HEALTHY,
+		.classes = CLASSES_ALL,
+		.generic = true,
+		.when = {LIVES, "interval > 0", "limit.used >= 70%", "memory.grown < 0.05 memory"},
+		.sentence = N_(
+			"Healthy, but tight: {limit.used} of the limit of {limit} is used, and it "
+			"did not grow in {interval}."),
+		.fix = N_(
+			"more room: a higher limit, or GOMEMLIMIT at 90% of it so that garbage goes "
+			"earlier"),
+		.refuted_by = N_("growth over a longer time: whyoom why --for 10m"),
+	},
+};
+
+RULE_FAMILY(healthy_family, rules);

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the heap holds, by how it was allocated. Patterns are of the stack from the allocation
+// outwards; the function named is the nearest one of the program's own.
+#include "verdict/rules.h"
+
+#define HOLDER .subject = RULE_SITE, .classes = CLASS_BIT(CLASS_HEAP), .status = VERDICT_CAUSE
+#define LATER \
+	N_("a later capture in which this function's share is small while the memory is as large")
+#define LIVE_RELIEF                                                                                  \
+	N_("a memory limit for the runtime helps only where part of it is garbage already: see the " \
+	   "lines above")
+
+static const struct rule rules[] = {
+	{
+		.name = "read-all",
+		HOLDER,
+		.stack = {"io.ReadAll|io/ioutil.ReadAll|io/ioutil.readAll"},
+		.title = N_("whole streams are read into memory"),
+		.proof = {N_("one of them is {site.object_size} on average")},
+		.refuted_by = LATER,
+		.fix = N_(
+			"do not read the whole stream: io.LimitReader or http.MaxBytesReader, and "
+			"process it in pieces"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "dump-bodies",
+		HOLDER,
+		.stack = {"net/http/httputil.Dump...|net/http/httputil.drainBody"},
+		.title = N_("whole requests or responses are dumped into memory"),
+		.refuted_by = LATER,
+		.fix = N_(
+			"dump headers only (the argument body = false), or the first few KiB, and "
+			"only of a sample"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "json-any",
+		HOLDER,
+		.stack = {"encoding/json.(*decodeState).objectInterface|"
+			  "encoding/json.(*decodeState).arrayInterface|"
+			  "encoding/json.(*decodeState).valueInterface|"
+			  "encoding/json.(*decodeState).literalInterface"},
+		.title = N_("JSON is decoded into maps and interfaces"),
+		.proof = {N_("that takes many times what the text has")},
+		.refuted_by = LATER,
+		.fix = N_("decode into typed structs, with json.Decoder in pieces, and limit the "
+			  "input"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "json-large",
+		HOLDER,
+		.stack = {"encoding/json..."},
+		.generic = true,
+		.title = N_("large JSON"),
+		.refuted_by = LATER,
+		.fix = N_("decode and encode in pieces, straight from and to the stream, and limit "
+			  "the input"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "image-large",
+		HOLDER,
+		.stack = {"image.New...|image/png...|image/jpeg...|image/gif...|"
+			  "golang.org/x/image..."},
+		.title = N_("images are decoded whatever their size"),
+		.proof = {N_(
+			"one of them is {site.object_size} on average: width times height times "
+			"the bytes of a pixel, however small the file is")},
+		.refuted_by = LATER,
+		.fix = N_(
+			"look at image.DecodeConfig first and refuse what is too large; limit how "
+			"many are decoded at once"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "unpack-bomb",
+		HOLDER,
+		.stack = {"...", "compress/gzip...|compress/flate...|compress/zlib...|"
+				 "archive/zip..."},
+		.without = {"compress/flate.NewWriter|compress/gzip.NewWriter..."},
+		.title = N_("compressed input is unpacked whatever its size"),
+		.refuted_by = LATER,
+		.fix = N_(
+			"limit what comes out (io.LimitReader on the unpacked side), not what goes "
+			"in"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "encoder-each",
+		HOLDER,
+		.stack = {"compress/flate.NewWriter|compress/gzip.NewWriterLevel|"
+			  "compress/flate.(*compressor).init|compress/flate.newHuffman..."},
+		.title = N_("a new compressor for each request"),
+		.proof = {N_(
+			"one is {site.object_size} and more; {site.allocated} were allocated in "
+			"all")},
+		.refuted_by = LATER,
+		.fix = N_("keep writers in a sync.Pool and Reset them; Close them when done"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "regexp-each",
+		HOLDER,
+		.stack = {"regexp.compile|regexp.Compile|regexp.MustCompile|regexp/syntax.Parse|"
+			  "regexp.newRegexp"},
+		.title = N_("regular expressions are compiled again and again, and kept"),
+		.refuted_by = LATER,
+		.fix = N_("compile once, in a package variable; bound a cache of those that users "
+			  "write"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "context-uncancelled",
+		HOLDER,
+		.stack = {"context.(*cancelCtx).propagateCancel|context.propagateCancel|"
+			  "context.WithCancel|context.withCancel|context.WithDeadline...|"
+			  "context.WithTimeout|context.WithCancelCause|context.newCancelCtx"},
+		.title = N_("contexts that are never cancelled pile up in their parent"),
+		.refuted_by = LATER,
+		.fix = N_("defer cancel() right behind each WithCancel, WithTimeout and "
+			  "WithDeadline"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "timers-pile-up",
+		HOLDER,
+		.stack = {"time.NewTimer|time.NewTicker|time.After|time.Tick|time.AfterFunc|"
+			  "time.newTimer"},
+		.title = N_("timers that are not stopped pile up"),
+		.proof = {N_("timers of the runtime: {timers.before} -> {timers}")},
+		.refuted_by = LATER,
+		.fix = N_(
+			"Stop each Ticker; instead of time.After in a loop make one Timer and Reset "
+			"it. With Go 1.23, and go 1.23 in go.mod, those that nobody refers to are "
+			"collected"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "tls-config-each",
+		HOLDER,
+		.stack = {"crypto/x509.(*CertPool)...|crypto/x509.SystemCertPool|"
+			  "crypto/x509.loadSystemRoots|crypto/x509.ParseCertificate|"
+			  "crypto/x509.parseCertificate|crypto/tls.(*lruSessionCache)..."},
+		.title = N_("certificates are loaded again for each configuration"),
+		.refuted_by = LATER,
+		.fix = N_("make one tls.Config (and one CertPool) and share it"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "metric-labels",
+		HOLDER,
+		.stack = {"github.com/prometheus/client_golang...|go.opentelemetry.io/otel..."},
+		.title = N_("metrics with too many different labels"),
+		.refuted_by = LATER,
+		.fix = N_("drop labels whose values are ids, addresses or URLs"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "protobuf-kept",
+		HOLDER,
+		.stack = {"google.golang.org/protobuf...|github.com/golang/protobuf...|"
+			  "github.com/gogo/protobuf..."},
+		.title = N_("decoded protobuf messages are kept"),
+		.refuted_by = LATER,
+		.fix = N_(
+			"copy the few fields that are needed and let the message go; who keeps it "
+			"may be another function"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "sql-result",
+		HOLDER,
+		.stack = {"database/sql.(*Rows)...|database/sql.convertAssign...|"
+			  "github.com/jackc/pgx...|github.com/go-sql-driver/mysql..."},
+		.title = N_("a whole result of a query is in memory"),
+		.refuted_by = LATER,
+		.fix = N_("page through it, or write each row to where it goes"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "defer-in-loop",
+		HOLDER,
+		.when = {"site.defer >= 20% site"},
+		.title = N_("a defer statement in a loop that does not end"),
+		.proof = {N_("records of deferred calls: {site.defer}; open files "
+			     "{fds.files.before} -> {fds.files}")},
+		.refuted_by = N_("memory that falls when the function returns"),
+		.fix = N_(
+			"put the body of the loop into a function of its own, so that the deferred "
+			"calls run at the end of each round"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "sync-map-grows",
+		HOLDER,
+		.stack = {"sync.(*Map)...|internal/sync.(*HashTrieMap..."},
+		.title = N_("a sync.Map that grows"),
+		.refuted_by = LATER,
+		.fix = N_("delete what is old, or use a cache with a size and a time to live"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "list-grows",
+		HOLDER,
+		.stack = {"container/list.(*List)...|container/heap..."},
+		.title = N_("a list that grows"),
+		.refuted_by = LATER,
+		.fix = N_("bound it: drop the oldest, or make the producer wait"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "huge-object",
+		HOLDER,
+		.when = {"site.object_size >= 64MiB", "site.objects <= 8"},
+		.title = N_("one allocation that is huge"),
+		.proof = {N_("one object is {site.object_size}")},
+		.refuted_by = LATER,
+		.fix = N_(
+			"check sizes that come from outside before memory is made for them; read in "
+			"pieces"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "map-grows",
+		HOLDER,
+		.generic = true,
+		.when = {"site.map >= 3% site", "site.map >= 0.5 site.append"},
+		.title = N_("a map that grows"),
+		.proof = {N_(
+			"{site.map} of it are tables of maps that were made or grew there, the "
+			"rest keys and values")},
+		.refuted_by = LATER,
+		.fix = N_("bound it: delete what is old (a time to live), or cap its size"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "append-grows",
+		HOLDER,
+		.generic = true,
+		.when = {"site.append >= 10% site", "site.append > 2 site.map"},
+		.title = N_("a slice that grows"),
+		.proof = {N_("{site.append} of it are slices that grew there")},
+		.refuted_by = LATER,
+		.fix = N_(
+			"bound it: a ring of fixed size, or cut off what was processed (and copy the "
+			"rest, or the old array stays)"),
+		.relief = LIVE_RELIEF,
+	},
+};
+
+RULE_FAMILY(heap_family, rules);

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The collector's settings against the limit, and memory that is kept although it holds nothing.
+#include "verdict/rules.h"
+
+#define SETTING .subject = RULE_PROCESS, .status = VERDICT_CAUSE
+#define HEAP    .classes = CLASS_BIT(CLASS_HEAP)
+
+static const struct rule rules[] = {
+	{
+		.name = "gogc-off",
+		SETTING,
+		HEAP,
+		.when = {"gc.percent < 0", "gc.memory_limit_set == 0", "limit.used >= 70%",
+			 "?heap.marked < 0.5 heap.alloc"},
+		.surer = {"killed == 1", "heap.marked < 0.3 heap.alloc"},
+		.sentence =
+			N_("{command}: the collector is switched off (GOGC=off) and no GOMEMLIMIT "
+			   "is set, so nothing is ever collected: {heap.alloc} in the heap, after "
+			   "{gc.cycles} collections."),
+		.proof = {N_("live at the last collection: {heap.marked}"),
+			  N_("GOGC comes from the environment: {gc.environment}")},
+		.refuted_by = N_("a heap as large with GOGC=100"),
+		.fix = N_("unset GOGC, or set GOMEMLIMIT to some 90% of the limit beside it"),
+		.relief =
+			N_("whyoom relieve --memory-limit auto makes the runtime collect at once"),
+	},
+	{
+		.name = "memory-limit-too-high",
+		SETTING,
+		HEAP,
+		.when = {"gc.memory_limit_set == 1", "gc.memory_limit >= 0.97 limit",
+			 "limit.used >= 70%", "heap.kept < 0.62 limit",
+			 "heap.unknown < 0.2 heap.alloc"},
+		.surer = {"killed == 1", "heap.kept < 0.5 limit"},
+		.sentence =
+			N_("{command}: GOMEMLIMIT ({gc.memory_limit}) leaves nothing of the limit "
+			   "({limit}) for what is not Go's heap, so the collector begins too "
+			   "late."),
+		.proof = {N_("live at the last collection: {heap.marked}; in the heap: "
+			     "{heap.alloc}"),
+			  N_("the Go runtime holds {go.held}; the charge is {memory}")},
+		.refuted_by = N_("a kill with GOMEMLIMIT at 80% of the limit"),
+		.fix = N_("set GOMEMLIMIT to the limit less what is not Go's, and 10% less"),
+		.relief = N_("whyoom relieve --memory-limit auto"),
+	},
+	{
+		.name = "gc-death-spiral",
+		SETTING,
+		HEAP,
+		.when = {"gc.limited == 1", "heap.marked >= 0.75 gc.memory_limit",
+			 "gc.cycles.grown >= 5"},
+		.surer = {"gc.limiter_on == 1"},
+		.sentence = N_("{command}: what is live ({heap.marked}) has reached GOMEMLIMIT "
+			       "({gc.memory_limit}), so the collector runs all the time: "
+			       "{gc.cycles.grown} collections in {interval}."),
+		.proof = {N_("share of the collector since the start: {gc.cpu}")},
+		.refuted_by = N_("a live heap far below GOMEMLIMIT"),
+		.fix = N_("raise the limit and GOMEMLIMIT, or keep less live: see who holds it"),
+		.relief = N_(
+			"raise GOMEMLIMIT from outside (whyoom relieve --memory-limit SIZE) where "
+			"the cgroup has room"),
+	},
+	{
+		.name = "gogc-headroom",
+		SETTING,
+		HEAP,
+		.when = {"gc.percent >= 50", "gc.memory_limit_set == 0", "limit.used >= 70%",
+			 "heap.kept < 0.62 limit", "heap.unknown < 0.2 heap.alloc",
+			 "heap.goal >= 0.85 limit", "gc.cycles >= 3"},
+		.surer = {"killed == 1", "heap.kept < 0.5 limit"},
+		.sentence =
+			N_("{command}: with GOGC={gc.percent} and no GOMEMLIMIT the heap may grow "
+			   "to {heap.goal} before it is collected, more than the limit of {limit} "
+			   "has room for; some {heap.kept} of it are kept."),
+		.proof = {N_("live at the baseline: {heap.marked.before}"),
+			  N_("in the heap now: {heap.alloc}, garbage included")},
+		.rejects =
+			{{"heap.kept < 0.62 limit",
+			  N_("a leak: of what was allocated by the same stacks so far, most was let "
+			     "go again; {heap.kept} of {heap.alloc} would be kept")}},
+		.refuted_by = N_("a kill although GOMEMLIMIT is set to 90% of the limit"),
+		.fix = N_(
+			"set GOMEMLIMIT to some 90% of the limit; the collector then runs earlier "
+			"when it gets tight"),
+		.relief = N_("whyoom relieve --memory-limit auto sets it in the running process"),
+	},
+	{
+		.name = "fragmentation",
+		SETTING,
+		HEAP,
+		.explains = "go.heap.free_slots",
+		.when = {"go.heap.free_slots >= 16MiB", "go.heap.free_slots >= 0.5 heap.resident"},
+		.sentence = N_("{command}: most of the Go heap is free slots inside spans that "
+			       "something small keeps: {go.heap.free_slots} of {heap.resident}."),
+		.proof = {N_("objects: {go.heap.objects}; idle: {go.heap.idle}")},
+		.refuted_by = N_("free slots that go away after two collections"),
+		.fix = N_(
+			"do not allocate what lives long among what lives short: build the long-lived "
+			"first, copy it out, or keep it in one large slice"),
+		.relief = N_("none: the runtime cannot move objects; only a restart packs them"),
+	},
+	{
+		.name = "profiler-buckets",
+		SETTING,
+		.classes = CLASS_BIT(CLASS_RUNTIME),
+		.when = {"go.metadata.buckets >= 16MiB", "go.metadata.buckets >= 0.4 go.metadata"},
+		.sentence =
+			N_("{command}: the runtime's own profiler holds {go.metadata.buckets}: one "
+			   "record for each different stack, never given back."),
+		.proof = {N_("MemProfileRate: {profile.rate} for each sample")},
+		.refuted_by = N_("records that do not grow with the number of different stacks"),
+		.fix = N_(
+			"set runtime.MemProfileRate higher (the default is 512 KiB), and block and "
+			"mutex profiles off; bound recursion, which makes every stack different"),
+		.relief = N_("whyoom profiler off PID stops the growth; what is there stays"),
+	},
+	{
+		.name = "race-build",
+		SETTING,
+		.classes = CLASS_BIT(CLASS_NATIVE) | CLASS_BIT(CLASS_HEAP),
+		.when = {"build.race == 1", "anon >= 0.3 memory"},
+		.surer = {"build.race == 1"},
+		.sentence =
+			N_("{command} was built with -race: the detector's shadow memory takes "
+			   "several times what the program does ({anon} outside of Go's heap)."),
+		.refuted_by = N_("as much memory without -race"),
+		.fix = N_("build without -race for production"),
+		.relief = N_("none"),
+	},
+};
+
+RULE_FAMILY(settings_family, rules);

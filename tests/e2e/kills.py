@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A lab of kills: an eater in a cgroup of its own is killed at its limit, and what is on disk then is
+compared with what the eater itself said that it keeps. For tests/e2e/test_kills.py and bench/kills."""
+
+import contextlib
+import gzip
+import itertools
+import json
+import os
+import signal
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from harness import MIB, NEWEST_SERVICE, MemoryCgroup, Target, Watch, program, wait_until
+
+
+@dataclass(frozen=True)
+class Shape:
+    name: str
+    limit_mib: int
+    options: tuple
+
+
+SHAPES = [
+    Shape("slow leak", 128, ("-rate", 40)),
+    Shape("explosion", 512, ("-rate", 600, "-threads", 4)),
+    Shape("flood", 256, ("-rate", 0, "-threads", 8)),
+    Shape("giant", 256, ("-how", "giant", "-size", 1024)),
+]
+LARGE = Shape("1.8 GB in 3 s", 1800, ("-rate", 600, "-threads", 4))
+GOOD_SHARE = 0.9
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Kill:
+    shape: str
+    kept_bytes: int        # by the eater's own word, at its end
+    profile_bytes: int     # what the newest profile on disk tells; -1: there is none
+    age_s: float           # of that profile when the eater died; NaN: there is none
+    restored: bool = True  # the cgroup's settings are what they were
+    note: str = ""
+
+    @property
+    def has_evidence(self):
+        return self.profile_bytes >= 0
+
+    @property
+    def share(self):
+        return max(self.profile_bytes, 0) / self.kept_bytes
+
+
+# ---- reading profiles ----
+
+def _varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7f) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at
+
+
+def _fields(data):
+    """(number, value) of a protobuf message; bytes where the field has a length."""
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        if key & 7 == 0:
+            value, at = _varint(data, at)
+        elif key & 7 == 2:
+            size, at = _varint(data, at)
+            value, at = data[at:at + size], at + size
+        else:
+            raise ValueError(f"wire type {key & 7}")
+        yield key >> 3, value
+
+
+def _numbers_of(value):
+    if isinstance(value, int):
+        return [value]
+    numbers, at = [], 0
+    while at < len(value):
+        number, at = _varint(value, at)
+        numbers.append(number)
+    return numbers
+
+
+def profile_total(path, sample_type):
+    """The sum of one sample type of a pprof file: profile.proto of github.com/google/pprof."""
+    data = Path(path).read_bytes()
+    message = list(_fields(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data))
+    strings = [value.decode() for number, value in message if number == 6]
+    types = [strings[dict(_fields(value)).get(1, 0)] for number, value in message if number == 1]
+    which = types.index(sample_type)
+    total = 0
+    for number, value in message:
+        if number == 2:
+            values = [one for key, part in _fields(value) if key == 2 for one in _numbers_of(part)]
+            total += values[which] - (1 << 64 if values[which] >> 63 else 0)
+    return total
+
+
+# ---- one kill ----
+
+class Eater:
+    """Waits in its cgroup for `go`."""
+
+    def __init__(self, shape, folder, path=None, env=None):
+        self.shape, self.truth = shape, folder / "truth"
+        self.group = MemoryCgroup(f"whyoom-kills-{os.getpid()}-{next(_numbers)}",
+                                  shape.limit_mib * MIB)
+        self.target = Target(path or program("eater", NEWEST_SERVICE),
+                             ["-await", "-truth", self.truth, *shape.options], cgroup=self.group,
+                             env=env)
+
+    def go(self):
+        """Until it is dead; returns when that was, in seconds since 1970."""
+        self.target.process.stdin.write("\n")
+        self.target.process.stdin.flush()
+        code = self.target.process.wait(60)
+        died = time.time()
+        assert code == -signal.SIGKILL, f"the eater ended with {code}"
+        return died
+
+    def kept_bytes(self):
+        return int.from_bytes(self.truth.read_bytes()[:8], "little")
+
+    def close(self):
+        self.target.stop()
+        self.group.close()
+
+
+@contextlib.contextmanager
+def eater(shape, **options):
+    with tempfile.TemporaryDirectory(prefix="whyoom-kills-") as name:
+        one = Eater(shape, Path(name), **options)
+        try:
+            yield one, Path(name)
+        finally:
+            one.close()
+
+
+def kill_under_whyoom(shape, *options):
+    """The eater dies under `whyoom watch`; options such as "--hold"."""
+    with eater(shape) as (one, folder):
+        watch = Watch(folder, "--pid", one.target.pid, "--out", folder / "out", *options)
+        try:
+            wait_until(lambda: "baseline taken" in watch.output(), 15, "the baseline")
+            died = one.go()
+            watch.wait(30)
+            kill = Kill(shape.name, one.kept_bytes(), -1, float("nan"),
+                        one.group.oom_control()["oom_kill_disable"] == 0, watch.output())
+            with contextlib.suppress(AssertionError, IndexError):
+                incident = watch.incident()
+                kill.profile_bytes = profile_total(incident / "heap.pb.gz", "now_space")
+                report = json.loads((incident / "report.json").read_text())
+                taken = datetime.fromisoformat(report["evidence"]["taken"]).timestamp()
+                kill.age_s = died - taken
+            return kill
+        finally:
+            watch.stop()

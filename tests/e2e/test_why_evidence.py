@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`whyoom why` over any evidence: two instants, the facts, incidents, bundles, reports, profiles,
+crash logs; pairs that do not belong together; files that anybody may have written."""
+
+import json
+import random
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from harness import MIB, TARGET_ERROR, USAGE, WHYOOM
+
+VERSION = "1.26.8"
+LEAK = "main.(*leakyCache).remember"
+
+
+@pytest.fixture
+def leaking(start):
+    target = start("leak", VERSION, "-rate", "40", "-warm", "60", "-await")
+    target.process.stdin.write("\n")
+    target.process.stdin.flush()
+    return target
+
+
+def verdict_of(result):
+    return json.loads(result.stdout)["verdict"]
+
+
+@pytest.mark.short
+def test_two_instants_tell_who_grows(whyoom, leaking):
+    verdict = verdict_of(whyoom("why", leaking.pid, "--for", "4s", "--json"))
+    assert verdict["status"] == "cause", verdict
+    assert verdict["guilty"]["function"] == LEAK
+    assert verdict["grown_bytes"] > 20 * MIB
+    assert re.fullmatch("[0-9a-f]{16}", verdict["fingerprint"])
+    assert verdict["fix"] and verdict["refuted_by"] and verdict["steps"]
+    assert any("flatCache" in line for line in verdict["rejected"]) or verdict["share"] > 0.5
+
+
+@pytest.mark.short
+def test_facts(whyoom, leaking):
+    text = whyoom("why", leaking.pid, "--for", "1s", "--facts").stdout
+    assert re.search(r"^heap\.alloc +\S+ \S+", text, re.MULTILINE)
+    assert LEAK in text
+    seen = json.loads(whyoom("why", leaking.pid, "--for", "1s", "--facts", "--json").stdout)
+    for name in ("memory", "heap.alloc", "gc.percent", "goroutines", "threads", "fds"):
+        fact = seen["numbers"][name]
+        assert fact["before"] is not None and fact["unit"], name
+    assert seen["numbers"]["gc.percent"]["value"] == 100
+    assert seen["numbers"]["heap.alloc"]["value"] > seen["numbers"]["heap.alloc"]["before"]
+    assert "limit" not in seen["numbers"] or seen["numbers"]["limit"]["value"] > 0
+    assert any(site["function"] == LEAK for site in seen["sites"])
+
+
+def test_descriptors_are_counted(whyoom, start):
+    target = start("allocs", VERSION)
+    seen = json.loads(whyoom("why", target.pid, "--facts", "--json").stdout)["numbers"]
+    listed = subprocess.run(["ls", f"/proc/{target.pid}/fd"], check=True, capture_output=True,
+                            text=True).stdout.split()
+    assert seen["fds"]["value"] == len(listed)
+    assert seen["fds.pipes"]["value"] >= 2  # its stdin and stdout
+
+
+@pytest.fixture
+def saved(whyoom, leaking, tmp_path):
+    """Two reports and two profiles of it, some seconds apart, and an incident-like pair."""
+    paths = []
+    for name in ("a", "b"):
+        report, heap = tmp_path / f"{name}.json", tmp_path / f"{name}.pb.gz"
+        report.write_text(whyoom("why", leaking.pid, "--json").stdout)
+        whyoom("heap", leaking.pid, "-o", heap)
+        paths.append((report, heap))
+        if name == "a":
+            whyoom("why", leaking.pid, "--for", "3s", "--json")
+    return paths
+
+
+def test_profiles_alone_give_a_thin_verdict(whyoom, saved):
+    (_, before), (_, after) = saved
+    verdict = verdict_of(whyoom("why", after, before, "--json"))
+    assert verdict["guilty"]["function"] == LEAK, verdict
+    assert verdict["confidence"] == "low"
+    assert verdict["grown_bytes"] > 0
+    alone = verdict_of(whyoom("why", after, "--json"))
+    assert alone["grown_bytes"] == 0 and alone["confidence"] == "low"
+
+
+def test_a_report_is_read_back(whyoom, saved):
+    (report, _), _ = saved
+    first = json.loads(report.read_text())
+    again = json.loads(whyoom("why", report, "--json").stdout)
+    assert again["identity"]["command"] == first["identity"]["command"] == "leak"
+    assert again["process_ledger"]["rows"] == first["process_ledger"]["rows"]
+    assert again["goroutines"]["groups"] == first["goroutines"]["groups"]
+    numbers = again["facts"]["numbers"]
+    assert numbers.items() >= {key: value for key, value in first["facts"]["numbers"].items()
+                               if key.startswith(("go.", "heap.", "gc."))}.items()
+
+
+def test_a_newer_baseline_is_not_believed(whyoom, saved):
+    (old, _), (new, _) = saved
+    verdict = verdict_of(whyoom("why", old, new, "--json"))
+    assert verdict["confidence"] in ("low", "none")
+    said = json.dumps(verdict)
+    assert "the baseline is newer" in said and verdict["grown_bytes"] == 0
+
+
+def test_another_program_is_no_baseline(whyoom, start, saved, tmp_path):
+    other = tmp_path / "other.json"
+    other.write_text(whyoom("why", start("allocs", VERSION).pid, "--json").stdout)
+    _, (new, _) = saved
+    verdict = verdict_of(whyoom("why", new, other, "--json"))
+    assert "another program" in json.dumps(verdict)
+    assert verdict["grown_bytes"] == 0 and verdict["confidence"] in ("low", "none")
+
+
+def test_a_crash_log_alone(whyoom, tmp_path):
+    log = tmp_path / "crash.log"
+    stuck = "".join(f"goroutine {i} [chan send, 12 minutes]:\n"
+                    "main.ask.func1()\n\t/app/main.go:30 +0x1d\n"
+                    "created by main.ask in goroutine 1\n\t/app/main.go:28 +0x5c\n\n"
+                    for i in range(20, 1520))
+    log.write_text("fatal error: runtime: out of memory\n\ngoroutine 1 [running]:\nmain.main()\n"
+                   "\t/app/main.go:10 +0x1d\n\n" + stuck)
+    verdict = verdict_of(whyoom("why", log, "--json"))
+    assert verdict["rule"] == "goroutine-send", verdict
+    assert verdict["guilty"]["function"].startswith("main.ask")
+    assert verdict["guilty"]["line"] == 30
+    assert verdict["confidence"] == "low"
+    assert "watch" in verdict["next_capture"]
+
+
+def test_incident_and_bundle(whyoom, watch, start, cgroup, tmp_path):
+    group = cgroup(160 * MIB)
+    target = start("leak", VERSION, "-rate", "60", "-warm", "20", cgroup=group)
+    running = watch("--pid", target.pid, "--hold", "--out", tmp_path / "out")
+    running.wait(60)
+    incident = running.incident()
+    verdict = verdict_of(whyoom("why", incident, "--json"))
+    assert verdict["guilty"]["function"] == LEAK
+    assert "was killed at its memory limit of 160 MiB" in verdict["sentence"]
+    assert verdict["rule"] == json.loads((incident / "report.json").read_text())["verdict"]["rule"]
+    bundle = tmp_path / "incident.tar.zst"
+    whyoom("report", incident, "--bundle", bundle)
+    assert verdict_of(whyoom("why", bundle, "--json"))["sentence"] == verdict["sentence"]
+    # What is not what was written is refused.
+    (incident / "report.json").write_text("{}")
+    assert "hash" in whyoom("why", incident, code=TARGET_ERROR).stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--for", "soon", "1"], ["--for", "0s", "1"], ["--for", "1s", "/etc/passwd"], ["1", "2"],
+], ids=" ".join)
+def test_usage(whyoom, arguments):
+    whyoom("why", *arguments, code=USAGE)
+
+
+def test_files_that_say_nothing(whyoom, tmp_path):
+    for name, content in {"empty": b"", "text": b"hello\n" * 100, "json": b"{",
+                          "gzip": b"\x1f\x8b" + b"x" * 50, "zstd": b"\x28\xb5\x2f\xfd" + b"x" * 50,
+                          "bundle": b"\x28\xb5\x2f\xfd"}.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert whyoom("why", path, code=TARGET_ERROR).stderr.startswith("whyoom: ")
+
+
+def test_hostile_reports(whyoom, saved, tmp_path):
+    """A report is cut, and its values are replaced by others: an answer or an error, no crash."""
+    (report, _), _ = saved
+    text = report.read_text()
+    random.seed(7)
+    evil = ["-1", "1e308", "9223372036854775807", "null", "[]", '"\\u001b[2J<script>"', "{}", "true"]
+    path = tmp_path / "evil.json"
+    for _ in range(30):
+        changed = text
+        for _ in range(20):
+            spots = list(re.finditer(r": (-?\d+(?:\.\d+)?|\"[^\"]*\")", changed))
+            spot = random.choice(spots)
+            changed = changed[:spot.start(1)] + random.choice(evil) + changed[spot.end(1):]
+        path.write_text(changed if random.random() < 0.7 else changed[:random.randrange(len(text))])
+        result = whyoom("why", path, code=None)
+        assert "\x1b" not in result.stdout + result.stderr
