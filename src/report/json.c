@@ -110,7 +110,7 @@ json_t *report_quality_to_json(const struct snapshot_quality *quality)
 	return object;
 }
 
-static json_t *verdict_to_json(const struct verdict *verdict)
+json_t *report_verdict_to_json(const struct verdict *verdict)
 {
 	json_t *object = json_object(), *guilty = json_object();
 	json_object_set_new(object, "determined", json_boolean(verdict->determined));
@@ -361,7 +361,7 @@ json_t *report_to_json(const struct report *report)
 	const struct snapshot *snapshot = report->snapshot;
 	json_t *object = json_object();
 	set_text(object, "whyoom_version", WHYOOM_VERSION);
-	json_object_set_new(object, "verdict", verdict_to_json(report->verdict));
+	json_object_set_new(object, "verdict", report_verdict_to_json(report->verdict));
 	json_object_set_new(object, "kill",
 			    report->kill ? kill_to_json(report->kill) : json_null());
 	json_object_set_new(object, "identity", report_identity_to_json(&snapshot->identity));

@@ -37,6 +37,7 @@ static const char *ending_of(const char *cause)
 	} endings[] = {
 		{"cgroup-oom", N_("killed by the kernel at the cgroup's memory limit")},
 		{"global-oom", N_("killed by the kernel: the machine had no memory left")},
+		{"systemd-oomd", N_("killed by systemd-oomd, not by the kernel")},
 		{"signal", N_("ended by a signal; the kernel counted no OOM kill")},
 		{"exit", N_("exited")},
 		{"none", N_("still running when the watch ended")},

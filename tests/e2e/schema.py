@@ -18,7 +18,7 @@ def faults(value, schema, root, where="report"):
         return faults(value, root["$defs"][name], root, where)
     if "anyOf" in schema:
         tries = [faults(value, choice, root, where) for choice in schema["anyOf"]]
-        return min(tries, key=len)
+        return [] if [] in tries else tries[0]
     wanted = schema.get("type", [])
     wanted = wanted if isinstance(wanted, list) else [wanted]
     if wanted and not any(is_type(value, name) for name in wanted):

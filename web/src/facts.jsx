@@ -7,6 +7,7 @@ import {Absent, Code, Facts, Section, absence} from "./parts.jsx";
 const CAUSES = {
 	"cgroup-oom": () => t("killed by the kernel at the cgroup's memory limit"),
 	"global-oom": () => t("killed by the kernel: the machine had no memory left"),
+	"systemd-oomd": () => t("killed by systemd-oomd, not by the kernel"),
 	signal: () => t("ended by a signal; the kernel counted no OOM kill"),
 	exit: () => t("exited"),
 	unknown: () => t("ended; nobody said how"),
@@ -36,6 +37,9 @@ export function Kill({model}) {
 			[t("its anonymous memory"), known(kill.anon_rss_bytes, bytes)],
 			[t("its files"), known(kill.file_rss_bytes, bytes)],
 			[t("exit code"), known(kill.exit_code, String)],
+			[t("used more than it"), kill.consumer && kill.consumer.pid !== kill.pid
+				? `${kill.consumer.name} ${t("process {0}", kill.consumer.pid)}` : null,
+				kill.consumer ? bytes(kill.consumer.rss_bytes) : null],
 			[t("counter oom_kill"), isNumber(kill.oom_kills_after) ? `${isNumber(kill.oom_kills_before) ? kill.oom_kills_before : "?"} → ${kill.oom_kills_after}` : null],
 			[t("known from"), t(kill.exit_source || "")],
 			[t("held by whyoom"), kill.held ? duration(kill.held_ns) : null,

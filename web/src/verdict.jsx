@@ -108,13 +108,14 @@ export function Verdict({model}) {
 	return <Section id="verdict" title={t("Verdict")}>
 		<p class="sentence">{breakable(t(verdict.sentence || t("This report has no verdict.")))}</p>
 		<p class="badges"><Badge verdict={verdict} />
-			{verdict.cause || verdict.rule ? <span class="badge">{t("cause: {0}", t(verdict.cause || verdict.rule))}</span> : null}
+			{verdict.cause || verdict.rule ? <span class="badge">{t("cause: {0}", t(verdict.title || verdict.cause || verdict.rule))}</span> : null}
 			{typeof verdict.fingerprint === "string" && verdict.fingerprint
 				? <span class="badge" title={t("the same on every machine with the same trouble")}>
 					{t("fingerprint {0}", verdict.fingerprint)}</span> : null}
 		</p>
 		<Guilty guilty={verdict.guilty} />
 		<Tiles report={report} verdict={verdict} />
+		<Items title={t("How it was narrowed down")} items={texts(verdict.steps)} />
 		<Items title={t("Proof")} items={texts(verdict.evidence)} kind="proof" />
 		<div class="columns">
 			<Items title={t("Fix")} items={listOf(verdict.fix)} kind="fix" />
