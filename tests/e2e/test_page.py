@@ -66,7 +66,9 @@ def test_each_incident_has_its_page(whyoom, incident, history, tmp_path):
             for text in (page, made.read_text())]
     for key in ("report", "graph", "directory", "format"):
         assert told[0][key] == told[1][key], key
-    assert told[0]["report"] == json.loads((incident / "report.json").read_text())
+    stored = json.loads((incident / "report.json").read_text())
+    del stored["facts"]  # the page shows none
+    assert told[0]["report"] == stored
     for one in told:
         assert one["timeline"]["rows"], "the stored timeline is in it"
         assert any(event["text"] == "deploy v1.1" for event in one["timeline"]["events"])
