@@ -28,7 +28,11 @@
 #include "system/process.h"
 #include "verdict/verdict.h"
 
-enum { SAVED_MAX = 512 << 20, PARTS = CAPTURE_ALL | CAPTURE_NATIVE | CAPTURE_RUNTIME };
+enum {
+	SAVED_MAX = 512 << 20,
+	PARTS = CAPTURE_ALL | CAPTURE_NATIVE | CAPTURE_RUNTIME | CAPTURE_EACH_GOROUTINE |
+		CAPTURE_BLOCKED
+};
 static const int64_t FOR_MAX_NS = INT64_C(86400) * 1000000000;
 
 // Files without a name: the first of two instants, on the way to who compares.

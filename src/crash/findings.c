@@ -3,11 +3,14 @@
 #include "crash/findings.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/units.h"
 #include "crash/causes.h"
+#include "goroutine/judge.h"
 
 #define MIB ((uint64_t)1 << 20)
 enum {
@@ -272,36 +275,18 @@ static void say_parallelism(struct crash *crash, struct crash_log *log)
 }
 
 // What waits by design: no leak, however long.
-static const char *const idle_functions[] = {
-	"internal/poll.(*FD).Accept",
-	"net.(*netFD).accept",
-	"os/signal.loop",
-	"os/signal.signal_recv",
-	"database/sql.(*DB).connectionOpener",
-	"database/sql.(*DB).connectionResetter",
-	"database/sql.(*DB).connectionCleaner",
-	"net/http.(*Server).Serve",
-	"net/http.(*connReader).backgroundRead",
-	"runtime.ensureSigM",
-	"go.opencensus.io/stats/view.(*worker).start",
-	"k8s.io/klog",
-	"github.com/golang/glog",
-	"net/http.(*persistConn).readLoop",
-	"net/http.(*persistConn).writeLoop",
-	"google.golang.org/grpc/internal/transport.(*controlBuffer).get",
-};
-
 static bool is_idle_by_design(const struct crash_group *group)
 {
+	struct goroutine_frame *frames = alloc_array(group->depth, sizeof *frames);
+	bool idle = false;
 	for (size_t i = 0; i < group->depth; i++) {
-		if (strcmp(group->frames[i].function, "main.main") == 0)
-			return true;
-		for (size_t j = 0; j < sizeof idle_functions / sizeof *idle_functions; j++)
-			if (span_starts(span_of(group->frames[i].function),
-					span_of(idle_functions[j])))
-				return true;
+		const struct crash_frame *frame = &group->frames[i];
+		frames[i] = (struct goroutine_frame){frame->function, frame->file, frame->line};
+		idle = idle || strcmp(frame->function, "main.main") == 0;
 	}
-	return false;
+	idle = idle || goroutine_waits_by_design(frames, group->depth, group->state);
+	free(frames);
+	return idle;
 }
 
 static bool is_blocked(const struct crash_group *group)

@@ -10,7 +10,7 @@
 #include "golang/structs.h"
 #include "target/ranges.h"
 
-enum { TRIED_WORDS = 160, LOWEST_ADDRESS = 4096 };
+enum { TRIED_WORDS = 160, LOWEST_ADDRESS = 4096, STRUCT_BYTES_MAX = 512 };
 
 void go_blocks_deinit(struct go_blocks *blocks)
 {
@@ -22,6 +22,13 @@ void go_blocks_deinit(struct go_blocks *blocks)
 
 // ---- words of a stack ----
 
+// Most words are no pointers, and a read that fails counts as a hole in what was seen.
+bool blocked_can_read(const struct blocked_walk *walk, taddr_t address)
+{
+	const struct target_mapping *mapping = target_find_mapping(walk->runtime->target, address);
+	return mapping && mapping->readable && mapping->end - address >= STRUCT_BYTES_MAX;
+}
+
 static bool try_at(struct blocked_walk *walk, const struct go_goroutine *goroutine, size_t place,
 		   blocked_try *attempt, struct go_block *block)
 {
@@ -30,7 +37,7 @@ static bool try_at(struct blocked_walk *walk, const struct go_goroutine *gorouti
 			       NULL) &&
 	       word >= LOWEST_ADDRESS && !(word & 7) &&
 	       (word < goroutine->stack_low || word >= goroutine->stack_high) &&
-	       attempt(walk, goroutine, word, block);
+	       blocked_can_read(walk, word) && attempt(walk, goroutine, word, block);
 }
 
 bool blocked_try_words(struct blocked_walk *walk, const struct go_goroutine *goroutine,

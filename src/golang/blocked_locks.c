@@ -101,7 +101,8 @@ static void follow_list(struct blocked_walk *walk, taddr_t list)
 	uint64_t at;
 	if (!target_read_u64(walk->runtime->target, list + NOTIFY_HEAD, &at, NULL))
 		return;
-	while (at && !(at & 7) && walk->waiters.count < NOTIFY_STEPS_MAX) {
+	while (at && !(at & 7) && blocked_can_read(walk, at) &&
+	       walk->waiters.count < NOTIFY_STEPS_MAX) {
 		bool is_new;
 		if (!blocked_read_sudog(walk->runtime, at, &sudog) || sudog.channel || sudog.elem)
 			return;
@@ -139,8 +140,7 @@ static bool try_waiting(struct blocked_walk *walk, const struct go_goroutine *go
 			struct go_block *block)
 {
 	struct blocked_sudog sudog;
-	if (!goroutine->waiting ||
-	    !blocked_read_sudog(walk->runtime, goroutine->waiting, &sudog) ||
+	if (!goroutine->waiting || !blocked_read_sudog(walk->runtime, goroutine->waiting, &sudog) ||
 	    sudog.g != goroutine->address || !sudog.elem || sudog.channel)
 		return false;
 	if (cond)

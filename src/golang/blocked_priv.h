@@ -40,6 +40,9 @@ bool blocked_find_semaphore(struct blocked_walk *walk, const struct go_goroutine
 bool blocked_find_network(struct blocked_walk *walk, const struct go_goroutine *goroutine,
 			  struct go_block *block);
 
+// Whether a structure may be at `address`: what a word leads to is tried only there.
+bool blocked_can_read(const struct blocked_walk *walk, taddr_t address);
+
 // The words on top of a goroutine's stack, tried one by one, first where the last goroutine with
 // the same stack had it.
 typedef bool blocked_try(struct blocked_walk *walk, const struct go_goroutine *goroutine,

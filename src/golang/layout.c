@@ -53,15 +53,31 @@ void layout_get(size_t index, struct go_layout *layout)
 		layout->offset[i] = fields[i].offset[index];
 }
 
+static bool is_of(const struct column *column, enum elf_machine machine)
+{
+	bool arm64 = strncmp(column->experiment, ARM64, strlen(ARM64)) == 0;
+	return arm64 == (machine == ELF_MACHINE_ARM64);
+}
+
+// What follows the machine's name: "arm64_greenteagc".
+static const char *experiment_of(const struct column *column)
+{
+	if (!is_of(column, ELF_MACHINE_ARM64))
+		return column->experiment;
+	const char *rest = column->experiment + strlen(ARM64);
+	return *rest ? rest + 1 : rest;
+}
+
 // The column of a minor version with the highest first patch that is not above `patch`.
-static int find_column(const struct go_version *version, const char *experiment, size_t length)
+static int find_column(const struct go_version *version, enum elf_machine machine,
+		       const char *experiment, size_t length)
 {
 	int found = -1;
 	for (int i = 0; i < COLUMNS; i++)
-		if (columns[i].minor == version->minor &&
+		if (columns[i].minor == version->minor && is_of(&columns[i], machine) &&
 		    (columns[i].patch == 0 || columns[i].patch <= version->patch) &&
-		    strlen(columns[i].experiment) == length &&
-		    memcmp(columns[i].experiment, experiment, length) == 0)
+		    strlen(experiment_of(&columns[i])) == length &&
+		    memcmp(experiment_of(&columns[i]), experiment, length) == 0)
 			found = i;
 	return found;
 }
@@ -75,12 +91,12 @@ static bool same_columns(int a, int b)
 }
 
 // Each experiment has a column; at most one of them moves fields, and that one is taken.
-static int apply_experiments(const struct go_version *version, int plain)
+static int apply_experiments(const struct go_version *version, enum elf_machine machine, int plain)
 {
 	int chosen = plain;
 	for (const char *at = version->experiments; *at;) {
 		size_t length = strcspn(at, ",");
-		int column = find_column(version, at, length);
+		int column = find_column(version, machine, at, length);
 		if (column < 0)
 			return -1;
 		if (!same_columns(column, plain) && chosen != plain)
@@ -93,40 +109,38 @@ static int apply_experiments(const struct go_version *version, int plain)
 	return chosen;
 }
 
-static bool unknown_version(const struct go_version *version, const char *machine,
+static bool unknown_version(const struct go_version *version, enum elf_machine machine,
 			    struct error *error)
 {
+	const char *name = machine == ELF_MACHINE_ARM64 ? ARM64 : "";
 	int first = COLUMNS - 1;
 	for (int i = COLUMNS - 1; i >= 0; i--)
-		if (strcmp(columns[i].experiment, machine) == 0)
+		if (is_of(&columns[i], machine))
 			first = i;
 	error_set(error, ERROR_UNSUPPORTED,
 		  "Go version %s: whyoom knows the runtimes of Go 1.%d to 1.%d%s%s", version->text,
-		  columns[first].minor, columns[COLUMNS - 1].minor, machine[0] ? " on " : "",
-		  machine);
+		  columns[first].minor, columns[COLUMNS - 1].minor, name[0] ? " on " : "", name);
 	return error_hint(error, "update whyoom, or report this version");
 }
 
 bool layout_is_of(const struct go_layout *layout, enum elf_machine machine)
 {
-	return (strcmp(layout->experiment, ARM64) == 0) == (machine == ELF_MACHINE_ARM64);
+	return is_of(&(struct column){.experiment = layout->experiment}, machine);
 }
 
 bool layout_find(const struct go_version *version, enum elf_machine machine,
 		 struct go_layout *layout, struct error *error)
 {
-	bool arm64 = machine == ELF_MACHINE_ARM64;
-	int plain = version->major == 1 ? find_column(version, "", 0) : -1;
-	int column = arm64 ? find_column(version, ARM64, strlen(ARM64)) : plain;
-	if (plain < 0 || column < 0)
-		return unknown_version(version, arm64 ? ARM64 : "", error);
-	int moved = apply_experiments(version, plain);
-	if (moved < 0 || (arm64 && moved != plain))
+	int plain = version->major == 1 ? find_column(version, machine, "", 0) : -1;
+	if (plain < 0)
+		return unknown_version(version, machine, error);
+	int column = apply_experiments(version, machine, plain);
+	if (column < 0)
 		return error_set(error, ERROR_UNSUPPORTED,
 				 "Go version %s: whyoom does not know the runtime with these "
 				 "experiments",
 				 version->text);
-	layout_get((size_t)(arm64 ? column : moved), layout);
+	layout_get((size_t)column, layout);
 	layout->trust = LAYOUT_FROM_TABLE;
 	return true;
 }

@@ -37,8 +37,8 @@ enum go_layout_trust {
 
 struct go_layout {
 	enum go_layout_trust trust;
-	int minor, patch;           // of the column: the first patch that has this layout
-	const char *experiment;     // "", "arm64", or the one that makes the difference
+	int minor, patch;       // of the column: the first patch that has this layout
+	const char *experiment; // the one that makes the difference, or ""; behind "arm64" there
 	int offset[GO_FIELD_COUNT]; // in bytes; for a structure its size; -1: there is no such
 				    // field
 };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: the data of an executable in memory. Out: where its moduledata is, and what that says.
-// Source: Go 1.16 to 1.27, runtime/symtab.go (moduledata, pcHeader).
+// Source: Go 1.13 to 1.27, runtime/symtab.go (moduledata, pcHeader; before 1.16 moduledataverify1).
 #include "golang/moduledata.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -32,6 +33,9 @@ enum {
 	WORD_TEXT = 22,
 	WORD_ETEXT = 23,
 	WORD_RANGES = 24,
+	OLD_WORD_FTAB = 3, // Go 1.15 and earlier
+	OLD_HEADER_BYTES = 16,
+	OLD_SHIFT = 10,
 };
 
 static uint64_t word_at(const uint8_t *bytes, size_t index)
@@ -78,19 +82,43 @@ static bool header_fits(const uint8_t *module, const uint8_t *header)
 		tables_are_where_the_header_says(module, header, HEADER_OFFSETS_1_16));
 }
 
-static bool parse_ranges(const uint8_t *bytes, struct go_moduledata *module)
+// `shift`: so many words earlier than since Go 1.16.
+static bool parse_ranges(const uint8_t *bytes, size_t shift, struct go_moduledata *module)
 {
-	module->text = (struct go_range){word_at(bytes, WORD_TEXT), word_at(bytes, WORD_ETEXT)};
+	module->text = (struct go_range){word_at(bytes, WORD_TEXT - shift),
+					 word_at(bytes, WORD_ETEXT - shift)};
 	bool ok = module->text.start < module->text.end &&
-		  word_at(bytes, WORD_MINPC) >= module->text.start &&
-		  word_at(bytes, WORD_MAXPC) <= module->text.end;
+		  word_at(bytes, WORD_MINPC - shift) >= module->text.start &&
+		  word_at(bytes, WORD_MAXPC - shift) <= module->text.end;
 	for (size_t i = 0; i < GO_RANGE_COUNT; i++) {
-		module->data[i] = (struct go_range){word_at(bytes, WORD_RANGES + 2 * i),
-						    word_at(bytes, WORD_RANGES + 2 * i + 1)};
+		size_t word = WORD_RANGES - shift + 2 * i;
+		module->data[i] = (struct go_range){word_at(bytes, word), word_at(bytes, word + 1)};
 		ok &= module->data[i].start <= module->data[i].end &&
 		      module->data[i].end - module->data[i].start < SCAN_BYTES_MAX;
 	}
 	return ok;
+}
+
+// Go 1.15 and earlier: one table, which begins with a header of 16 bytes and the functions.
+static bool may_be_old_module(const uint8_t *bytes)
+{
+	return word_at(bytes, OLD_WORD_FTAB) - word_at(bytes, WORD_HEADER) == OLD_HEADER_BYTES &&
+	       word_at(bytes, 1) == word_at(bytes, 2) && word_at(bytes, 1) > OLD_HEADER_BYTES &&
+	       word_at(bytes, OLD_WORD_FTAB + 1) == word_at(bytes, OLD_WORD_FTAB + 2);
+}
+
+static bool old_header_fits(const uint8_t *module, const uint8_t *header)
+{
+	static const uint8_t magic[] = {0xfb, 0xff, 0xff, 0xff, 0, 0};
+	uint64_t functions = word_at(header, 1);
+	return memcmp(header, magic, sizeof magic) == 0 && (header[6] == 1 || header[6] == 4) &&
+	       header[7] == WORD && functions > 0 && functions < FUNCTIONS_MAX &&
+	       word_at(module, OLD_WORD_FTAB + 1) == functions + 1;
+}
+
+static bool may_be_any_module(const uint8_t *bytes)
+{
+	return may_be_module(bytes) || may_be_old_module(bytes);
 }
 
 static bool parse_module(struct target *target, taddr_t address, const uint8_t *bytes,
@@ -99,9 +127,12 @@ static bool parse_module(struct target *target, taddr_t address, const uint8_t *
 	uint8_t header[HEADER_BYTES];
 	struct go_moduledata module = {.address = address,
 				       .pc_header = word_at(bytes, WORD_HEADER)};
-	if (!may_be_module(bytes) || !target_find_mapping(target, module.pc_header) ||
-	    !target_read(target, module.pc_header, header, sizeof header, NULL) ||
-	    !header_fits(bytes, header) || !parse_ranges(bytes, &module))
+	if (!may_be_any_module(bytes) || !target_find_mapping(target, module.pc_header) ||
+	    !target_read(target, module.pc_header, header, sizeof header, NULL))
+		return false;
+	bool is_old = !may_be_module(bytes);
+	if (!(is_old ? old_header_fits(bytes, header) : header_fits(bytes, header)) ||
+	    !parse_ranges(bytes, is_old ? OLD_SHIFT : 0, &module))
 		return false;
 	module.function_count = word_at(header, 1);
 	*out = module;
@@ -126,7 +157,7 @@ static bool scan_range(struct target *target, taddr_t start, taddr_t end, uint8_
 		if (!target_read_bulk(target, at, chunk, size, NULL))
 			return false;
 		for (size_t i = 0; i + MODULE_BYTES <= size; i += WORD)
-			if (may_be_module(chunk + i) &&
+			if (may_be_any_module(chunk + i) &&
 			    parse_module(target, at + i, chunk + i, out))
 				return true;
 		if (size < CHUNK_BYTES)
@@ -151,7 +182,7 @@ bool moduledata_find(struct target *target, struct go_moduledata *out, struct er
 	}
 	return error_set(
 		error, ERROR_NOT_FOUND,
-		"no tables of Go functions in the executable's data: not Go 1.16 or later");
+		"no tables of Go functions in the executable's data: not Go 1.13 or later");
 }
 
 bool moduledata_holds_variable(const struct go_moduledata *module, taddr_t address, uint64_t size)

@@ -6,7 +6,8 @@
  * It starts with a pointer to the header of the function tables (pclntab) and slices of those
  * tables; the header holds the same places as offsets. What agrees in all of them is no accident,
  * so the magic number, which obfuscators change, is not needed. The fields read here have been at
- * the same offsets since Go 1.16. Source: runtime/symtab.go (moduledata, pcHeader).
+ * the same offsets since Go 1.16. Before, there is one table, and its magic number is needed.
+ * Source: runtime/symtab.go (moduledata, pcHeader).
  */
 #pragma once
 
@@ -32,7 +33,7 @@ struct go_moduledata {
 };
 
 // Looks through the writable data of the executable, also where it was made read-only since.
-// ERROR_NOT_FOUND when no runtime of Go 1.16 or later is there.
+// ERROR_NOT_FOUND when no runtime of Go 1.13 or later is there.
 bool moduledata_find(struct target *target, struct go_moduledata *out,
 		     struct error *error) must_check;
 // The one at `address`. ERROR_BAD_DATA when it is none.

@@ -47,6 +47,7 @@ struct search {
 	VEC(uint32_t) ready;        // goroutines that can run, their stacks not looked at yet
 	VEC(struct waiter) waiters;
 	struct map first_waiter; // by object's number: index in waiters
+	bool stuck_only; // at the end: those that nothing can wake are looked at for holders
 	uint8_t *piece;
 };
 
@@ -65,42 +66,67 @@ const struct go_holders *go_reach_holders(const struct go_reach *reach, taddr_t 
 
 // ---- words ----
 
-static bool waits_on(const struct search *search, uint32_t goroutine, taddr_t object)
+static bool is_object(const struct search *search, taddr_t address, uint64_t object)
+{
+	size_t span;
+	return reach_heap_find(&search->heap, address, &span) == object;
+}
+
+static bool waits_on(const struct search *search, uint32_t goroutine, uint64_t object)
 {
 	const struct go_block *block = search->blocks->list.items[goroutine];
 	if (!block)
 		return false;
 	for (uint32_t i = 0; i < block->case_count; i++)
-		if (search->blocks->channels.items[block->cases[i].channel].address == object)
+		if (is_object(search,
+			      search->blocks->channels.items[block->cases[i].channel].address,
+			      object))
 			return true;
-	return block->address == object;
+	return is_object(search, block->address, object);
+}
+
+// The entry of an object, also under `address`, which lies in it: small locks share one.
+static struct go_holders *holders_of(struct search *search, taddr_t base, taddr_t address)
+{
+	struct go_reach *out = search->out;
+	bool is_new;
+	uint64_t index = *map_put(&out->by_object, hash_u64(base), out->holders.count, &is_new);
+	if (is_new)
+		vec_push(&out->holders, {.object = base});
+	if (address != base)
+		map_put(&out->by_object, hash_u64(address), index, &is_new);
+	return &out->holders.items[index];
+}
+
+// The first few, each once.
+static void note_id(uint64_t *ids, uint32_t *count, uint64_t id)
+{
+	uint32_t kept = *count < REACH_HOLDERS_KEPT ? *count : REACH_HOLDERS_KEPT;
+	for (uint32_t i = 0; i < kept; i++)
+		if (ids[i] == id)
+			return;
+	if (*count < REACH_HOLDERS_KEPT)
+		ids[*count] = id;
+	(*count)++;
 }
 
 static void note_stack(const struct search *search, struct go_holders *holders, uint32_t goroutine)
 {
 	uint64_t id = search->goroutines->list.items[goroutine].id;
-	uint32_t kept =
-		holders->goroutines < REACH_HOLDERS_KEPT ? holders->goroutines : REACH_HOLDERS_KEPT;
-	for (uint32_t i = 0; i < kept; i++)
-		if (holders->goroutine_ids[i] == id)
-			return;
-	if (holders->goroutines < REACH_HOLDERS_KEPT)
-		holders->goroutine_ids[holders->goroutines] = id;
-	holders->goroutines++;
+	if (search->stuck_only)
+		note_id(holders->stuck_ids, &holders->stuck, id);
+	else
+		note_id(holders->goroutine_ids, &holders->goroutines, id);
 }
 
 // Those that wait on the object refer to it, too: they do not count.
 static void note_holder(struct search *search, const struct object *object,
 			const struct origin *origin, uint64_t offset)
 {
-	struct go_reach *out = search->out;
-	taddr_t address = reach_heap_address(&search->heap, object->span, object->number);
-	if (origin->kind == FROM_STACK && waits_on(search, origin->goroutine, address))
+	taddr_t base = reach_heap_address(&search->heap, object->span, object->number);
+	if (origin->kind == FROM_STACK && waits_on(search, origin->goroutine, object->number))
 		return;
-	bool is_new;
-	uint64_t *index = map_put(&out->by_object, hash_u64(address), out->holders.count, &is_new);
-	struct go_holders *holders =
-		is_new ? vec_push(&out->holders, {.object = address}) : &out->holders.items[*index];
+	struct go_holders *holders = holders_of(search, base, base);
 	if (origin->kind == FROM_HEAP)
 		holders->heap_objects++;
 	else if (origin->kind == FROM_STACK)
@@ -139,7 +165,7 @@ static void take_word(struct search *search, uint64_t word, const struct origin 
 	bool watched = reach_bit(heap->watched, object.number);
 	if (watched)
 		note_holder(search, &object, origin, offset);
-	if (reach_bit(heap->marked, object.number))
+	if (reach_bit(heap->marked, object.number) || search->stuck_only)
 		return;
 	reach_set_bit(heap->marked, object.number);
 	vec_push(&search->objects, object);
@@ -240,6 +266,7 @@ static bool watch(struct search *search, uint32_t goroutine, taddr_t address)
 	if (object == REACH_NO_OBJECT)
 		return false;
 	reach_set_bit(search->heap.watched, object);
+	holders_of(search, reach_heap_address(&search->heap, span, object), address);
 	uint64_t *first =
 		map_put(&search->first_waiter, hash_u64(object), search->waiters.count, &is_new);
 	int64_t next = is_new ? HEAP_NO_WAITER : (int64_t)*first;
@@ -306,6 +333,18 @@ static void sort_goroutines(struct search *search)
 	}
 }
 
+// A lock may be held by one of them.
+static void look_at_stuck(struct search *search)
+{
+	search->stuck_only = true;
+	for (uint32_t i = 0; i < search->out->states.count; i++) {
+		if (search->out->states.items[i] != GO_REACH_UNSERVED)
+			continue;
+		search->out->unserved++;
+		take_goroutine(search, i);
+	}
+}
+
 static bool run(struct search *search, struct error *error)
 {
 	sort_goroutines(search);
@@ -316,8 +355,7 @@ static bool run(struct search *search, struct error *error)
 		take_goroutine(search, search->ready.items[--search->ready.count]);
 		drain_objects(search);
 	}
-	VEC_FOREACH (state, &search->out->states)
-		search->out->unserved += *state == GO_REACH_UNSERVED;
+	look_at_stuck(search);
 	search->out->unreadable += search->heap.unreadable;
 	return search->heap.copied_bytes < REACH_BYTES_MAX - ((uint64_t)64 << 20) ||
 	       error_set(error, ERROR_LIMIT,

@@ -37,6 +37,9 @@ struct go_holders {
 	uint64_t goroutine_ids[REACH_HOLDERS_KEPT];   // of stacks that refer to it
 	uint32_t goroutines, variables, heap_objects; // words in each that do
 	taddr_t variable;                             // the first
+	// Of goroutines that nothing can wake themselves.
+	uint64_t stuck_ids[REACH_HOLDERS_KEPT];
+	uint32_t stuck;
 };
 
 struct go_reach {
@@ -51,5 +54,5 @@ bool go_reach_find(const struct go_runtime *runtime, const struct go_goroutines 
 		   const struct go_blocks *blocks, const struct go_spans *spans,
 		   struct go_reach *reach, struct error *error) must_check;
 void go_reach_deinit(struct go_reach *reach);
-// Who refers to `object`; NULL: nobody that was found, or it is not on the heap. Borrowed.
+// Who refers to `object`; NULL: it is not on the heap, or nobody waits on it. Borrowed.
 const struct go_holders *go_reach_holders(const struct go_reach *reach, taddr_t object);

@@ -25,7 +25,8 @@ void reach_heap_deinit(struct reach_heap *heap)
 static bool is_used(const struct go_span *span)
 {
 	return span->state == GO_SPAN_IN_USE && span->object_size && span->slots &&
-	       span->slots <= span->bytes / span->object_size;
+	       span->slots <= span->bytes / span->object_size && span->bytes <= SPAN_SIZE_MAX &&
+	       span->start <= UINT64_MAX - span->bytes;
 }
 
 static void index_pages(struct reach_heap *heap)
@@ -53,8 +54,10 @@ bool reach_heap_init(struct reach_heap *heap, struct target *target, const struc
 	for (size_t i = 0; heap->first && i < count; i++) {
 		const struct go_span *span = &spans->spans.items[i];
 		heap->first[i] = heap->object_count;
-		if (!is_used(span) || span->start + span->bytes < span->start)
+		if (!is_used(span)) {
+			heap->unreadable += span->state == GO_SPAN_IN_USE && span->object_count;
 			continue;
+		}
 		heap->object_count += span->slots;
 		heap->low = span->start < heap->low ? span->start : heap->low;
 		heap->high = span->start + span->bytes > heap->high ? span->start + span->bytes
@@ -102,7 +105,7 @@ taddr_t reach_heap_address(const struct reach_heap *heap, size_t index, uint64_t
 static bool copy_span(struct reach_heap *heap, size_t index)
 {
 	const struct go_span *span = &heap->spans->spans.items[index];
-	if (span->bytes > SPAN_SIZE_MAX || heap->copied_bytes + span->bytes > REACH_BYTES_MAX)
+	if (heap->copied_bytes + span->bytes > REACH_BYTES_MAX)
 		return false;
 	uint8_t *bytes = alloc_try_array(span->bytes, 1);
 	if (!bytes)

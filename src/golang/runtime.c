@@ -147,10 +147,8 @@ static bool open_functab(struct go_runtime *runtime, struct error *error)
 
 bool go_symbols_from_code(struct go_runtime *runtime, struct error *error)
 {
-	static const enum go_field found_by[] = {GO_MODULEDATA_PC_HEADER}; // since Go 1.16
 	struct go_moduledata module;
-	if (!layout_require(&runtime->layout, found_by, 1, error) ||
-	    !moduledata_find(runtime->target, &module, error))
+	if (!moduledata_find(runtime->target, &module, error))
 		return false;
 	runtime->symbols[GO_SYMBOL_MODULEDATA] = module.address;
 	if (!open_functab(runtime, error))

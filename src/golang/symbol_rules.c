@@ -104,6 +104,7 @@ static const struct rule rules[] = {
 	 "runtime.(*gcControllerState).setGCPercent"},
 	{GO_SYMBOL_GC_CONTROLLER, "runtime.gcAssistAlloc", PICK_ONLY, ADDRESS, 0,
 	 GO_GC_CONTROLLER_STATE_BG_SCAN_CREDIT},
+	{GO_SYMBOL_GCPERCENT, "runtime.(*gcControllerState).revise", PICK_ONLY, LOAD, 4, NO_FIELD},
 	{GO_SYMBOL_GCPHASE, "runtime.(*gcWork).balance", PICK_ONLY, LOAD, 4, NO_FIELD},
 	{GO_SYMBOL_GCPHASE, "runtime.freeSomeWbufs", PICK_ONLY, LOAD, 4, NO_FIELD},
 	{GO_SYMBOL_GCPHASE, "runtime.stackpoolfree", PICK_ONLY, LOAD, 4, NO_FIELD},

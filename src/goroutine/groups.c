@@ -299,7 +299,7 @@ static void write_unserved(struct strbuf *out, const struct goroutine_group *gro
 			    human_count((int64_t)group->unserved).text);
 }
 
-static void write_group(struct strbuf *out, const struct goroutine_group *group)
+void goroutine_group_write(const struct goroutine_group *group, struct strbuf *out)
 {
 	write_head(out, group);
 	write_objects(out, group);
@@ -327,7 +327,7 @@ void goroutine_set_write_groups(const struct goroutine_set *set, bool system, si
 {
 	VEC_FOREACH (group, &set->groups)
 		if (group->system == system && rows && rows--)
-			write_group(out, group);
+			goroutine_group_write(group, out);
 }
 
 void goroutine_set_write_text(const struct goroutine_set *set, struct strbuf *out)
@@ -336,5 +336,5 @@ void goroutine_set_write_text(const struct goroutine_set *set, struct strbuf *ou
 		    human_count((int64_t)set->user).text,
 		    human_count((int64_t)(set->total - set->user)).text, set->groups.count);
 	VEC_FOREACH (group, &set->groups)
-		write_group(out, group);
+		goroutine_group_write(group, out);
 }

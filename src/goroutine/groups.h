@@ -84,6 +84,8 @@ bool goroutine_state_waits(const char *state);
 int64_t goroutine_median_wait(const int64_t *waits, size_t known, uint64_t count);
 // The text form: one paragraph a group, most numerous first, like a dump that was folded.
 void goroutine_set_write_text(const struct goroutine_set *set, struct strbuf *out);
+// One paragraph of it.
+void goroutine_group_write(const struct goroutine_group *group, struct strbuf *out);
 // Of that, the first `rows` groups of the program, or of the runtime.
 void goroutine_set_write_groups(const struct goroutine_set *set, bool system, size_t rows,
 				struct strbuf *out);

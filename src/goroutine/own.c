@@ -50,6 +50,13 @@ static bool is_below_goroot(const char *file, struct package package)
 	return front == 0 || (front >= 5 && memcmp(file + front - 5, "/src/", 5) == 0);
 }
 
+// What the runtime gives to other packages has their names and its files: internal/poll.runtime_...
+static bool is_of_runtime(const char *file)
+{
+	return strstr(file, "/src/runtime/") || strncmp(file, "runtime/", 8) == 0 ||
+	       strstr(file, "golang.org/toolchain@");
+}
+
 static bool is_foreign(const char *file)
 {
 	bool trimmed = file[0] && file[0] != '/' && file[1] != ':';
@@ -66,7 +73,7 @@ enum goroutine_owner goroutine_frame_owner(const struct goroutine_frame *frame)
 	if (is(package, "main"))
 		return GOROUTINE_OWNER_OWN;
 	if (!has_domain(package) && (!frame->file[0] || is_below_goroot(frame->file, package) ||
-				     strstr(frame->file, "golang.org/toolchain@")))
+				     is_of_runtime(frame->file)))
 		return GOROUTINE_OWNER_STANDARD;
 	return is_foreign(frame->file) || !frame->file[0] ? GOROUTINE_OWNER_THIRD_PARTY
 							  : GOROUTINE_OWNER_OWN;

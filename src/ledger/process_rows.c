@@ -226,8 +226,9 @@ static void add_row(const struct builder *builder, struct ledger *ledger, const 
 	if (row->depth > 0 && uncertain > bytes / ESTIMATED_SHARE)
 		flags |= LEDGER_ESTIMATED;
 	if (!label)
-		label = builder->input->spans ? "anonymous memory that is not Go's"
-					      : "anonymous memory, not told apart";
+		label = builder->input->spans    ? "anonymous memory that is not Go's"
+			: builder->input->native ? "anonymous memory"
+						 : "anonymous memory, not told apart";
 	if (row->first == ACCOUNT_THREADS) {
 		snprintf(own_note, sizeof own_note, "%zu", builder->threads);
 		note = own_note;

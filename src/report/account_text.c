@@ -9,6 +9,7 @@
 #include "report/text_priv.h"
 
 enum { LARGEST_SHOWN = 3, GROWN_SHOWN = 12, STEP_MIN_BYTES = 4096 };
+enum { ITEM_COLUMN = 14, LARGEST_COLUMN = 32, FORMULA_COLUMN = 15 };
 
 static double share_of(int64_t part, int64_t whole)
 {
@@ -36,19 +37,34 @@ static const struct ledger_row *next_largest(const struct ledger *ledger,
 	return largest;
 }
 
+// The rows that it is in: "the program: code and data, as on disk".
+static void write_path(const struct ledger *ledger, const struct ledger_row *row,
+		       struct strbuf *out)
+{
+	for (int depth = 1; depth < row->depth; depth++) {
+		const struct ledger_row *above = row;
+		while (above > ledger->rows.items && above->depth > depth)
+			above--;
+		strbuf_addf(out, "%s, ", above->label);
+	}
+	strbuf_add(out, row->label);
+}
+
 static void write_largest(const struct ledger *ledger, struct strbuf *out)
 {
 	const struct ledger_row *row = NULL;
-	strbuf_add(out, "  mostly      ");
 	for (int i = 0; i < LARGEST_SHOWN && (row = next_largest(ledger, row)); i++) {
+		struct strbuf path = {0};
 		if (i && row->bytes * 100 < ledger->total_bytes)
 			break;
-		strbuf_add(out, i ? "; " : "");
-		strbuf_add_safe(out, row->label);
-		strbuf_addf(out, " %s (%s)", human_bytes(row->bytes).text,
+		write_path(ledger, row, &path);
+		strbuf_addf(out, "  %-11s %9s %5s  ", i ? "" : "mostly",
+			    human_bytes(row->bytes).text,
 			    human_percent(share_of(row->bytes, ledger->total_bytes)).text);
+		text_add_wrapped(out, LARGEST_COLUMN, path.text);
+		strbuf_add(out, "\n");
+		strbuf_deinit(&path);
 	}
-	strbuf_add(out, "\n");
 }
 
 static void write_cache_note(const struct ledger *ledger, struct strbuf *out)
@@ -57,10 +73,11 @@ static void write_cache_note(const struct ledger *ledger, struct strbuf *out)
 	if (cache * 10 < ledger->total_bytes)
 		return;
 	text_label(out, _("page cache"));
-	strbuf_addf(out,
-		    _("%s of files that were read or written: the kernel takes it back before it "
-		      "kills. Not a leak\n"),
-		    human_bytes(cache).text);
+	strbuf_addf(out, "%s ", human_bytes(cache).text);
+	text_add_wrapped(out, ITEM_COLUMN,
+			 _("of files that were read or written: the kernel takes it back before it "
+			   "kills. Not a leak"));
+	strbuf_add(out, "\n");
 }
 
 static void write_level(const struct headroom_level *level, struct strbuf *out)
@@ -87,10 +104,14 @@ void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *ou
 		return;
 	}
 	write_level(bites, out);
-	if (bites->usage_bytes.known)
-		strbuf_addf(out, _(": %s to the kill, since %s cannot be reclaimed"),
+	if (bites->usage_bytes.known) {
+		struct strbuf room = {0};
+		strbuf_addf(&room, _(": %s to the kill, since %s cannot be reclaimed"),
 			    human_bytes(bites->headroom_bytes).text,
 			    human_bytes(bites->unreclaimable_bytes).text);
+		text_add_wrapped(out, ITEM_COLUMN, room.text);
+		strbuf_deinit(&room);
+	}
 	strbuf_add(out, "\n");
 	if (headroom->throttled) {
 		text_label(out, _("slowed at"));
@@ -116,8 +137,10 @@ static void write_not_told(const struct account *account, struct strbuf *out)
 							     : "kernel memory";
 	if (account->cgroup.version != CGROUP_V1 || (!sockets[0] && !kernel[0]))
 		return;
-	strbuf_addf(out, "  not told    by cgroup v1: %s%s%s\n", sockets,
-		    sockets[0] && kernel[0] ? "; " : "", kernel);
+	strbuf_addf(out, "  not told    by cgroup v1: %s%s", sockets,
+		    sockets[0] && kernel[0] ? "; " : "");
+	text_add_wrapped(out, ITEM_COLUMN, kernel);
+	strbuf_add(out, "\n");
 }
 
 static void write_cgroup(const struct account *account, struct report_style style,
@@ -138,7 +161,7 @@ static void write_cgroup(const struct account *account, struct report_style styl
 	write_largest(ledger, out);
 	text_write_headroom(&account->cgroup, out);
 	write_cache_note(ledger, out);
-	report_write_ledger_rows(ledger, REPORT_LEDGER_ALL, out);
+	report_write_ledger_rows(ledger, REPORT_LEDGER_LONG, out);
 	write_not_told(account, out);
 }
 
@@ -167,7 +190,7 @@ static void write_process(const struct snapshot *snapshot, struct report_style s
 		strbuf_add(out, "\n");
 	}
 	write_largest(&snapshot->process_ledger, out);
-	report_write_ledger_rows(&snapshot->process_ledger, REPORT_LEDGER_ALL, out);
+	report_write_ledger_rows(&snapshot->process_ledger, REPORT_LEDGER_LONG, out);
 }
 
 static void write_steps(const struct views *views, size_t index, struct strbuf *out)
@@ -178,6 +201,16 @@ static void write_steps(const struct views *views, size_t index, struct strbuf *
 			strbuf_addf(out, "    %c %9s    %s\n", step < 0 ? '-' : '+',
 				    human_bytes(llabs(step)).text, view_part_label(part));
 	}
+}
+
+// Behind the tools where it fits, else below them.
+static void write_formula(const struct view *view, struct strbuf *out)
+{
+	if (FORMULA_COLUMN + strlen(view->tools) + strlen(view->formula) > 75)
+		strbuf_addf(out, "\n%*s", FORMULA_COLUMN, "");
+	strbuf_add(out, "  = ");
+	text_add_wrapped(out, FORMULA_COLUMN + 4, view->formula);
+	strbuf_add(out, "\n");
 }
 
 static void write_views(const struct account *account, struct report_style style,
@@ -194,7 +227,7 @@ static void write_views(const struct account *account, struct report_style style
 		write_steps(views, i, out);
 		strbuf_addf(out, "  %11s  ", human_bytes(view->bytes).text);
 		text_bold(out, style, view->tools);
-		strbuf_addf(out, "  = %s\n", view->formula);
+		write_formula(view, out);
 	}
 }
 

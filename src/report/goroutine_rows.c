@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "goroutine/own.h"
+#include "goroutine/judge.h"
 #include "report/goroutines.h"
 #include "report/text_priv.h"
 
@@ -92,6 +92,26 @@ static void write_stack(const struct goroutine_group *group, struct strbuf *out)
 	}
 }
 
+static struct goroutine_judgement judge_row(const struct goroutine_row *row)
+{
+	struct goroutine_group whole = *row->example;
+	struct goroutine_judgement judgement;
+	whole.count = row->count;
+	goroutine_judge(&whole, (int64_t)row->before, &judgement);
+	return judgement;
+}
+
+static void write_judgement(const struct goroutine_row *row, struct strbuf *out)
+{
+	struct goroutine_judgement judgement = judge_row(row);
+	if (judgement.verdict == GOROUTINE_QUIET)
+		return;
+	strbuf_add(out, judgement.verdict == GOROUTINE_IDLE ? "      idle by design: "
+							    : "      suspect: ");
+	strbuf_add_safe(out, judgement.reasons);
+	strbuf_add(out, "\n");
+}
+
 static void write_change(const struct goroutine_view *view, const struct goroutine_row *row,
 			 struct strbuf *out)
 {
@@ -102,8 +122,11 @@ static void write_change(const struct goroutine_view *view, const struct gorouti
 		    human_count((int64_t)row->count).text, what_happened(row));
 	goroutine_row_title(view, row, out);
 	strbuf_add(out, "\n");
-	if (view->by == GOROUTINE_BY_STACK)
-		write_stack(row->example, out);
+	if (view->by != GOROUTINE_BY_STACK)
+		return;
+	if (growth > 0)
+		write_judgement(row, out);
+	write_stack(row->example, out);
 }
 
 static void write_sums(const struct goroutine_view *view, struct strbuf *out)
@@ -180,13 +203,19 @@ static json_t *row_to_json(const struct goroutine_view *view, const struct gorou
 	goroutine_row_title(view, row, &title);
 	for (size_t i = 0; i < row->example->depth; i++)
 		json_array_append_new(frames, frame_to_json(&row->example->frames[i]));
-	json_t *object = json_pack(
-		"{s:o,s:I,s:I,s:s,s:o,s:o}", "title", report_text_to_json(title.text), "before",
-		(json_int_t)row->before, "after", (json_int_t)row->count, "change",
-		what_happened(row), "created_by",
-		row->example->created_by.function[0] ? frame_to_json(&row->example->created_by)
-						     : json_null(),
-		"frames", frames);
+	struct goroutine_judgement judgement = judge_row(row);
+	const struct goroutine_frame *creator = &row->example->created_by;
+	json_t *object = json_object();
+	json_object_set_new(object, "title", report_text_to_json(title.text));
+	json_object_set_new(object, "before", json_integer((json_int_t)row->before));
+	json_object_set_new(object, "after", json_integer((json_int_t)row->count));
+	json_object_set_new(object, "change", json_string(what_happened(row)));
+	json_object_set_new(object, "verdict",
+			    json_string(goroutine_verdict_name(judgement.verdict)));
+	json_object_set_new(object, "reasons", report_text_to_json(judgement.reasons));
+	json_object_set_new(object, "created_by",
+			    creator->function[0] ? frame_to_json(creator) : json_null());
+	json_object_set_new(object, "frames", frames);
 	strbuf_deinit(&title);
 	return object;
 }

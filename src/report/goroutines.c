@@ -3,12 +3,15 @@
 #include "report/goroutines.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
+#include "goroutine/judge.h"
+#include "goroutine/own.h"
 #include "report/text_priv.h"
 
-enum { STATES_SHOWN = 6 };
+enum { STATES_SHOWN = 6, SUSPECTS_SHOWN = 3 };
 
 static void write_states(const struct goroutine_set *set, struct strbuf *out)
 {
@@ -135,22 +138,88 @@ static void write_head(const struct goroutine_report *report, struct report_styl
 	strbuf_add(out, "\n");
 }
 
-static void write_groups(const struct goroutine_set *set, size_t rows, struct strbuf *out)
+struct judged {
+	const struct goroutine_group *group;
+	struct goroutine_judgement judgement;
+	size_t place; // among the groups
+};
+
+typedef VEC(struct judged) judged_t;
+
+// Suspects first, the worst of them at the top; the others as they were.
+static int by_score(const void *a, const void *b)
 {
-	size_t own = 0;
-	VEC_FOREACH (group, &set->groups)
-		own += !group->system;
-	goroutine_set_write_groups(set, false, rows, out);
-	if (own > rows)
-		strbuf_addf(out, "%zu more groups: --rows %zu shows them\n", own - rows, own);
+	const struct judged *left = a, *right = b;
+	bool suspect = left->judgement.verdict == GOROUTINE_SUSPECT;
+	if (suspect != (right->judgement.verdict == GOROUTINE_SUSPECT))
+		return suspect ? -1 : 1;
+	if (suspect && left->judgement.score != right->judgement.score)
+		return left->judgement.score < right->judgement.score ? 1 : -1;
+	return left->place < right->place ? -1 : 1;
+}
+
+static void judge_all(const struct goroutine_set *set, judged_t *list)
+{
+	VEC_FOREACH (group, &set->groups) {
+		if (group->system)
+			continue;
+		struct judged *judged = vec_push(list, {.group = group, .place = list->count});
+		goroutine_judge(group, -1, &judged->judgement);
+	}
+	if (list->count)
+		qsort(list->items, list->count, sizeof *list->items, by_score);
+}
+
+static void write_suspects(const judged_t *list, struct report_style style, struct strbuf *out)
+{
+	size_t suspects = 0;
+	VEC_FOREACH (judged, list) {
+		const struct goroutine_group *group = judged->group;
+		if (judged->judgement.verdict != GOROUTINE_SUSPECT || suspects++ == SUSPECTS_SHOWN)
+			break;
+		text_title(out, style, suspects == 1 ? "SUSPECT" : "");
+		strbuf_addf(out, "%s in [", human_count((int64_t)group->count).text);
+		strbuf_add_safe(out, goroutine_group_state(group));
+		strbuf_add(out, "] at ");
+		write_place(out, goroutine_group_place(group));
+		strbuf_add(out, "\n    ");
+		strbuf_add_safe(out, judged->judgement.reasons);
+		strbuf_add(out, "\n");
+	}
+	if (suspects)
+		strbuf_add(out, "\n");
+}
+
+static void write_judgement(const struct goroutine_judgement *judgement, struct strbuf *out)
+{
+	if (judgement->verdict == GOROUTINE_QUIET)
+		return;
+	strbuf_add(out, judgement->verdict == GOROUTINE_IDLE ? "idle by design: " : "suspect: ");
+	strbuf_add_safe(out, judgement->reasons);
+	strbuf_add(out, "\n");
+}
+
+static void write_groups(const judged_t *list, size_t rows, struct strbuf *out)
+{
+	for (size_t i = 0; i < list->count && i < rows; i++) {
+		write_judgement(&list->items[i].judgement, out);
+		goroutine_group_write(list->items[i].group, out);
+	}
+	if (list->count > rows)
+		strbuf_addf(out, "%zu more groups: --rows %zu shows them\n", list->count - rows,
+			    list->count);
 }
 
 void report_write_goroutines(const struct goroutine_report *report, struct report_style style,
 			     struct goroutine_options options, struct strbuf *out)
 {
+	judged_t list = {0};
 	write_head(report, style, out);
+	judge_all(report->set, &list);
+	write_suspects(&list, style, out);
 	if (options.by == GOROUTINE_BY_STACK)
-		write_groups(report->set, options.rows, out);
+		write_groups(&list, options.rows, out);
 	else
 		text_write_goroutine_rows(report->set, options, out);
+	vec_deinit(&list);
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "goroutine/judge.h"
 #include "report/goroutines.h"
 #include "report/stream_priv.h"
 #include "snapshot/convert.h"
@@ -124,6 +125,15 @@ static void add_objects(struct strbuf *out, const struct goroutine_group *group)
 	set_u64(out, "waits_on_left_out", group->objects_left_out);
 }
 
+static void add_judgement(struct strbuf *out, const struct goroutine_group *group)
+{
+	struct goroutine_judgement judgement;
+	goroutine_judge(group, -1, &judgement);
+	set_text(out, "verdict", goroutine_verdict_name(judgement.verdict));
+	set_u64(out, "score", (uint64_t)judgement.score);
+	set_text(out, "reasons", judgement.reasons[0] ? judgement.reasons : NULL);
+}
+
 static void add_group(struct strbuf *out, const struct goroutine_group *group, bool first)
 {
 	begin_item(out, first);
@@ -137,6 +147,7 @@ static void add_group(struct strbuf *out, const struct goroutine_group *group, b
 	set_text(out, "labels", group->labels);
 	add_objects(out, group);
 	set_u64(out, "unserved", group->unserved);
+	add_judgement(out, group);
 	set_u64(out, "stack_bytes", group->stack_bytes);
 	set_u64(out, "example_id", group->example_id);
 	set_bool(out, "system", group->system);

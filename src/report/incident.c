@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sha256.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,32 +23,53 @@ static const char *const names[INCIDENT_PARTS] = {
 	[INCIDENT_REPORT_TEXT] = "report.txt", [INCIDENT_MANIFEST] = "manifest.json",
 };
 
+// The ledger, and what follows it.
+enum { FIRST_AGAIN = INCIDENT_LEDGER };
+
+static const char *again_name(enum incident_part part, char *buffer, size_t capacity)
+{
+	snprintf(buffer, capacity, "%s.new", names[part]);
+	return buffer;
+}
+
 const char *incident_part_name(enum incident_part part)
 {
 	return names[part];
 }
 
+static void close_file(int *fd)
+{
+	cleanup_close(fd);
+	*fd = -1;
+}
+
 void incident_close(struct incident *incident)
 {
 	for (int i = 0; i < INCIDENT_PARTS; i++) {
-		if (incident->files[i].fd >= 0)
-			close(incident->files[i].fd);
-		incident->files[i].fd = -1;
+		close_file(&incident->files[i].fd);
+		close_file(&incident->again[i]);
 	}
+}
+
+static int create(int dir, const char *name)
+{
+	return openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 }
 
 bool incident_open(const char *path, struct incident *out, struct error *error)
 {
 	struct incident incident = {0};
 	for (int i = 0; i < INCIDENT_PARTS; i++)
-		incident.files[i].fd = -1;
+		incident.files[i].fd = incident.again[i] = -1;
 	if (mkdir(path, 0755) != 0)
 		return error_set_os(error, errno, "cannot make the directory %s", path);
 	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (int i = 0; dir >= 0 && i < INCIDENT_PARTS; i++) {
-		incident.files[i].fd =
-			openat(dir, names[i], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-		if (incident.files[i].fd >= 0)
+		char again[64];
+		incident.files[i].fd = create(dir, names[i]);
+		if (i >= FIRST_AGAIN)
+			incident.again[i] = create(dir, again_name(i, again, sizeof again));
+		if (incident.files[i].fd >= 0 && (i < FIRST_AGAIN || incident.again[i] >= 0))
 			continue;
 		error_set_os(error, errno, "cannot create %s/%s", path, names[i]);
 		incident_close(&incident);
@@ -161,11 +183,6 @@ static bool write_manifest(struct incident *incident, const struct snapshot *sna
 	return write_json(incident, INCIDENT_MANIFEST, manifest, error);
 }
 
-void incident_renew_ledger(struct incident *incident)
-{
-	incident->files[INCIDENT_LEDGER].written = false;
-}
-
 bool incident_write(struct incident *incident, const struct report *report, struct error *error)
 {
 	const struct snapshot *snapshot = report->snapshot;
@@ -176,4 +193,38 @@ bool incident_write(struct incident *incident, const struct report *report, stru
 		write_ledger(incident, snapshot, error)) &&
 	       write_json(incident, INCIDENT_REPORT_JSON, report_to_json(report), error) &&
 	       write_text(incident, report, error) && write_manifest(incident, snapshot, error);
+}
+
+bool incident_write_again(struct incident *incident, const struct report *report,
+			  struct error *error)
+{
+	struct incident again = *incident;
+	for (int i = FIRST_AGAIN; i < INCIDENT_PARTS; i++) {
+		if (incident->again[i] < 0)
+			return error_set(error, ERROR_LIMIT, "it was written again before");
+		again.files[i] = (struct incident_file){.fd = incident->again[i]};
+		again.again[i] = -1;
+	}
+	if (!incident_write(&again, report, error)) {
+		for (int i = FIRST_AGAIN; i < INCIDENT_PARTS; i++)
+			(void)!ftruncate(incident->again[i], 0); // the disk may be full
+		return false;
+	}
+	for (int i = FIRST_AGAIN; i < INCIDENT_PARTS; i++)
+		close(incident->files[i].fd);
+	*incident = again;
+	return true;
+}
+
+void incident_settle(const char *path, bool again)
+{
+	char name[64];
+	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = FIRST_AGAIN; dir >= 0 && i < INCIDENT_PARTS; i++) {
+		again_name(i, name, sizeof name);
+		if (again)
+			renameat(dir, name, dir, names[i]);
+		else
+			unlinkat(dir, name, 0);
+	}
 }

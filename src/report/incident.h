@@ -31,6 +31,7 @@ struct incident_file {
 
 struct incident {
 	struct incident_file files[INCIDENT_PARTS];
+	int again[INCIDENT_PARTS]; // NAME.new, for those that may be written again; -1: none
 };
 
 // Makes the directory `path` (its parent must be there) and opens its files.
@@ -38,9 +39,15 @@ bool incident_open(const char *path, struct incident *incident, struct error *er
 void incident_close(struct incident *incident);
 // Writes every part and syncs it to disk, the heap profile first. The parts that a snapshot lacks
 // say why in place of what they lack.
-// The next incident_write writes the ledger again, for a snapshot that knows more by now. Each file
-// is synced before the next is begun, and the report has the ledger too: one of them is whole at
-// any moment.
-void incident_renew_ledger(struct incident *incident);
 bool incident_write(struct incident *incident, const struct report *report,
 		    struct error *error) must_check;
+
+/*
+ * The ledger, the reports and the manifest once more, for a snapshot that knows more by now. What
+ * is on disk stays whole: they are written beside it (NAME.new), and somebody who may do that puts
+ * them in its place by incident_settle. Once; after a failure the incident is what it was.
+ */
+bool incident_write_again(struct incident *incident, const struct report *report,
+			  struct error *error) must_check;
+// `again`: they were written. Else they are removed.
+void incident_settle(const char *path, bool again);

@@ -225,7 +225,8 @@ static void read_kill(const json_t *report, struct instant *instant)
 		enum kill_cause cause;
 	} causes[] = {{"cgroup-oom", KILL_CGROUP_OOM}, {"global-oom", KILL_GLOBAL_OOM},
 		      {"signal", KILL_SIGNAL},         {"exit", KILL_EXIT},
-		      {"unknown", KILL_UNKNOWN},       {"none", KILL_NONE}};
+		      {"unknown", KILL_UNKNOWN},       {"none", KILL_NONE},
+		      {"systemd-oomd", KILL_OOMD}};
 	const json_t *object = json_object_get(report, "kill");
 	struct kill_facts *kill = &instant->kill;
 	if (!json_is_object(object))

@@ -31,6 +31,7 @@ json_t *report_verdict_to_json(const struct verdict *verdict);
 
 enum report_ledger_detail {
 	REPORT_LEDGER_SHORT, // fits a screen with other things: small rows below the first level go
+	REPORT_LEDGER_LONG,  // less than a thousandth of the whole goes, below the first level
 	REPORT_LEDGER_ALL,
 };
 

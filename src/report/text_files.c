@@ -6,7 +6,7 @@
 #include "base/units.h"
 #include "report/text_priv.h"
 
-enum { FILES_MIN_BYTES = 1 << 20 };
+enum { FILES_MIN_BYTES = 1 << 20, TITLE_COLUMN = 14 };
 
 // The first rows of depth 0 with what is below them; the others as one, so that the lines sum up.
 static void take_first(const struct ledger *ledger, size_t limit, struct ledger *shown)
@@ -17,7 +17,8 @@ static void take_first(const struct ledger *ledger, size_t limit, struct ledger 
 	char label[64];
 	VEC_FOREACH (row, &ledger->rows) {
 		if (row->depth == 0) {
-			take = !(row->flags & LEDGER_UNEXPLAINED) && count++ < limit;
+			take = !(row->flags & LEDGER_UNEXPLAINED) && count++ < limit &&
+			       (count == 1 || row->bytes * 100 >= ledger->total_bytes);
 			others += !take && !(row->flags & LEDGER_UNEXPLAINED);
 			other_bytes += take || row->flags & LEDGER_UNEXPLAINED ? 0 : row->bytes;
 		}
@@ -25,7 +26,7 @@ static void take_first(const struct ledger *ledger, size_t limit, struct ledger 
 			ledger_add(shown, row->depth, row->key, row->label, row->bytes, row->flags,
 				   row->note);
 	}
-	snprintf(label, sizeof label, "%zu smaller lines", others);
+	snprintf(label, sizeof label, "%zu smaller ones", others);
 	ledger_add(shown, 0, "others", label, other_bytes, 0, "");
 	VEC_FOREACH (row, &ledger->rows)
 		if (row->depth == 0 && row->flags & LEDGER_UNEXPLAINED)
@@ -52,7 +53,9 @@ static void write_section(const struct ledger *ledger, const char *title, const 
 	if (ledger->total_bytes < FILES_MIN_BYTES)
 		return;
 	text_title(out, style, _(title));
-	strbuf_addf(out, "%s %s\n", human_bytes(ledger->total_bytes).text, _(what));
+	strbuf_addf(out, "%s ", human_bytes(ledger->total_bytes).text);
+	text_add_wrapped(out, TITLE_COLUMN, _(what));
+	strbuf_add(out, "\n");
 	write_ledger(ledger, rows, out);
 }
 

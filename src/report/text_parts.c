@@ -11,7 +11,14 @@
 #include "report/text_priv.h"
 #include "snapshot/heap_profile.h"
 
-enum { BAR_WIDTH = 20, STACK_FRAMES_SHOWN = 14, STACK_MIN_PERCENT = 5 };
+enum {
+	BAR_WIDTH = 10,
+	LABEL_COLUMN = 24 + BAR_WIDTH,
+	BESIDE_COLUMN = 17,
+	UNWRAPPED = 1 << 20,
+	STACK_FRAMES_SHOWN = 14,
+	STACK_MIN_PERCENT = 5
+};
 
 static void write_bar(struct strbuf *out, int64_t bytes, int64_t total)
 {
@@ -20,8 +27,17 @@ static void write_bar(struct strbuf *out, int64_t bytes, int64_t total)
 		strbuf_add(out, i < filled && filled <= BAR_WIDTH ? "#" : " ");
 }
 
+static void write_note(const char *note, size_t indent, struct strbuf *out)
+{
+	struct strbuf text = {0};
+	strbuf_addf(&text, " (%s)", note);
+	text_add_wrapped(out, indent, text.text);
+	strbuf_deinit(&text);
+}
+
+// On one screen a long line takes less room than two.
 static void write_ledger_row(const struct ledger *ledger, const struct ledger_row *row,
-			     struct strbuf *out)
+			     enum report_ledger_detail detail, struct strbuf *out)
 {
 	double share = ledger->total_bytes ? (double)row->bytes / (double)ledger->total_bytes : 0;
 	strbuf_addf(out, "  %11s %6s  ", human_bytes(row->bytes).text, human_percent(share).text);
@@ -31,13 +47,12 @@ static void write_ledger_row(const struct ledger *ledger, const struct ledger_ro
 		strbuf_addf(out, "%*s", BAR_WIDTH, "");
 	strbuf_addf(out, "  %*s", 2 * row->depth, "");
 	row_label_add(out, row->label);
-	if (row->note[0]) {
-		strbuf_add(out, " (");
-		strbuf_add_safe(out, i18n_text(row->note));
-		strbuf_add(out, ")");
-	}
+	size_t indent = detail == REPORT_LEDGER_SHORT ? UNWRAPPED
+						      : LABEL_COLUMN + 2 * (size_t)row->depth + 2;
+	if (row->note[0])
+		write_note(i18n_text(row->note), indent, out);
 	if (row->flags & LEDGER_ESTIMATED)
-		strbuf_add(out, _(" [estimated]"));
+		text_add_wrapped(out, indent, _(" [estimated]"));
 	strbuf_add(out, "\n");
 }
 
@@ -45,21 +60,20 @@ static void write_beside(const struct ledger_row *row, struct strbuf *out)
 {
 	strbuf_addf(out, "  %11s  ", human_bytes(row->bytes).text);
 	row_label_add(out, row->label);
-	if (row->note[0]) {
-		strbuf_add(out, " (");
-		strbuf_add_safe(out, i18n_text(row->note));
-		strbuf_add(out, ")");
-	}
+	if (row->note[0])
+		write_note(i18n_text(row->note), BESIDE_COLUMN, out);
 	strbuf_add(out, "\n");
 }
 
 // What is small, or all of the row above it, says little; but what a process consists of does say
 // something.
 static bool is_minor(const struct ledger *ledger, const struct ledger_row *row,
-		     const struct ledger_row *above)
+		     const struct ledger_row *above, enum report_ledger_detail detail)
 {
 	bool of_process = above && strncmp(above->key, "anon.process.", 13) == 0;
 	int64_t bytes = llabs(row->bytes), total = ledger->total_bytes;
+	if (detail == REPORT_LEDGER_LONG)
+		return row->depth && bytes * 1000 < total;
 	switch (row->depth) {
 	case 0:
 		return false;
@@ -86,19 +100,19 @@ static size_t write_rows(const struct ledger *ledger, size_t first, int depth,
 	while (i < ledger->rows.count && rows[i].depth >= depth) {
 		const struct ledger_row *row = &rows[i++];
 		struct strbuf below = {0};
-		bool hide = detail == REPORT_LEDGER_SHORT && is_minor(ledger, row, above);
+		bool hide = detail != REPORT_LEDGER_ALL && is_minor(ledger, row, above, detail);
 		i = write_rows(ledger, i, depth + 1, row, detail, &below);
 		if (hide) {
 			rest.bytes += row->bytes;
 		} else {
-			write_ledger_row(ledger, row, out);
+			write_ledger_row(ledger, row, detail, out);
 			strbuf_add(out, below.length ? below.text : "");
 			shown = true;
 		}
 		strbuf_deinit(&below);
 	}
 	if (shown && rest.bytes)
-		write_ledger_row(ledger, &rest, out);
+		write_ledger_row(ledger, &rest, detail, out);
 	return i;
 }
 
@@ -108,7 +122,7 @@ void report_write_ledger_rows(const struct ledger *ledger, enum report_ledger_de
 	(void)write_rows(ledger, 0, 0, NULL, detail, out);
 	if (detail == REPORT_LEDGER_SHORT || !ledger->beside.count)
 		return;
-	strbuf_add(out, _("  beside the sum:\n"));
+	strbuf_add(out, "  no part of the sum:\n");
 	VEC_FOREACH (row, &ledger->beside)
 		write_beside(row, out);
 }

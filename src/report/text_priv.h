@@ -15,6 +15,9 @@ void text_label(struct strbuf *out, const char *label);
 // files keep theirs.
 const char *text_short_path(const char *file);
 void text_bold(struct strbuf *out, struct report_style style, const char *text);
+// Adds `text`; a word that would pass column 80 goes to a new line, that many blanks in. A word
+// that is too long for any line stays whole.
+void text_add_wrapped(struct strbuf *out, size_t indent, const char *text);
 // One line, where there is a container.
 void text_write_container(const struct container *container, struct strbuf *out);
 void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *out);

@@ -35,13 +35,13 @@ static void add_channel(const struct go_channel *channel, struct strbuf *out)
 	strbuf_add(out, channel->closed ? ", closed)" : ")");
 }
 
-static void add_goroutines(const struct go_holders *holders, struct strbuf *out)
+static void add_goroutines(const uint64_t *ids, uint32_t count, struct strbuf *out)
 {
-	uint32_t kept =
-		holders->goroutines < REACH_HOLDERS_KEPT ? holders->goroutines : REACH_HOLDERS_KEPT;
+	uint32_t kept = count < REACH_HOLDERS_KEPT ? count : REACH_HOLDERS_KEPT;
+	strbuf_add(out, count == 1 ? " goroutine " : " goroutines ");
 	for (uint32_t i = 0; i < kept; i++)
-		strbuf_addf(out, "%s%" PRIu64, i ? ", " : " goroutine ", holders->goroutine_ids[i]);
-	if (holders->goroutines > kept)
+		strbuf_addf(out, "%s%" PRIu64, i ? ", " : "", ids[i]);
+	if (count > kept)
 		strbuf_add(out, " and others");
 }
 
@@ -51,13 +51,21 @@ static void add_holders(const struct block_texts *texts, taddr_t object, struct 
 	if (!texts->reach)
 		return;
 	const struct go_holders *holders = go_reach_holders(texts->reach, object);
-	if (!holders) {
+	uint32_t others =
+		holders ? holders->goroutines + holders->variables + holders->heap_objects : 0;
+	if (!others)
 		strbuf_add(out, ", nobody else refers to it");
-		return;
+	if (holders && holders->stuck) {
+		strbuf_add(out, others ? ", referred to by" : " but");
+		add_goroutines(holders->stuck_ids, holders->stuck, out);
+		strbuf_addf(out, ", which nothing can wake %s",
+			    holders->stuck == 1 ? "itself" : "themselves");
 	}
+	if (!others)
+		return;
 	strbuf_add(out, ", referred to by");
 	if (holders->goroutines)
-		add_goroutines(holders, out);
+		add_goroutines(holders->goroutine_ids, holders->goroutines, out);
 	if (holders->variables)
 		strbuf_addf(out, "%s the variable at 0x%" PRIx64 "%s",
 			    holders->goroutines ? "," : "", holders->variable,
@@ -172,5 +180,8 @@ void block_describe(const struct block_texts *texts, const struct go_block *bloc
 		break;
 	default:
 		add_lock(block, out);
+		// Any code may know a lock that is a variable: nobody looked who does.
+		if (texts->reach && go_reach_holders(texts->reach, block->address))
+			add_holders(texts, block->address, out);
 	}
 }

@@ -263,7 +263,8 @@ static size_t count_libraries(const struct reading *reading)
 {
 	struct memory_image image;
 	size_t count = 0;
-	if (!reading->has_program || reading->program.build_ids.go[0])
+	if (!reading->has_program || reading->program.build_ids.go[0] ||
+	    is_emulator(reading->taking->exe_path))
 		return 0;
 	VEC_FOREACH (load, &reading->core.loads)
 		count += load->data_size >= PAGE_BYTES &&

@@ -30,7 +30,8 @@ enum {
 	NOWHERE = 8, // a stack pointer that no process can have
 };
 
-static const int64_t REAP_NS = 5000000000;
+// A machine with more to do than it can may take long to let two processes talk to each other.
+static const int64_t REAP_NS = 60000000000, REAP_STOP_NS = 5000000000, REAP_TRACED_NS = 10000000000;
 
 static void sleep_ms(int ms)
 {
@@ -216,14 +217,16 @@ static void list_callers(const struct process_files *files, pid_list *callers)
 
 enum reaped { REAPED_NOT_YET, REAPED_YES, REAPED_NEVER };
 
-// A thread that ended is no reason to give up; a process that somebody else traces is.
-static enum reaped after_failure(const struct error *error)
+// A thread that ended or did not stop is no reason to give up. A process that somebody else traces
+// is in the end: another whyoom lets it go soon, a debugger does not.
+static enum reaped after_failure(const struct error *error, int64_t give_up_ns)
 {
-	return error->code == ERROR_NOT_FOUND ? REAPED_NOT_YET : REAPED_NEVER;
+	bool passes = error->code == ERROR_NOT_FOUND || error->code == ERROR_LIMIT;
+	return passes || clock_monotonic_ns() < give_up_ns ? REAPED_NOT_YET : REAPED_NEVER;
 }
 
 static enum reaped reap_by(const struct process_files *files, pid_t thread_id, pid_t own_id,
-			   struct error *error)
+			   int64_t give_up_ns, struct error *error)
 {
 	const struct inject_call call = {
 		.number = SYS_wait4,
@@ -232,19 +235,20 @@ static enum reaped reap_by(const struct process_files *files, pid_t thread_id, p
 	struct tracer tracer;
 	bool done = false;
 	long result = 0;
-	if (!tracer_stop_one(&tracer, files, thread_id, clock_monotonic_ns() + REAP_NS, error))
-		return after_failure(error);
+	if (!tracer_stop_one(&tracer, files, thread_id, clock_monotonic_ns() + REAP_STOP_NS, error))
+		return after_failure(error, give_up_ns);
 	struct tracer_thread *thread = inject_choose(&tracer, files);
 	bool ok = !thread || inject_call(thread, &call, &done, &result, error);
 	tracer_let_go(&tracer);
 	if (!ok)
-		return after_failure(error);
+		return after_failure(error, give_up_ns);
 	return done && (result == own_id || result == -ECHILD) ? REAPED_YES : REAPED_NOT_YET;
 }
 
 static bool reap(const struct process_files *files, pid_t own_id, struct error *error)
 {
-	int64_t deadline_ns = clock_monotonic_ns() + REAP_NS;
+	int64_t now_ns = clock_monotonic_ns();
+	int64_t deadline_ns = now_ns + REAP_NS, give_up_ns = now_ns + REAP_TRACED_NS;
 	enum reaped reaped = REAPED_NOT_YET;
 	struct error why = {0};
 	while (reaped == REAPED_NOT_YET && !process_ended(files) &&
@@ -252,7 +256,7 @@ static bool reap(const struct process_files *files, pid_t own_id, struct error *
 		pid_list callers = {0};
 		list_callers(files, &callers);
 		for (size_t i = 0; i < callers.count && reaped == REAPED_NOT_YET; i++)
-			reaped = reap_by(files, callers.items[i], own_id, &why);
+			reaped = reap_by(files, callers.items[i], own_id, give_up_ns, &why);
 		vec_deinit(&callers);
 		if (reaped == REAPED_NOT_YET)
 			sleep_ms(ATTEMPT_MS);

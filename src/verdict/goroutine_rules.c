@@ -246,7 +246,7 @@ static const struct rule rules[] = {
 		.name = "goroutine-receive",
 		LEAK,
 		.waits = {"chan receive", "chan receive (nil chan)"},
-		.when = {GROWS, MANY},
+		.when = {GROWS, MANY, "?group.idle_pool < 1"},
 		.title =
 			N_("goroutines that receive from a channel to which nobody sends any more"),
 		.refuted_by = COMES_BACK,

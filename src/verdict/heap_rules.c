@@ -35,6 +35,19 @@ static const struct rule rules[] = {
 		.relief = LIVE_RELIEF,
 	},
 	{
+		.name = "dump-bodies",
+		HOLDER,
+		.stack = {"bytes.(*Buffer).Write...|strings.(*Builder).Write...", "....Write...",
+			  "net/http.(*conn).serve"},
+		.title = N_("whole responses are copied into memory as they are written"),
+		.proof = {N_("one copy is {site.object_size} on average; a buffer that is full "
+			     "doubles, and is there twice meanwhile")},
+		.refuted_by = LATER,
+		.fix = N_("keep the first few KiB and the length of what is written, and only of "
+			  "answers that are text"),
+		.relief = LIVE_RELIEF,
+	},
+	{
 		.name = "json-any",
 		HOLDER,
 		.stack = {"encoding/json.(*decodeState).objectInterface|"
@@ -221,6 +234,55 @@ static const struct rule rules[] = {
 			"check sizes that come from outside before memory is made for them; read in "
 			"pieces"),
 		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "too-many-workers",
+		HOLDER,
+		.when = {"site.workers >= 32", "site.workers >= 8 procs"},
+		.title = N_(
+			"more workers than there are processors for, each with memory of its own"),
+		.proof = {N_("{site.workers} goroutines run it, {procs} at a time (GOMAXPROCS); "
+			     "each holds {site.worker_bytes} on average")},
+		.refuted_by = N_("as much memory with as many workers as there are processors"),
+		.fix = N_("start as many workers as there are processors (runtime.GOMAXPROCS(0)), "
+			  "not as a large machine has; and bound the queue in front of them"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "copy-each-request",
+		HOLDER,
+		.stack = {"net/http.(*conn).serve|net/http.(*http2serverConn).runHandler|"
+			  "google.golang.org/grpc.(*Server).handleStream"},
+		.when = {"site.kept <= 45%", "site.map >= 3% site"},
+		.title =
+			N_("the same is made anew for each request, and many requests run at once"),
+		.proof = {N_("{site.allocated} were allocated there in all; {site.kept} of it is "
+			     "held")},
+		.refuted_by = N_("memory that stays when there are no requests"),
+		.fix = N_(
+			"make it once, when its data changes, and let all requests read that one; "
+			"until then limit how many requests run at once"),
+		.relief = N_("a memory limit for the runtime helps: much of it is garbage soon"),
+	},
+	{
+		.name = "copy-each-request",
+		HOLDER,
+		.stack = {"net/http.(*conn).serve|net/http.(*http2serverConn).runHandler|"
+			  "google.golang.org/grpc.(*Server).handleStream"},
+		.when = {"site.requests >= 16", "site.request_bytes >= 1MiB", "site.map >= 3% site",
+			 "?site.before <= 0.2 site"},
+		.title =
+			N_("the same is made anew for each request, and many requests run at once"),
+		.proof = {N_(
+			"{site.requests} requests are in it, and hold {site.request_bytes} each "
+			"on average")},
+		.refuted_by = N_("memory that stays when there are no requests"),
+		.fix = N_(
+			"make it once, when its data changes, and let all requests read that one; "
+			"until then limit how many requests run at once"),
+		.relief =
+			N_("fewer requests at once; a memory limit for the runtime helps with what "
+			   "is garbage already"),
 	},
 	{
 		.name = "map-grows",

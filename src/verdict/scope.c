@@ -32,6 +32,57 @@ static bool site_kind(const struct scope *scope, const char *name, double *value
 	return false;
 }
 
+static bool is_in(const struct goroutine_group *group, const char *function)
+{
+	for (size_t i = 0; i < group->depth; i++)
+		if (strcmp(group->frames[i].function, function) == 0)
+			return true;
+	return false;
+}
+
+// Goroutines in the function that the allocations of the site come from first: a worker's, the
+// handler of a request.
+static double inside_of(const struct scope *scope, bool by_own_code, double *before)
+{
+	double count = 0;
+	*before = 0;
+	VEC_FOREACH (group, &scope->evidence->groups) {
+		bool own = code_owner_of(scope->evidence->now->identity,
+					 group->example->created_by.function) == CODE_OWN;
+		if (own != by_own_code || !is_in(group->example, scope->site->entry))
+			continue;
+		count += (double)group->count;
+		*before += (double)group->before;
+	}
+	return count;
+}
+
+// What becomes more is another trouble.
+static double workers_of(const struct scope *scope)
+{
+	double before, count = inside_of(scope, true, &before);
+	return scope->evidence->groups_by_growth && before < 0.9 * count ? 0 : count;
+}
+
+// Names of numbers of the goroutines that are in a site's code.
+static bool inside_number(const struct scope *scope, const char *name, double *value)
+{
+	double before, bytes = (double)scope->site->bytes;
+	if (!scope->evidence->now->identity || !scope->site->entry[0])
+		return false;
+	if (strcmp(name, "site.workers") == 0)
+		*value = workers_of(scope);
+	else if (strcmp(name, "site.worker_bytes") == 0)
+		return ratio(bytes, workers_of(scope), value);
+	else if (strcmp(name, "site.requests") == 0)
+		*value = inside_of(scope, false, &before);
+	else if (strcmp(name, "site.request_bytes") == 0)
+		return ratio(bytes, inside_of(scope, false, &before), value);
+	else
+		return false;
+	return true;
+}
+
 static bool site_number(const struct scope *scope, const char *name, double *value)
 {
 	const struct site *site = scope->site;
@@ -61,7 +112,7 @@ static bool site_number(const struct scope *scope, const char *name, double *val
 	else if (strcmp(name, "site.stacks") == 0)
 		*value = (double)site->stacks;
 	else
-		return site_kind(scope, name, value);
+		return inside_number(scope, name, value) || site_kind(scope, name, value);
 	return true;
 }
 
@@ -73,6 +124,19 @@ static double others_of(const struct evidence *evidence, const struct wait_group
 					     group->example->created_by.function) == 0)
 			sum += (double)other->count;
 	return sum;
+}
+
+// Workers that have nothing to do. Of the group's objects the first is the one that most wait on.
+static bool is_idle_pool(const struct scope *scope, double *value)
+{
+	const struct wait_group *group = scope->group;
+	const struct goroutine_group *example = group->example;
+	bool more = scope->evidence->groups_by_growth &&
+		    (double)group->before < 0.9 * (double)group->count;
+	if (!example->objects.count)
+		return false;
+	*value = !more && (double)example->objects.items[0].count >= 0.9 * (double)example->count;
+	return true;
 }
 
 static bool group_number(const struct scope *scope, const char *name, double *value)
@@ -102,6 +166,8 @@ static bool group_number(const struct scope *scope, const char *name, double *va
 		*value = (double)wait_group_costs(evidence, group);
 	else if (strcmp(name, "group.waits") == 0)
 		*value = (double)group->waited_ns;
+	else if (strcmp(name, "group.idle_pool") == 0)
+		return is_idle_pool(scope, value);
 	else if (strcmp(name, "group.others") == 0)
 		*value = others_of(evidence, group);
 	else

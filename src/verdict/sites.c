@@ -30,6 +30,15 @@ static bool passes(const struct sites_filter *filter, const struct heap_stack *s
 	       !frames_match_any(filter->without, frames, frames->count, heap_frame_function);
 }
 
+static const char *find_entry(const struct evidence *evidence, const struct profile_stack *stack)
+{
+	const struct snapshot_identity *identity = evidence->now->identity;
+	for (uint32_t i = stack->count; identity && i-- > 0;)
+		if (code_owner_of(identity, stack->frames[i]->function) == CODE_OWN)
+			return stack->frames[i]->function;
+	return "";
+}
+
 static struct site *site_of(struct sites *sites, const struct heap_stack *stack, bool baseline)
 {
 	static const struct profile_frame nobody = {.function = "", .file = ""};
@@ -40,7 +49,7 @@ static struct site *site_of(struct sites *sites, const struct heap_stack *stack,
 		map_put(&sites->by_function, hash_bytes(frame->function, strlen(frame->function)),
 			sites->list.count, &is_new);
 	if (is_new)
-		vec_push(&sites->list, {.callee = ""});
+		vec_push(&sites->list, {.callee = "", .entry = ""});
 	struct site *site = &sites->list.items[*index];
 	// What was large at the baseline does not say where it is large now.
 	if (is_new || (!baseline && stack->value > site->largest_stack_bytes)) {
@@ -75,6 +84,8 @@ void sites_collect(const struct evidence *evidence, const struct sites_filter *f
 		if (!passes(filter, stack))
 			continue;
 		struct site *site = site_of(sites, stack, false);
+		if (stack->value == site->largest_stack_bytes)
+			site->entry = find_entry(evidence, &stack->row->stack);
 		add(&site->bytes, stack->value);
 		add_type(&site->objects, stack->row, now->objects);
 		add_type(&site->published, stack->row, now->published);

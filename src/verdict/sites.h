@@ -9,6 +9,7 @@
 struct site {
 	struct verdict_frame frame;
 	const char *callee; // "" when the frame allocates itself
+	const char *entry;  // the program's own function that its goroutine came through first; ""
 	int64_t bytes, before_bytes, largest_stack_bytes;
 	int64_t objects, published, allocated, allocations;
 	uint64_t stacks;

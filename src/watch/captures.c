@@ -124,8 +124,8 @@ static void say_taken(const struct captures *captures, const struct sampler *sam
 void captures_update(struct captures *captures, const struct sampler *sampler, int timeout_ms)
 {
 	struct worker *worker = captures->busy;
-	if (captures_need_target(captures))
-		worker_update(captures->ready, worker ? 0 : timeout_ms);
+	if (captures->ready)
+		worker_update(captures->ready, captures_need_target(captures) ? timeout_ms : 0);
 	if (!worker)
 		return;
 	worker_update(worker, timeout_ms);
@@ -156,9 +156,22 @@ bool captures_need_target(const struct captures *captures)
 	return captures->ready && captures->ready->needs_target;
 }
 
+// One that is not done by now: half of its files are not written.
+static void drop_busy(struct captures *captures)
+{
+	char torn[4096] = "";
+	if (captures->busy)
+		snprintf(torn, sizeof torn, "%s", captures->busy->directory);
+	worker_free(take_ptr(captures->busy));
+	store_drop(&captures->store, torn);
+}
+
 bool captures_finish(struct captures *captures, const struct worker_end *end, char *incident,
 		     size_t capacity, struct error *error)
 {
+	drop_busy(captures); // else it would be moved with the others
+	for (int i = 0; i < CAPTURES_LEAVING; i++)
+		worker_free(take_ptr(captures->leaving[i]));
 	return worker_finish(captures->ready, end, error) &&
 	       store_keep(&captures->store, captures->ready->directory,
 			  captures->baseline.directory, incident, capacity, error);
@@ -171,14 +184,10 @@ bool captures_print(struct captures *captures, int signal_fd, int timeout_ms)
 
 void captures_end(struct captures *captures, bool discard)
 {
-	char torn[4096] = "";
-	if (captures->busy)
-		snprintf(torn, sizeof torn, "%s", captures->busy->directory);
-	worker_free(captures->busy);
-	store_drop(&captures->store, torn); // half of its files are not written
+	drop_busy(captures);
 	worker_free(captures->ready);
 	for (int i = 0; i < CAPTURES_LEAVING; i++)
 		worker_free(take_ptr(captures->leaving[i]));
-	captures->busy = captures->ready = NULL;
+	captures->ready = NULL;
 	store_end(&captures->store, discard);
 }

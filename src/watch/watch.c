@@ -24,7 +24,7 @@
 #include "watch/trigger.h"
 
 // How long the kill is held beyond the capture, where most would be lost without the C heap.
-static const int64_t HELD_FOR_NATIVE_NS = 500000000;
+static const int64_t HELD_FOR_NATIVE_NS = 1000000000;
 
 static const int64_t HOLD_AGAIN_NS = 5000000000;
 enum { HOLD_ROOM_PERCENT = 2 }; // with less to the limit, holding again is of no use
@@ -263,6 +263,8 @@ static void wait_for_event(struct watch *watch)
 		{.fd = watch->hold && !hold_is_over(watch) ? hold_event_fd(watch->hold) : -1,
 		 .events = POLLIN},
 		{.fd = captures->busy ? captures->busy->channel : -1, .events = POLLIN},
+		{.fd = captures->ready && !captures->ready->settled ? captures->ready->channel : -1,
+		 .events = POLLIN},
 	};
 	int64_t pace_ns = trigger_pace_ns(watch->sampler.limit_bytes);
 	poll(events, sizeof events / sizeof *events, (int)(pace_ns / 1000000));

@@ -29,7 +29,14 @@
 static const int64_t WORKER_TIME_LIMIT_NS = 10000000000;
 enum { FINISH_TIMEOUT_MS = 10000, DISMISSED_TIMEOUT_MS = 100, PROFILE_LIMIT = 512 << 20 };
 
-enum news_kind { NEWS_TAKEN, NEWS_TARGET_FREE, NEWS_FINISHED, NEWS_PRINTED };
+enum news_kind {
+	NEWS_TAKEN,
+	NEWS_TARGET_FREE,
+	NEWS_WRITTEN_AGAIN, // the files beside
+	NEWS_NOTHING_MORE,  // or not
+	NEWS_FINISHED,
+	NEWS_PRINTED
+};
 
 // From the worker to the watch.
 struct worker_news {
@@ -117,14 +124,21 @@ static void summarize(const struct snapshot *snapshot, const struct verdict *ver
 	incident->bytes = verdict->bytes;
 }
 
-static void write_report(struct job *job, const struct kill_facts *kill,
-			 const struct kill_timeline *timeline, struct report *report,
-			 struct verdict *verdict)
+static void decide(struct job *job, const struct kill_facts *kill,
+		   const struct kill_timeline *timeline, struct report *report,
+		   struct verdict *verdict)
 {
 	const struct snapshot_baseline *baseline = job->before ? &job->baseline : NULL;
 	verdict_decide(job->snapshot, baseline, kill, verdict);
 	summarize(job->snapshot, verdict, &job->news.summary);
 	*report = (struct report){job->snapshot, baseline, verdict, kill, timeline};
+}
+
+static void write_report(struct job *job, const struct kill_facts *kill,
+			 const struct kill_timeline *timeline, struct report *report,
+			 struct verdict *verdict)
+{
+	decide(job, kill, timeline, report, verdict);
 	job->news.stored = job->storing && incident_write(&job->incident, report, &job->news.error);
 }
 
@@ -206,10 +220,13 @@ static void take_more(struct job *job)
 	if (job->news.needs_target && !job->request->unhurried)
 		send_news(job, NEWS_TARGET_FREE);
 	more |= capture_more_files(job->capture, job->snapshot);
-	if (!more)
+	if (!more || !job->news.stored) {
+		send_news(job, NEWS_NOTHING_MORE);
 		return;
-	incident_renew_ledger(&job->incident);
-	write_report(job, NULL, NULL, &report, &verdict);
+	}
+	decide(job, NULL, NULL, &report, &verdict);
+	bool written = incident_write_again(&job->incident, &report, NULL);
+	send_news(job, written ? NEWS_WRITTEN_AGAIN : NEWS_NOTHING_MORE);
 	verdict_deinit(&verdict);
 }
 
@@ -299,13 +316,15 @@ static void set_failed(struct worker_news *news, const char *why)
 	error_set(&news->error, ERROR_LIMIT, "%s", why);
 }
 
-// False when nothing came within the time.
-static bool receive(struct worker *worker, struct worker_news *news, int timeout_ms, int signal_fd)
+static void settle(struct worker *worker, bool again)
 {
-	struct pollfd events[] = {{.fd = worker->channel, .events = POLLIN},
-				  {.fd = signal_fd, .events = POLLIN}};
-	if (poll(events, 2, timeout_ms) <= 0 || !events[0].revents)
-		return false;
+	if (!worker->settled)
+		incident_settle(worker->directory, again);
+	worker->settled = true;
+}
+
+static void take_news(struct worker *worker, struct worker_news *news)
+{
 	ssize_t size;
 	do
 		size = recv(worker->channel, news, sizeof *news, MSG_DONTWAIT);
@@ -315,6 +334,23 @@ static bool receive(struct worker *worker, struct worker_news *news, int timeout
 	news->error.message[sizeof news->error.message - 1] = '\0';
 	news->error.hint[sizeof news->error.hint - 1] = '\0';
 	terminate_texts(&news->summary);
+	if (news->kind == NEWS_TARGET_FREE)
+		worker->needs_target = false;
+	if (news->kind == NEWS_WRITTEN_AGAIN || news->kind == NEWS_NOTHING_MORE)
+		settle(worker, news->kind == NEWS_WRITTEN_AGAIN);
+}
+
+// What it says by the way is taken as well. False when no more came within the time.
+static bool receive(struct worker *worker, struct worker_news *news, int timeout_ms, int signal_fd)
+{
+	struct pollfd events[] = {{.fd = worker->channel, .events = POLLIN},
+				  {.fd = signal_fd, .events = POLLIN}};
+	do {
+		if (poll(events, 2, timeout_ms) <= 0 || !events[0].revents)
+			return false;
+		take_news(worker, news);
+	} while (news->kind == NEWS_TARGET_FREE || news->kind == NEWS_WRITTEN_AGAIN ||
+		 news->kind == NEWS_NOTHING_MORE);
 	return true;
 }
 
@@ -324,11 +360,24 @@ static void kill_worker(struct worker *worker)
 	worker->state = WORKER_FAILED;
 }
 
+static void hear_more(struct worker *worker, int timeout_ms)
+{
+	struct worker_news news;
+	struct pollfd event = {.fd = worker->channel, .events = POLLIN};
+	if (poll(&event, 1, timeout_ms) <= 0)
+		return;
+	take_news(worker, &news);
+	if (news.kind == NEWS_TAKEN) { // it died
+		worker->needs_target = false;
+		settle(worker, false);
+	}
+}
+
 void worker_update(struct worker *worker, int timeout_ms)
 {
 	struct worker_news news;
-	if (worker->state == WORKER_READY && worker->needs_target)
-		worker->needs_target = !receive(worker, &news, timeout_ms, -1);
+	if (worker->state == WORKER_READY && !worker->settled)
+		hear_more(worker, timeout_ms);
 	if (worker->state != WORKER_BUSY)
 		return;
 	if (!receive(worker, &news, timeout_ms, -1)) {
@@ -349,17 +398,14 @@ void worker_update(struct worker *worker, int timeout_ms)
 bool worker_finish(struct worker *worker, const struct worker_end *end, struct error *error)
 {
 	struct worker_news news = {0};
-	bool heard;
 	if (send(worker->channel, end, sizeof *end, MSG_NOSIGNAL) != (ssize_t)sizeof *end)
 		return error_set_os(error, errno, "the process that captured is gone");
-	// What it said before it knew of the end may come first.
-	while ((heard = receive(worker, &news, FINISH_TIMEOUT_MS, -1)) &&
-	       news.kind == NEWS_TARGET_FREE)
-		;
-	if (!heard) {
+	if (!receive(worker, &news, FINISH_TIMEOUT_MS, -1)) {
 		kill_worker(worker);
+		settle(worker, false);
 		return error_set(error, ERROR_LIMIT, "writing the final report took too long");
 	}
+	settle(worker, false);
 	worker->summary = news.summary;
 	if (!news.stored)
 		*error = news.error;
@@ -394,12 +440,27 @@ bool worker_has_left(const struct worker *worker)
 	return wait_for_exit(worker, 0);
 }
 
+void worker_settle(struct worker *worker)
+{
+	struct worker_news news;
+	struct pollfd event = {.fd = worker->channel, .events = POLLIN};
+	if (worker->settled || worker->state == WORKER_FAILED)
+		return;
+	if (worker->dismissed && !wait_for_exit(worker, DISMISSED_TIMEOUT_MS))
+		kill(worker->pid, SIGKILL);
+	while (!worker->settled && poll(&event, 1, 0) > 0) {
+		take_news(worker, &news);
+		if (news.kind == NEWS_TAKEN)
+			break;
+	}
+	settle(worker, false);
+}
+
 void worker_free(struct worker *worker)
 {
 	if (!worker)
 		return;
-	if (worker->dismissed)
-		(void)wait_for_exit(worker, DISMISSED_TIMEOUT_MS);
+	worker_settle(worker);
 	close(worker->channel);
 	kill(worker->pid, SIGKILL); // its files are written, or not worth waiting for
 	while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)

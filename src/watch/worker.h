@@ -3,7 +3,8 @@
  * A capture in a process of its own: it opens what it needs, gives its privileges up, reads the
  * target, writes the incident's files, and says so. Then it goes on with what takes longer: what a
  * C heap has in use, as long as the target lives, and which files the page cache is, which it can
- * do after that; it writes the ledger and the reports again with them. When the watch knows how the
+ * do after that; it writes the ledger and the reports again with them, beside those that
+ * are there, and the watch puts them in their place. When the watch knows how the
  * target ended, the worker writes the final report and, when told so, prints it. It ends with the
  * watch; what it has written stays.
  *
@@ -45,6 +46,7 @@ struct worker {
 	bool stored;         // the capture is on disk
 	bool whole;          // heap and ledger are there, and the target outlived the capture
 	bool needs_target;   // it reads the C heap still
+	bool settled;        // what it wrote again is in its place, or removed
 	int64_t duration_ns; // of the capture
 	int64_t started_ns;  // on the monotonic clock
 	int64_t usage_bytes; // when it started, as the watch saw it
@@ -63,9 +65,11 @@ struct worker_end {
 
 bool worker_start(const struct worker_request *request, struct worker **worker,
 		  struct error *error) must_check;
-// Takes the worker's news if there is any, waiting up to `timeout_ms`, as long as it is busy or
-// needs the target. One that is busy for longer than WORKER_TIME_LIMIT_NS is ended and has failed.
+// Takes the worker's news if there is any, waiting up to `timeout_ms`, as long as it is busy or not
+// settled. One that is busy for longer than WORKER_TIME_LIMIT_NS is ended and has failed.
 void worker_update(struct worker *worker, int timeout_ms);
+// Waits a moment for what it is still writing; its directory holds nothing unfinished after that.
+void worker_settle(struct worker *worker);
 // Has a ready worker write the final report. False when it is not stored whole.
 bool worker_finish(struct worker *worker, const struct worker_end *end,
 		   struct error *error) must_check;

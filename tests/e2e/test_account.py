@@ -198,7 +198,7 @@ def test_how_far_it_is_to_the_kill(whyoom, cgroup, start):
     assert headroom["bites"]["headroom_bytes"] == pytest.approx(
         (200 << 20) - status_bytes(target.pid, "RssAnon") - status_bytes(eater.pid, "RssAnon"),
         abs=12 << 20)
-    assert re.search(r"limit +200 MiB of .*: \d+(\.\d+)? MiB to the kill",
+    assert re.search(r"limit +200 MiB of .*:\s+\d+(\.\d+)? MiB to\s+the\s+kill",
                      whyoom("account", target.pid).stdout)
 
 

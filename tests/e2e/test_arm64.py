@@ -10,14 +10,17 @@ import subprocess
 
 import pytest
 
-from harness import TARGET_ERROR, VERSIONS, Target, program
+from harness import TARGET_ERROR, TARGETS, VERSIONS, Target, program
 from test_core import heap_of, kernel_cores, published
 from test_heap import (assert_pprof_prints_the_same, assert_same_buckets, both_profiles,
                        rate_of)
+from test_runtime import FLUSH_FIELDS
 from test_why import MEMSTATS, states_of
 
 QEMU = "qemu-aarch64"
 NEWEST = VERSIONS[-1]
+# What `tests/targets/build matrix` built, which `./dev test --all` runs.
+EXPERIMENTS = sorted(path.parent.name for path in TARGETS.glob("go*-*/allocs-arm64"))
 
 pytestmark = pytest.mark.skipif(not shutil.which(QEMU), reason=f"{QEMU} is not installed")
 
@@ -74,6 +77,32 @@ def test_live_statistics_and_goroutines(whyoom, begin, version, tmp_path):
     assert seen["goroutines"]["states"] == states_of((tmp_path / "dump").read_text())
     assert seen["goroutines"]["count"] == 77
     assert seen["process_ledger"]["total_bytes"] > 0
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("go", EXPERIMENTS)
+def test_experiments_of_the_runtime(whyoom, begin, go, tmp_path):
+    """Alive and as a core."""
+    path = TARGETS / go / "allocs-arm64"
+    target = begin(path)
+    version, _, experiment = go.partition("-")
+    heap = heap_of(whyoom, target.pid)
+    assert heap["identity"]["go_version"].startswith(version)
+    assert experiment in heap["identity"]["go_version"]
+    assert heap["evidence"]["layout_caveat"] == ""
+    assert_same_buckets(heap, target, 1, tmp_path)
+    seen = json.loads(whyoom(target.pid, "--json").stdout)
+    truth = target.memstats(tmp_path / "memstats.json")
+    fields = set(MEMSTATS) - FLUSH_FIELDS
+    assert {key: seen["memstats"][key] for key in fields} == {key: truth[key] for key in fields}
+    target.say(f"goroutines {tmp_path / 'dump'}")
+    assert seen["goroutines"]["states"] == states_of((tmp_path / "dump").read_text())
+    live, heap = (json.loads(whyoom(target.pid, "--json").stdout), heap_of(whyoom, target.pid))
+    core = abort(target)
+    seen = json.loads(whyoom(core, "--exe", path, "--json").stdout)
+    assert seen["memstats"] == live["memstats"]
+    assert seen["goroutines"]["count"] == live["goroutines"]["count"]
+    assert published(heap_of(whyoom, core, "--exe", path)) == published(heap)
 
 
 @pytest.mark.parametrize("arguments", [["-top"], ["-traces"], ["-peek", r"main\."]], ids=" ".join)

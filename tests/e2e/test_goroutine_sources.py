@@ -21,9 +21,15 @@ COUNT = 400
 OF_EACH = {"chan receive": 200, "select": 100, "sync.Mutex.Lock": 100}
 
 
+def parked(whyoom, target):
+    """Once all have come to where they wait."""
+    wait_until(lambda: sum(groups_of(seen_in(whyoom, target.pid)).values()) == COUNT, 30, "all wait")
+    return target
+
+
 @pytest.fixture
-def many(start):
-    return start("many", NEWEST_SERVICE, "-count", COUNT)
+def many(whyoom, start):
+    return parked(whyoom, start("many", NEWEST_SERVICE, "-count", COUNT))
 
 
 def url_of(target, arguments=""):
@@ -73,7 +79,7 @@ def test_every_source_has_the_same_groups(whyoom, many, tmp_path):
 
 def test_an_incident_and_its_bundle(whyoom, start, cgroup, watch, tmp_path):
     group = cgroup(64 << 20)
-    many = start("many", NEWEST_SERVICE, "-count", COUNT, cgroup=group)
+    many = parked(whyoom, start("many", NEWEST_SERVICE, "-count", COUNT, cgroup=group))
     truth = groups_of(seen_in(whyoom, many.pid))
     with open(f"/proc/{many.pid}/oom_score_adj", "w") as adjust:
         adjust.write("1000")  # it dies for what its neighbour takes
@@ -99,7 +105,7 @@ def test_an_incident_and_its_bundle(whyoom, start, cgroup, watch, tmp_path):
 
 
 def test_a_core(whyoom, start, tmp_path):
-    target = start("many", NEWEST_SERVICE, "-count", COUNT, env={"GOTRACEBACK": "crash"})
+    target = parked(whyoom, start("many", NEWEST_SERVICE, "-count", COUNT))
     truth = groups_of(seen_in(whyoom, target.pid))
     subprocess.run(["gcore", "-o", tmp_path / "core", str(target.pid)], check=True,
                    capture_output=True, timeout=120)
@@ -117,6 +123,7 @@ def test_sigquit(whyoom, tmp_path):
     try:
         while not process.stdout.readline().startswith("ready"):
             pass
+        wait_until(lambda: sum(groups_of(seen_in(whyoom, process.pid)).values()) == COUNT, 30, "all wait")
         process.send_signal(signal.SIGQUIT)
         process.wait(timeout=60)
     finally:
@@ -156,6 +163,9 @@ def test_by_label(whyoom, start):
 def test_diff(whyoom, start, tmp_path):
     few = start("many", NEWEST_SERVICE, "-count", 100)
     more = start("many", NEWEST_SERVICE, "-count", 160)
+    for target, count in ((few, 100), (more, 160)):
+        wait_until(lambda: sum(group["count"] for group in seen_in(whyoom, target.pid)["groups"]
+                               if group["count"] > 20 and group["wait_reason"]) == count, 30, "all wait")
     before = tmp_path / "before.txt"
     whyoom("goroutines", few.pid, "--stacks", "-o", before)
     changes = json.loads(whyoom("goroutines", "--diff", before, more.pid, "--json").stdout)
@@ -163,6 +173,11 @@ def test_diff(whyoom, start, tmp_path):
             if row["change"] == "grew"}
     assert grew == {"main.receive": (25, 40), "main.selectTwo": (25, 40), "main.lock": (25, 40),
                     "main.deep": (25, 40)}
+    # Those that all receive from one channel look like a pool.
+    suspects = {row["frames"][-1]["function"] for row in changes["rows"] if row["verdict"] == "suspect"
+                and "15 more than before" in row["reasons"]}
+    assert suspects == {"main.selectTwo", "main.lock"}
+    assert "suspect: " in whyoom("goroutines", "--diff", before, more.pid).stdout
     back = whyoom("goroutines", "--diff", more.pid, before, "--by", "state").stdout
     assert "groups by state: 0 grew, 0 appeared, 3 shrank, 0 vanished" in back
     assert "-30" in back and "[chan receive]" not in back

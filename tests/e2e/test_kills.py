@@ -3,11 +3,13 @@
 the program kept."""
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from harness import MemoryCgroup
-from kills import GOOD_SHARE, LARGE, SHAPES, kill_under_whyoom
+from kills import GOOD_SHARE, LARGE, MANY, SHAPES, kill_under_whyoom
 
 ROUNDS = 50 if os.environ.get("WHYOOM_TESTS_ALL") else 2  # of each shape
 
@@ -22,3 +24,16 @@ def test_held_kills(shape):
         assert kill.share >= GOOD_SHARE, f"{kill.share:.1%} of what it kept\n{kill.note}"
         assert kill.restored, kill.note
         assert "held the kill for" in kill.note, kill.note
+
+
+def test_twenty_held_kills_at_once():
+    """Each has a watch of its own; no evidence is lost because others die at the same time."""
+    if MemoryCgroup.why_not():
+        pytest.skip(MemoryCgroup.why_not())
+    with ThreadPoolExecutor(20) as pool:
+        everybody = threading.Barrier(20)
+        kills = list(pool.map(lambda _: kill_under_whyoom(MANY, "--hold", before_go=everybody.wait),
+                              range(20)))
+    assert all(kill.has_evidence for kill in kills), [kill.note for kill in kills]
+    assert min(kill.share for kill in kills) >= GOOD_SHARE, [kill.share for kill in kills]
+    assert all(kill.restored for kill in kills)

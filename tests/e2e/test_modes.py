@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from harness import (MIB, NEWEST_SERVICE, OK, TARGET_ERROR, UNSUPPORTED, USAGE, WHYOOM, Target,
-                     children_of, end, program, wait_until)
+from harness import (MIB, NEWEST_SERVICE, OK, OTHER_ERROR, TARGET_ERROR, UNSUPPORTED, USAGE,
+                     WHYOOM, Target, children_of, end, program, wait_until)
 from test_heap import assert_same_buckets, at_rest
 from test_why import MEMSTATS, states_of
 
 STILL = ["stop", "frozen"]
-KILLS = int(os.environ.get("WHYOOM_TEST_KILLS", 25))  # kills of each kind
+# Kills of each kind: more in `./dev test --all`.
+KILLS = int(os.environ.get("WHYOOM_TEST_KILLS", 250 if os.environ.get("WHYOOM_TESTS_ALL") else 25))
 
 
 def read(whyoom, target, mode, *arguments, command="why"):
@@ -377,7 +378,7 @@ def kill_many_times(load, mode, kill):
         time.sleep(moments.random() * longest)
         killed += kill(running)
         running.wait(timeout=60)
-        wait_until(lambda: set(guards_anywhere()) <= others, 30, "the end of the guard")
+        wait_until(lambda: set(guards_anywhere()) <= others, 90, "the end of the guard")
         wait_until(lambda: is_left_alone(pid), 10, f"round {number}: the target left alone")
     assert killed == KILLS, "most runs ended before they were killed"
     load.finish()
@@ -425,6 +426,21 @@ def test_its_reader_killed_at_any_moment(load, mode):
 @pytest.mark.parametrize("mode", STILL)
 def test_its_guard_killed_at_any_moment(load, mode):
     kill_many_times(load, mode, kill_guard)
+
+
+def test_two_at_once(load, rounds):
+    """Each is in the other's way; what the one leaves behind is taken away when the other is gone."""
+    pid = load.target.pid
+    for number in range(rounds(10, 200)):
+        both = [subprocess.Popen([str(WHYOOM), "why", "--mode", "frozen", str(pid)],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                for _ in range(2)]
+        for running in both:
+            _, err = running.communicate(timeout=120)
+            assert running.returncode in (OK, TARGET_ERROR, UNSUPPORTED, OTHER_ERROR), err
+            assert "stays in the process table" not in err
+        wait_until(lambda: is_left_alone(pid), 10, f"round {number}: the target left alone")
+    load.finish()
 
 
 @pytest.mark.short

@@ -21,6 +21,7 @@
 #include "golang/buckets.h"
 #include "golang/goroutines.h"
 #include "golang/metrics.h"
+#include "golang/reach.h"
 #include "golang/settings.h"
 #include "golang/span_classes.h"
 #include "golang/verify.h"
@@ -120,13 +121,30 @@ static void read_statistics(const struct go_runtime *runtime)
 	go_spans_deinit(&spans);
 }
 
-static void read_all(const struct go_runtime *runtime)
+static void read_goroutines(const struct go_runtime *runtime)
 {
 	struct go_goroutines goroutines;
+	struct go_blocks blocks;
+	struct go_spans spans;
+	struct go_reach reach;
+	if (!go_goroutines_read(runtime, &goroutines, NULL))
+		return;
+	if (go_blocks_read(runtime, &goroutines, &blocks, NULL)) {
+		if (go_spans_read(runtime, &spans, NULL)) {
+			if (go_reach_find(runtime, &goroutines, &blocks, &spans, &reach, NULL))
+				go_reach_deinit(&reach);
+			go_spans_deinit(&spans);
+		}
+		go_blocks_deinit(&blocks);
+	}
+	go_goroutines_deinit(&goroutines);
+}
+
+static void read_all(const struct go_runtime *runtime)
+{
 	read_profile(runtime);
 	read_statistics(runtime);
-	if (go_goroutines_read(runtime, &goroutines, NULL))
-		go_goroutines_deinit(&goroutines);
+	read_goroutines(runtime);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "golang/buckets.h"
 #include "golang/goroutines.h"
+#include "golang/reach.h"
 #include "golang/metrics.h"
 #include "golang/span_classes.h"
 #include "snapshot/heap_profile.h"
@@ -17,7 +18,7 @@
 enum { ROUNDS = 300, ROUND_LIMIT_MS = 20000 };
 
 struct tally {
-	int opened, buckets, spans, goroutines, stats, profiles;
+	int opened, buckets, spans, goroutines, stats, profiles, blocks, reached;
 	uint64_t damaged_buckets, failed_spans, failed_stacks;
 };
 
@@ -76,6 +77,32 @@ static void read_statistics(const struct go_runtime *runtime, const struct go_sp
 		check_error(&error);
 }
 
+// What goroutines wait on, and who could wake them.
+static void read_blocks(const struct go_runtime *runtime, const struct go_goroutines *goroutines,
+			struct tally *tally)
+{
+	struct error error = {0};
+	struct go_spans spans;
+	struct go_blocks blocks;
+	struct go_reach reach;
+	if (!go_blocks_read(runtime, goroutines, &blocks, &error)) {
+		check_error(&error);
+		return;
+	}
+	VEC_FOREACH (block, &blocks.list)
+		tally->blocks += *block != NULL;
+	if (go_spans_read(runtime, &spans, NULL)) {
+		if (go_reach_find(runtime, goroutines, &blocks, &spans, &reach, &error)) {
+			tally->reached++;
+			go_reach_deinit(&reach);
+		} else {
+			check_error(&error);
+		}
+		go_spans_deinit(&spans);
+	}
+	go_blocks_deinit(&blocks);
+}
+
 static void read_rest(const struct go_runtime *runtime, struct tally *tally)
 {
 	struct error error = {0};
@@ -94,6 +121,7 @@ static void read_rest(const struct go_runtime *runtime, struct tally *tally)
 		tally->failed_stacks += goroutines.stacks_failed;
 		VEC_FOREACH (goroutine, &goroutines.list)
 			assert_non_null(go_status_name(goroutine->status));
+		read_blocks(runtime, &goroutines, tally);
 		go_goroutines_deinit(&goroutines);
 	} else {
 		check_error(&error);
@@ -175,6 +203,7 @@ static void damaged_variables_are_no_danger(void **state)
 		      tally.opened, tally.buckets, tally.spans, tally.goroutines);
 	assert_true(tally.opened && tally.opened < ROUNDS);
 	assert_true(tally.buckets && tally.spans && tally.goroutines);
+	assert_true(tally.blocks && tally.reached);
 	go_runtime_deinit(&runtime);
 	target_free(target);
 	go_lab_stop(&lab);

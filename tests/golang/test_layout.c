@@ -81,9 +81,29 @@ static void arm64_has_longer_cache_lines(void **state)
 	assert_true(amd64.offset[GO_MHEAP_CENTRAL] < arm64.offset[GO_MHEAP_CENTRAL]);
 	assert_true(go_version_parse("go1.17.13", &version));
 	assert_false(layout_find(&version, ELF_MACHINE_ARM64, &arm64, &failure));
+}
+
+static void arm64_has_experiments(void **state)
+{
+	(void)state;
+	struct go_layout plain, other, amd64;
+	struct go_version version;
+	struct error failure;
+	assert_true(go_version_parse("go1.26.8", &version));
+	assert_ok(layout_find(&version, ELF_MACHINE_ARM64, &plain, &error));
 	assert_true(go_version_parse("go1.26.8-X:nogreenteagc", &version));
-	assert_false(layout_find(&version, ELF_MACHINE_ARM64, &arm64, &failure));
-	assert_non_null(strstr(failure.message, "nogreenteagc"));
+	assert_ok(layout_find(&version, ELF_MACHINE_ARM64, &other, &error));
+	assert_ok(layout_find(&version, ELF_MACHINE_AMD64, &amd64, &error));
+	assert_string_equal("arm64_nogreenteagc", other.experiment);
+	assert_true(layout_is_of(&other, ELF_MACHINE_ARM64));
+	assert_true(memcmp(plain.offset, other.offset, sizeof plain.offset) != 0);
+	assert_true(amd64.offset[GO_MHEAP_CENTRAL] < other.offset[GO_MHEAP_CENTRAL]);
+	assert_true(go_version_parse("go1.26.8-X:runtimesecret", &version));
+	assert_ok(layout_find(&version, ELF_MACHINE_ARM64, &other, &error)); // moves nothing
+	assert_string_equal("arm64", other.experiment);
+	assert_true(go_version_parse("go1.26.8-X:nobodyknows", &version));
+	assert_false(layout_find(&version, ELF_MACHINE_ARM64, &other, &failure));
+	assert_non_null(strstr(failure.message, "nobodyknows"));
 }
 
 static void guesses_are_marked(void **state)
@@ -159,6 +179,7 @@ int main(void)
 		cmocka_unit_test(a_patch_has_the_last_layout_before_it),
 		cmocka_unit_test(experiments_choose_their_layout),
 		cmocka_unit_test(arm64_has_longer_cache_lines),
+		cmocka_unit_test(arm64_has_experiments),
 		cmocka_unit_test(guesses_are_marked),
 		cmocka_unit_test(an_unknown_version_is_refused_by_name),
 		cmocka_unit_test(a_missing_field_is_named),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "golang/buckets.h"
+#include "golang/blocked.h"
 #include "golang/goroutines.h"
 #include "golang/memstats.h"
 #include "golang/moduledata.h"
@@ -82,6 +83,32 @@ static void check_heap(struct world *world)
 	go_spans_deinit(&spans);
 }
 
+// Each that waits for a channel has one, and is in its queue.
+static void check_blocks(struct world *world, const struct go_goroutines *goroutines)
+{
+	struct go_blocks blocks;
+	uint64_t waiters = 0, cases = 0;
+	assert_ok(go_blocks_read(&world->runtime, goroutines, &blocks, &error));
+	assert_int_equal(goroutines->list.count, blocks.list.count);
+	for (size_t i = 0; i < blocks.list.count; i++) {
+		const struct go_goroutine *goroutine = &goroutines->list.items[i];
+		const struct go_block *block = blocks.list.items[i];
+		if (goroutine->system || !goroutine->wait_reason ||
+		    strcmp(goroutine->wait_reason, "chan receive") != 0)
+			continue;
+		assert_non_null(block);
+		assert_int_equal(GO_BLOCK_CHANNEL, block->kind);
+		assert_int_equal(1, block->case_count);
+		assert_true(block->cases[0].known && !block->cases[0].sends);
+	}
+	VEC_FOREACH (block, &blocks.list)
+		cases += *block ? (*block)->case_count : 0;
+	VEC_FOREACH (channel, &blocks.channels)
+		waiters += channel->receivers + channel->senders;
+	assert_int_equal(cases, waiters);
+	go_blocks_deinit(&blocks);
+}
+
 static void check_goroutines(struct world *world)
 {
 	struct go_goroutines goroutines;
@@ -100,6 +127,7 @@ static void check_goroutines(struct world *world)
 	}
 	assert_int_equal(20, in_wait_receive); // as many as tests/targets/allocs starts
 	assert_int_equal(20, receiving);
+	check_blocks(world, &goroutines);
 	go_goroutines_deinit(&goroutines);
 }
 

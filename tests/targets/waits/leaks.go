@@ -46,6 +46,7 @@ var held sync.Mutex
 
 func locksWhatIsNeverReleased() {
 	held.TryLock() // the first one, for ever
+	tell(&held)
 	go func() {
 		held.Lock()
 	}()
@@ -53,20 +54,24 @@ func locksWhatIsNeverReleased() {
 
 // The holder waits for something else.
 func holdsAndWaits() {
-	ready := make(chan bool)
-	if held.TryLock() {
-		held.Unlock()
-		go func() {
-			held.Lock()
-			ready <- true
-			<-make(chan int)
-			held.Unlock()
-		}()
+	if waitFor == nil {
+		lock := new(sync.Mutex)
+		ready := make(chan bool)
+		go hold(lock, ready)
 		<-ready
+		waitFor = func() { lock.Lock() }
+		tell(lock)
 	}
-	go func() {
-		held.Lock()
-	}()
+	go waitFor()
+}
+
+var waitFor func()
+
+func hold(lock *sync.Mutex, ready chan bool) {
+	lock.Lock()
+	ready <- true
+	<-make(chan int)
+	lock.Unlock()
 }
 
 var shared sync.RWMutex
@@ -79,6 +84,7 @@ func readLocksBehindWriter() {
 			time.Sleep(time.Millisecond)
 		}
 	}
+	tell(&shared)
 	go func() {
 		shared.RLock()
 	}()
@@ -88,6 +94,7 @@ var group sync.WaitGroup
 
 func waitsForMissingDone() {
 	group.Add(1)
+	tell(&group)
 	go func() {
 		group.Wait()
 	}()
@@ -96,6 +103,7 @@ func waitsForMissingDone() {
 var cond = sync.NewCond(new(sync.Mutex))
 
 func waitsForMissingSignal() {
+	tell(cond)
 	go func() {
 		cond.L.Lock()
 		cond.Wait()
@@ -104,6 +112,8 @@ func waitsForMissingSignal() {
 
 func selectsWithoutReadyCase() {
 	a, b := make(chan int), make(chan string)
+	tell(a)
+	tell(b)
 	go func() {
 		select {
 		case <-a:
@@ -128,19 +138,16 @@ func receivesFromNil() {
 // The one who asked has gone.
 func sendsAfterTimeout() {
 	result := make(chan int)
+	tell(result)
 	go func() {
 		result <- 42
 	}()
-	select {
-	case <-result:
-		panic("too early")
-	case <-time.After(0):
-	default:
-	}
+	<-time.After(0)
 }
 
 func sendsToFull() {
 	result := make(chan [4]int, 2)
+	tell(result)
 	go func() {
 		for {
 			result <- [4]int{}
@@ -150,6 +157,7 @@ func sendsToFull() {
 
 func receivesFromEmpty() {
 	input := make(chan int, 8)
+	tell(input)
 	go func() {
 		<-input
 	}()
@@ -157,6 +165,7 @@ func receivesFromEmpty() {
 
 func rangesOverUnclosed() {
 	input := make(chan int)
+	tell(input)
 	go func() {
 		for range input {
 		}
@@ -167,12 +176,14 @@ func rangesOverUnclosed() {
 var nobody = make(chan int)
 
 func sendsToNobody() {
+	tell(nobody)
 	go func() {
 		nobody <- 1
 	}()
 }
 
 func receivesFromShared() {
+	tell(nobody)
 	go func() {
 		<-nobody
 	}()
@@ -181,6 +192,7 @@ func receivesFromShared() {
 func waitsForCancel() {
 	ctx, cancel := context.WithCancel(context.Background())
 	_ = cancel
+	tell(ctx.Done())
 	go func() {
 		<-ctx.Done()
 	}()
@@ -188,6 +200,7 @@ func waitsForCancel() {
 
 func ticksForEver() {
 	ticker := time.NewTicker(time.Hour)
+	tell(ticker.C)
 	go func() {
 		for range ticker.C {
 		}

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"reflect"
 	"runtime"
+	"runtime/pprof"
 
 	"example.com/targets/internal/control"
 )
@@ -38,6 +40,14 @@ var ways = map[string]func(){
 	"held":       holdsAndWaits,
 }
 
+// What the goroutines wait on, one address a line.
+var truth []byte
+
+// Keeps the address as text only, so that it leads nowhere.
+func tell(object interface{}) {
+	truth = append(truth, fmt.Sprintf("%x\n", reflect.ValueOf(object).Pointer())...)
+}
+
 func main() {
 	count := flag.Int("count", 60, "how often to leak")
 	healthy := flag.Bool("healthy", true, "have healthy pools beside")
@@ -55,7 +65,23 @@ func main() {
 	runtime.Gosched()
 	fmt.Fprintln(os.Stderr, "leaking:", flag.Arg(0))
 	control.Serve(map[string]control.Command{
-		"more": func(string) error { leak(); return nil },
-		"gc":   func(string) error { runtime.GC(); return nil },
+		"more":  func(string) error { leak(); return nil },
+		"gc":    func(string) error { runtime.GC(); return nil },
+		"truth": func(path string) error { return os.WriteFile(path, truth, 0o644) },
+		"leaks": func(path string) error { return writeLeaks(path) },
 	}, nil)
+}
+
+// What the runtime itself finds leaked: Go 1.27 and later.
+func writeLeaks(path string) error {
+	profile := pprof.Lookup("goroutineleak")
+	if profile == nil {
+		return fmt.Errorf("this Go has no such profile")
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return profile.WriteTo(file, 0)
 }
