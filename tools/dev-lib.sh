@@ -61,6 +61,26 @@ is_installed() {
 	esac
 }
 
+# Node.js and npm, of Debian or of others: they make the HTML face of a report.
+need_node() {
+	for tool in node npm; do
+		command -v "$tool" >/dev/null || {
+			need_packages "nodejs npm"
+			return
+		}
+	done
+}
+
+# A browser, and what drives it: tests/browser.
+need_browser() {
+	command -v chromium >/dev/null || need_packages chromium
+	modules=tests/browser/node_modules
+	cmp -s tests/browser/package-lock.json "$modules/.installed-lock" && return
+	(cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) ||
+		die "npm could not install what tests/browser/package-lock.json names"
+	cp tests/browser/package-lock.json "$modules/.installed-lock"
+}
+
 # need_go VERSION
 need_go() {
 	tools/go-toolchain --have-bootstrap || need_packages "ca-certificates $go_package"

@@ -95,9 +95,28 @@ static size_t shown_bytes(const unsigned char *c)
 		       : 0;
 }
 
+// Characters that turn the direction of text around, or that cannot be seen: a name could look like
+// another one. U+061C, U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F, U+FEFF; their size.
+static size_t deceiving_bytes(const unsigned char *c)
+{
+	if (c[0] == 0xd8 && c[1] == 0x9c)
+		return 2;
+	if (c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf)
+		return 3;
+	bool hidden = c[0] == 0xe2 && c[1] == 0x80 &&
+		      ((c[2] >= 0x8b && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae));
+	return hidden || (c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa0 && c[2] <= 0xaf) ? 3 : 0;
+}
+
 void strbuf_add_safe(struct strbuf *buffer, const char *text)
 {
 	for (const char *c = text ? text : ""; *c;) {
+		size_t deceiving = deceiving_bytes((const unsigned char *)c);
+		if (deceiving) {
+			strbuf_add(buffer, "?");
+			c += deceiving;
+			continue;
+		}
 		size_t size = shown_bytes((const unsigned char *)c);
 		strbuf_add_bytes(buffer, size ? c : "?", size ? size : 1);
 		c += size ? size : 1;

@@ -24,6 +24,9 @@ const struct cli_option why_options[] = {
 	{"for", 0, "TIME", "look twice, so far apart, and say what grew: 30s"},
 	{"facts", 0, NULL, "print the facts that the rules see instead of the report"},
 	{"json", 0, NULL, "print the whole report as JSON"},
+	{"html", 0, "FILE", "write it as one HTML file, with charts, that needs no network"},
+	{"md", 0, NULL, "print it as Markdown, for a ticket"},
+	DB_OPTION,
 	TARGET_OPTIONS,
 	{0},
 };
@@ -154,6 +157,8 @@ const struct cli_option mark_options[] = {
 };
 
 const struct cli_option report_options[] = {
+	{"html", 0, "FILE", "write it as one HTML file, with charts, that needs no network"},
+	{"md", 0, NULL, "print it as Markdown, for a ticket"},
 	{"bundle", 0, "FILE", "write the incident with all its captures as one FILE.tar.zst"},
 	DB_OPTION,
 	{"json", 0, NULL, "print JSON"},
@@ -175,7 +180,7 @@ const struct cli_option incidents_options[] = {
 const struct cli_command cli_commands[] = {
 	{
 		"why",
-		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json]\n"
+		"whyoom [why] PID | CORE [--exe FILE] [--mode MODE] [--json | --md | --html FILE]\n"
 		"       whyoom why PID | CGROUP | CONTAINER [--for TIME] [--facts] [--json]\n"
 		"       whyoom why PID | INCIDENT | BUNDLE | CRASHLOG | PROFILE [BASELINE] [--facts] [--json]",
 		"why does this Go process use so much memory: one snapshot, one screen",
@@ -357,11 +362,12 @@ const struct cli_command cli_commands[] = {
 	},
 	{
 		"report",
-		"whyoom report ID | DIR [--json] [--bundle FILE]",
+		"whyoom report ID | DIR [--json | --md | --html FILE | --bundle FILE]",
 		"the report of a stored incident, or the whole incident as one file",
 		"Every file is checked against the hash in the incident's manifest first.\n",
 		"  whyoom report 3\n"
 		"  whyoom report ./incident-20261121-173525-exportd-4711 --json\n"
+		"  whyoom report 3 --html report.html\n"
 		"  whyoom report 3 --bundle incident.tar.zst && tar -tf incident.tar.zst\n",
 		report_options,
 		cli_report,

@@ -12,14 +12,19 @@
 #include "base/units.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/page.h"
 #include "cli/timeline.h"
 #include "store/bundle.h"
+#include "base/file.h"
 #include "store/incident_diff.h"
+#include "store/incident_page.h"
+#include "store/page_timeline.h"
 
 struct job {
 	const struct cli_arguments *arguments;
 	struct incident_files *files[2];
 	struct bundle bundle;
+	struct incident_page page;
 	struct cli_output output;
 	bool colour;
 };
@@ -67,13 +72,16 @@ static int print_report(void *context)
 	json_error_t at;
 	if (!incident_files_load(files, &error))
 		return cli_fail(job->arguments, &error);
-	if (!cli_flag(job->arguments, "json"))
+	bool markdown = cli_flag(job->arguments, "md");
+	if (!cli_flag(job->arguments, "json") && !markdown)
 		return print_text(files->data[INCIDENT_REPORT_TEXT],
 				  files->sizes[INCIDENT_REPORT_TEXT])
 			       ? EXIT_OK
 			       : EXIT_INTERNAL;
 	json_t *report = json_loadb(files->data[INCIDENT_REPORT_JSON],
 				    files->sizes[INCIDENT_REPORT_JSON], 0, &at);
+	if (report && markdown)
+		return cli_print_markdown(report);
 	if (report)
 		return cli_print_json(report) ? EXIT_OK : EXIT_INTERNAL;
 	error_set(&error, ERROR_BAD_DATA, "%.256s/report.json is no JSON: line %d", files->path,
@@ -102,10 +110,38 @@ static int make_bundle(struct job *job, const char *path, const char *out)
 	return code;
 }
 
+static int write_page(void *context)
+{
+	struct job *job = context;
+	struct strbuf text = {0};
+	struct error error = {0};
+	bool ok = incident_page_write(&job->page, &text, &error) &&
+		  file_write(job->output.fd, job->output.path, text.text, text.length, &error);
+	strbuf_deinit(&text);
+	return ok ? EXIT_OK : cli_fail(job->arguments, &error);
+}
+
+static int make_page(struct job *job, const char *path, const char *out)
+{
+	struct error error = {0};
+	char real[PATH_MAX];
+	_cleanup_free_ char *db = cli_timeline_path(job->arguments);
+	struct page_timeline_request request = {.db = db, .directory = real};
+	if (!incident_page_open(path, &job->page, &error))
+		return cli_fail(job->arguments, &error);
+	if (realpath(path, real))
+		job->page.timeline_fd = page_timeline_open(&request);
+	int code = cli_run_into_file(write_page, job, job->arguments, &job->output, out);
+	incident_page_close(&job->page);
+	if (code == EXIT_OK)
+		printf("%s\n", out);
+	return code;
+}
+
 int cli_report(const struct cli_arguments *arguments)
 {
 	struct job job = {.arguments = arguments};
-	const char *bundle = cli_value(arguments, "bundle");
+	const char *bundle = cli_value(arguments, "bundle"), *html = cli_value(arguments, "html");
 	struct error error = {0};
 	char path[PATH_MAX];
 	int code;
@@ -115,6 +151,8 @@ int cli_report(const struct cli_arguments *arguments)
 		return code;
 	if (bundle)
 		return make_bundle(&job, path, bundle);
+	if (html)
+		return make_page(&job, path, html);
 	if (!incident_files_open(path, &job.files[0], &error))
 		return cli_fail(arguments, &error);
 	code = cli_run_sandboxed(print_report, &job, arguments);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "cli/cli.h"
 
 static const char exit_codes[] =
@@ -47,7 +48,9 @@ static void print_help(FILE *out)
 	      out);
 	for (const struct cli_command *command = cli_commands; command->name; command++)
 		fprintf(out, "  %-10s %s\n", command->name, command->summary);
-	fputs("\nexamples:\n  whyoom 4711\n  whyoom watch --pid 4711 --hold\n", out);
+	fputs("\n--lang en|zh: the language of reports, with any command; else LANG has the say\n"
+	      "\nexamples:\n  whyoom 4711\n  whyoom watch --pid 4711 --hold\n",
+	      out);
 	fputs(exit_codes, out);
 	fputs("\n`whyoom COMMAND --help` has the rest.\n", out);
 }
@@ -102,6 +105,32 @@ static int find_letter(const struct cli_option *options, int letter)
 	return i;
 }
 
+// Takes "--lang LANGUAGE" and "--lang=LANGUAGE" out of the arguments: it stands anywhere, with any
+// command. False where a value is missing.
+static bool take_language(int *argc, char **argv, const char **language)
+{
+	int kept = 1;
+	for (int i = 1; i < *argc; i++) {
+		bool apart = strcmp(argv[i], "--lang") == 0;
+		if (strcmp(argv[i], "--") == 0) {
+			while (i < *argc)
+				argv[kept++] = argv[i++];
+			break;
+		}
+		if (apart && i + 1 == *argc)
+			return false;
+		if (apart)
+			*language = argv[++i];
+		else if (strncmp(argv[i], "--lang=", 7) == 0)
+			*language = argv[i] + 7;
+		else
+			argv[kept++] = argv[i];
+	}
+	argv[kept] = NULL;
+	*argc = kept;
+	return true;
+}
+
 static int run_command(const struct cli_command *command, int argc, char **argv)
 {
 	struct option longs[CLI_OPTIONS_MAX + 2] = {0};
@@ -129,6 +158,8 @@ static int run_command(const struct cli_command *command, int argc, char **argv)
 			return cli_usage("%s: too many arguments", command->name);
 		arguments.positional[arguments.positional_count++] = argv[i];
 	}
+	if (cli_flag(&arguments, "json")) // machines read it
+		i18n_use(I18N_ENGLISH);
 	return command->run(&arguments);
 }
 
@@ -138,6 +169,11 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	struct cli_arguments none = {.options = no_options};
+	const char *language = NULL;
+	if (!take_language(&argc, argv, &language))
+		return cli_usage("a value is missing behind --lang (en, zh)");
+	if (!i18n_start(language))
+		return cli_usage("--lang takes en or zh, not %.64s", language);
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;

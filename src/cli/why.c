@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/units.h"
 #include "cli/cli.h"
+#include "cli/page.h"
 #include "cli/timeline.h"
 #include "profile/pprof_write.h"
 #include "report/facts.h"
@@ -44,6 +45,7 @@ struct why {
 	struct capture *capture;
 	struct evidence_file *files[2]; // what it is about, and the baseline
 	struct saved saved;             // -1: none
+	struct cli_page page;
 	bool colour;
 };
 
@@ -67,7 +69,14 @@ static int show_facts(const struct why *why, const struct verdict *verdict,
 
 static int show_report(const struct why *why, const struct report *report)
 {
+	struct error error = {0};
 	bool ok;
+	if (why->page.path)
+		return cli_page_write(&why->page, report, &error)
+			       ? EXIT_OK
+			       : cli_fail(why->arguments, &error);
+	if (cli_flag(why->arguments, "md"))
+		return cli_print_markdown(report_to_json(report));
 	if (cli_flag(why->arguments, "json")) {
 		ok = cli_print_json(report_to_json(report));
 	} else {
@@ -173,7 +182,7 @@ static int look_once(struct why *why, const char *target)
 	if (!cli_open_capture(why->arguments, target, &why->capture, &error))
 		return cli_fail(why->arguments, &error);
 	capture_more_begin(why->capture, "/proc");
-	int code = cli_run_sandboxed(look, why, why->arguments);
+	int code = cli_page_run(&why->page, target, look, why, why->arguments);
 	return cli_close_capture(why->arguments, why->capture, code);
 }
 
@@ -334,7 +343,7 @@ static int look_at_files(struct why *why, const char *path)
 	struct error error = {0};
 	if (!evidence_file_open(path, &why->files[0], &error))
 		return cli_fail(why->arguments, &error);
-	int code = cli_run_sandboxed(read_files, why, why->arguments);
+	int code = cli_page_run(&why->page, NULL, read_files, why, why->arguments);
 	evidence_file_free(why->files[0]);
 	return code;
 }
@@ -357,7 +366,10 @@ static int look_at(struct why *why, const char *target)
 
 int cli_why(const struct cli_arguments *arguments)
 {
-	struct why why = {.arguments = arguments, .colour = cli_colour(), .saved = {-1, -1}};
+	struct why why = {.arguments = arguments,
+			  .colour = cli_colour(),
+			  .saved = {-1, -1},
+			  .page = {.path = cli_value(arguments, "html"), .timeline_fd = -1}};
 	struct error error = {0};
 	char target[PATH_MAX];
 	int count = arguments->positional_count;

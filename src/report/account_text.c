@@ -72,17 +72,19 @@ static void write_cache_note(const struct ledger *ledger, struct strbuf *out)
 	int64_t cache = ledger_bytes(ledger, "cache");
 	if (cache * 10 < ledger->total_bytes)
 		return;
-	strbuf_addf(out, "  page cache  %s ", human_bytes(cache).text);
+	text_label(out, _("page cache"));
+	strbuf_addf(out, "%s ", human_bytes(cache).text);
 	text_add_wrapped(out, ITEM_COLUMN,
-			 "of files that were read or written: the kernel takes it back before it "
-			 "kills. Not a leak");
+			 _("of files that were read or written: the kernel takes it back before it "
+			   "kills. Not a leak"));
 	strbuf_add(out, "\n");
 }
 
 static void write_level(const struct headroom_level *level, struct strbuf *out)
 {
-	strbuf_addf(out, "%s of ", human_bytes(level->limit_bytes).text);
-	strbuf_add_safe(out, level->path[0] ? level->path : "a cgroup above what is mounted here");
+	strbuf_addf(out, _("%s of "), human_bytes(level->limit_bytes).text);
+	strbuf_add_safe(out,
+			level->path[0] ? level->path : _("a cgroup above what is mounted here"));
 }
 
 // What can still be allocated before something bites.
@@ -90,13 +92,13 @@ void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *ou
 {
 	const struct headroom *headroom = &cgroup->headroom;
 	const struct headroom_level *bites = &headroom->bites;
-	strbuf_add(out, "  limit       ");
+	text_label(out, _("limit"));
 	if (!headroom->limited && cgroup->limit_bytes < 0) {
-		strbuf_add(out, "none\n");
+		strbuf_add(out, _("none\n"));
 		return;
 	}
 	if (!headroom->limited) { // it could not be computed
-		strbuf_addf(out, "%s of ", human_bytes(cgroup->limit_bytes).text);
+		strbuf_addf(out, _("%s of "), human_bytes(cgroup->limit_bytes).text);
 		strbuf_add_safe(out, cgroup->limit_path);
 		strbuf_add(out, "\n");
 		return;
@@ -104,7 +106,7 @@ void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *ou
 	write_level(bites, out);
 	if (bites->usage_bytes.known) {
 		struct strbuf room = {0};
-		strbuf_addf(&room, ": %s to the kill, since %s cannot be reclaimed",
+		strbuf_addf(&room, _(": %s to the kill, since %s cannot be reclaimed"),
 			    human_bytes(bites->headroom_bytes).text,
 			    human_bytes(bites->unreclaimable_bytes).text);
 		text_add_wrapped(out, ITEM_COLUMN, room.text);
@@ -112,13 +114,14 @@ void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *ou
 	}
 	strbuf_add(out, "\n");
 	if (headroom->throttled) {
-		strbuf_add(out, "  slowed at   memory.high, ");
+		text_label(out, _("slowed at"));
+		strbuf_add(out, "memory.high, ");
 		write_level(&headroom->throttles, out);
-		strbuf_addf(out, ": %s to it\n",
+		strbuf_addf(out, _(": %s to it\n"),
 			    human_bytes(headroom->throttles.headroom_bytes).text);
 	}
 	if (headroom->partial) {
-		strbuf_add(out, "  not seen    ");
+		text_label(out, _("not seen"));
 		strbuf_add_safe(out, headroom->reason.message);
 		strbuf_add(out, "\n");
 	}

@@ -46,41 +46,6 @@ json_t *facts_to_json(const struct facts *facts)
 	return object;
 }
 
-static json_t *frame_to_json(const struct goroutine_frame *frame)
-{
-	json_t *object = json_object();
-	set_text(object, "function", frame->function);
-	set_text(object, "file", frame->file);
-	set_int(object, "line", frame->line);
-	return object;
-}
-
-static json_t *group_to_json(const struct goroutine_group *group)
-{
-	json_t *object = json_object(), *frames = json_array();
-	set_int(object, "count", (int64_t)group->count);
-	set_int(object, "stack_bytes", (int64_t)group->stack_bytes);
-	set_int(object, "waited_ns", group->waited_ns);
-	set_text(object, "state", group->state);
-	if (group->wait_reason)
-		set_text(object, "wait_reason", group->wait_reason);
-	json_object_set_new(object, "system", json_boolean(group->system));
-	json_object_set_new(object, "created_by", frame_to_json(&group->created_by));
-	json_object_set_new(object, "start", frame_to_json(&group->start));
-	for (size_t i = 0; i < group->depth && i < INSTANT_FRAMES_MAX; i++)
-		json_array_append_new(frames, frame_to_json(&group->frames[i]));
-	json_object_set_new(object, "frames", frames);
-	return object;
-}
-
-json_t *goroutine_groups_to_json(const struct goroutine_set *set)
-{
-	json_t *array = json_array();
-	for (size_t i = 0; i < set->groups.count && i < INSTANT_GROUPS_MAX; i++)
-		json_array_append_new(array, group_to_json(&set->groups.items[i]));
-	return array;
-}
-
 // ---- in: single values ----
 
 static const char *text_of(const json_t *object, const char *key)

@@ -22,8 +22,6 @@ struct instant {
 
 // The numbers, for report.json.
 json_t *facts_to_json(const struct facts *facts);
-// The largest groups, with their stacks.
-json_t *goroutine_groups_to_json(const struct goroutine_set *set);
 
 // `report` NULL: only a profile. `heap` NULL or of size 0: no profile.
 bool instant_read(const char *report, size_t report_size, const void *heap, size_t heap_size,

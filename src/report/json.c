@@ -7,6 +7,7 @@
 #include "profile/top.h"
 #include "report/report.h"
 #include "snapshot/heap_profile.h"
+#include "report/goroutine_groups.h"
 #include "report/instant.h"
 #include "report/json_build.h"
 
@@ -49,6 +50,14 @@ static json_t *container_to_json(const struct container *container)
 	return object;
 }
 
+static json_t *texts_to_json(const char *const *items, size_t count)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, report_text_to_json(items[i]));
+	return array;
+}
+
 json_t *report_identity_to_json(const struct snapshot_identity *identity)
 {
 	json_t *object = json_object();
@@ -66,6 +75,9 @@ json_t *report_identity_to_json(const struct snapshot_identity *identity)
 	set_text(object, "module", identity->module_path);
 	set_text(object, "module_version", identity->module_version);
 	set_text(object, "vcs_revision", identity->vcs_revision);
+	json_object_set_new(
+		object, "replaced_modules",
+		texts_to_json(identity->replaced_modules.items, identity->replaced_modules.count));
 	return object;
 }
 
@@ -98,15 +110,7 @@ json_t *report_quality_to_json(const struct snapshot_quality *quality)
 	return object;
 }
 
-static json_t *texts_to_json(const char *const *items, size_t count)
-{
-	json_t *array = json_array();
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(array, report_text_to_json(items[i]));
-	return array;
-}
-
-static json_t *verdict_to_json(const struct verdict *verdict)
+json_t *report_verdict_to_json(const struct verdict *verdict)
 {
 	json_t *object = json_object(), *guilty = json_object();
 	json_object_set_new(object, "determined", json_boolean(verdict->determined));
@@ -240,7 +244,8 @@ static json_t *go_to_json(const struct snapshot_go *go)
 	return object;
 }
 
-static json_t *goroutines_to_json(const struct goroutine_set *set)
+static json_t *goroutines_to_json(const struct snapshot_identity *identity,
+				  const struct goroutine_set *set)
 {
 	json_t *object = json_object(), *states = json_object();
 	set_int(object, "count", (int64_t)set->user);
@@ -249,7 +254,7 @@ static json_t *goroutines_to_json(const struct goroutine_set *set)
 	VEC_FOREACH (state, &set->states)
 		set_int(states, state->state, (int64_t)state->count);
 	json_object_set_new(object, "states", states);
-	json_object_set_new(object, "groups", goroutine_groups_to_json(set));
+	json_object_set_new(object, "groups", goroutine_groups_to_json(identity, set));
 	return object;
 }
 
@@ -356,7 +361,7 @@ json_t *report_to_json(const struct report *report)
 	const struct snapshot *snapshot = report->snapshot;
 	json_t *object = json_object();
 	set_text(object, "whyoom_version", WHYOOM_VERSION);
-	json_object_set_new(object, "verdict", verdict_to_json(report->verdict));
+	json_object_set_new(object, "verdict", report_verdict_to_json(report->verdict));
 	json_object_set_new(object, "kill",
 			    report->kill ? kill_to_json(report->kill) : json_null());
 	json_object_set_new(object, "identity", report_identity_to_json(&snapshot->identity));
@@ -369,7 +374,7 @@ json_t *report_to_json(const struct report *report)
 	set_part(object, "heap", &snapshot->heap_absent,
 		 snapshot->heap ? report_heap_to_json(snapshot, false) : json_object());
 	set_part(object, "goroutines", &snapshot->goroutines_absent,
-		 goroutines_to_json(&snapshot->goroutines));
+		 goroutines_to_json(&snapshot->identity, &snapshot->goroutines));
 	if (report->reason)
 		json_object_set_new(object, "trigger", report_text_to_json(report->reason));
 	if (report->baseline) {

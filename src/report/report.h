@@ -28,6 +28,7 @@ struct report_style {
 
 void report_write_text(const struct report *report, struct report_style style, struct strbuf *out);
 json_t *report_to_json(const struct report *report);
+json_t *report_verdict_to_json(const struct verdict *verdict);
 
 enum report_ledger_detail {
 	REPORT_LEDGER_SHORT, // fits a screen with other things: small rows below the first level go

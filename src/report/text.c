@@ -18,20 +18,35 @@ void text_bold(struct strbuf *out, struct report_style style, const char *text)
 		strbuf_add(out, "\033[0m");
 }
 
+void text_pad(struct strbuf *out, const char *text, int columns)
+{
+	int used = 0;
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+		if ((*c & 0xc0) != 0x80)            // the first byte of a character
+			used += *c >= 0xe3 ? 2 : 1; // from U+3000 on
+	for (; used < columns; used++)
+		strbuf_add(out, " ");
+}
+
+void text_label(struct strbuf *out, const char *label)
+{
+	strbuf_addf(out, "  %s", label);
+	text_pad(out, label, 12);
+}
+
 void text_title(struct strbuf *out, struct report_style style, const char *title)
 {
 	if (out->length)
 		strbuf_add(out, "\n");
 	text_bold(out, style, title);
-	for (size_t i = strlen(title); i < 14; i++)
-		strbuf_add(out, " ");
+	text_pad(out, title, 14);
 }
 
 static void write_items(struct strbuf *out, const char *label, const char *const *items,
 			size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		strbuf_addf(out, "  %-12s", i ? "" : label);
+		text_label(out, i ? "" : label);
 		strbuf_add_safe(out, items[i]);
 		strbuf_add(out, "\n");
 	}
@@ -47,19 +62,19 @@ static void write_verdict(const struct report *report, struct report_style style
 			  struct strbuf *out)
 {
 	const struct verdict *verdict = report->verdict;
-	text_title(out, style, "VERDICT");
+	text_title(out, style, _("VERDICT"));
 	text_bold(out, style, verdict->sentence);
 	strbuf_add(out, "\n");
 	if (verdict->determined)
-		write_item(out, "confidence", confidence_name(verdict->confidence));
-	write_item(out, "why now", report->reason ? report->reason : "");
-	write_items(out, "seen", verdict->steps.items, verdict->steps.count);
-	write_items(out, "proof", verdict->evidence.items, verdict->evidence.count);
-	write_items(out, "not", verdict->rejected.items, verdict->rejected.count);
-	write_item(out, "fix", verdict->fix);
-	write_item(out, "relief", verdict->relief);
-	write_item(out, "refuted by", verdict->refuted_by);
-	write_item(out, "next", verdict->next_capture);
+		write_item(out, _("confidence"), i18n_text(confidence_name(verdict->confidence)));
+	write_item(out, _("why now"), report->reason ? report->reason : "");
+	write_items(out, _("seen"), verdict->steps.items, verdict->steps.count);
+	write_items(out, _("proof"), verdict->evidence.items, verdict->evidence.count);
+	write_items(out, _("not"), verdict->rejected.items, verdict->rejected.count);
+	write_item(out, _("fix"), verdict->fix);
+	write_item(out, _("relief"), verdict->relief);
+	write_item(out, _("refuted by"), verdict->refuted_by);
+	write_item(out, _("next"), verdict->next_capture);
 }
 
 static void write_revision(struct strbuf *out, const char *revision)
@@ -79,16 +94,17 @@ void text_write_container(const struct container *container, struct strbuf *out)
 	if (container->name[0])
 		strbuf_addf(&line, " %s", container->name);
 	if (container->pod_name[0])
-		strbuf_addf(&line, " in pod %s/%s", container->pod_namespace, container->pod_name);
+		strbuf_addf(&line, _(" in pod %s/%s"), container->pod_namespace,
+			    container->pod_name);
 	else if (container->pod_uid[0])
-		strbuf_addf(&line, " in pod %s", container->pod_uid);
+		strbuf_addf(&line, _(" in pod %s"), container->pod_uid);
 	if (container->image[0])
-		strbuf_addf(&line, ", image %s", container->image);
+		strbuf_addf(&line, _(", image %s"), container->image);
 	else if (container->missing[0])
 		strbuf_addf(&line, ", %s", container->missing);
 	if (container->runtime != CONTAINER_RUNTIME_UNKNOWN)
 		strbuf_addf(&line, " (%s)", container_runtime_name(container->runtime));
-	write_item(out, "container", container->id[0] ? line.text : "");
+	write_item(out, _("container"), container->id[0] ? line.text : "");
 	strbuf_deinit(&line);
 }
 
@@ -96,7 +112,7 @@ static void write_identity(const struct report *report, struct report_style styl
 			   struct strbuf *out)
 {
 	const struct snapshot_identity *identity = &report->snapshot->identity;
-	text_title(out, style, "PROCESS");
+	text_title(out, style, _("PROCESS"));
 	strbuf_addf(out, "%d ", identity->pid);
 	strbuf_add_safe(out, identity->command);
 	if (identity->is_go) {
@@ -114,11 +130,11 @@ static void write_identity(const struct report *report, struct report_style styl
 			write_revision(out, identity->vcs_revision);
 	}
 	strbuf_add(out, "\n");
-	write_item(out, "binary", identity->executable);
+	write_item(out, _("binary"), identity->executable);
 	if (identity->started_unix_ns)
-		write_item(out, "started", human_time(identity->started_unix_ns).text);
+		write_item(out, _("started"), human_time(identity->started_unix_ns).text);
 	text_write_container(&identity->container, out);
-	write_item(out, "cgroup", identity->cgroup_path);
+	write_item(out, _("cgroup"), identity->cgroup_path);
 }
 
 static void write_go(const struct report *report, struct report_style style, struct strbuf *out)
@@ -127,23 +143,23 @@ static void write_go(const struct report *report, struct report_style style, str
 	const struct go_memstats *stats = &go->stats;
 	text_title(out, style, "GO");
 	if (!snapshot_has(&report->snapshot->go_absent)) {
-		strbuf_add(out, "not read: ");
+		strbuf_add(out, _("not read: "));
 		strbuf_add_safe(out, report->snapshot->go_absent.message);
 		strbuf_add(out, "\n");
 		return;
 	}
 	strbuf_addf(out,
-		    "heap %s in %s objects; live after the last collection %s; %" PRIu64
-		    " collections",
+		    _("heap %s in %s objects; live after the last collection %s; %llu collections"),
 		    human_bytes((int64_t)go->heap_alloc_bytes).text,
 		    human_count((int64_t)go->heap_objects).text,
-		    human_bytes((int64_t)stats->heap_marked).text, stats->num_gc);
+		    human_bytes((int64_t)stats->heap_marked).text,
+		    (unsigned long long)stats->num_gc);
 	if (stats->gc_percent < 0)
 		strbuf_add(out, "; GOGC=off");
 	else
 		strbuf_addf(out, "; GOGC=%d", stats->gc_percent);
 	if (stats->memory_limit == INT64_MAX)
-		strbuf_add(out, "; no GOMEMLIMIT");
+		strbuf_add(out, _("; no GOMEMLIMIT"));
 	else
 		strbuf_addf(out, "; GOMEMLIMIT=%s", human_bytes(stats->memory_limit).text);
 	strbuf_addf(out, "; GOMAXPROCS=%d\n", stats->gomaxprocs);
@@ -153,9 +169,9 @@ static void write_goroutines(const struct report *report, struct report_style st
 			     struct strbuf *out)
 {
 	const struct snapshot *snapshot = report->snapshot;
-	text_title(out, style, "GOROUTINES");
+	text_title(out, style, _("GOROUTINES"));
 	if (!snapshot_has(&snapshot->goroutines_absent)) {
-		strbuf_add(out, "not read: ");
+		strbuf_add(out, _("not read: "));
 		strbuf_add_safe(out, snapshot->goroutines_absent.message);
 		strbuf_add(out, "\n");
 		return;
@@ -166,7 +182,7 @@ static void write_goroutines(const struct report *report, struct report_style st
 		strbuf_addf(out, "%s %" PRIu64 " ", i ? "," : ":", set->states.items[i].count);
 		strbuf_add_safe(out, set->states.items[i].state);
 	}
-	strbuf_addf(out, "; stacks %s\n", human_bytes((int64_t)set->stack_bytes).text);
+	strbuf_addf(out, _("; stacks %s\n"), human_bytes((int64_t)set->stack_bytes).text);
 }
 
 // A cgroup without a limit (a shell's, say) is nobody's budget: then the process alone counts.
@@ -182,22 +198,22 @@ static void write_ledgers(const struct report *report, struct report_style style
 			text_write_headroom(&snapshot->cgroup, out);
 			return;
 		}
-		strbuf_addf(out, "  limit       %s of ",
-			    human_bytes(snapshot->cgroup.limit_bytes).text);
+		text_label(out, _("limit"));
+		strbuf_addf(out, _("%s of "), human_bytes(snapshot->cgroup.limit_bytes).text);
 		strbuf_add_safe(out, snapshot->cgroup.limit_path);
 		strbuf_add(out, "\n");
 		return;
 	}
 	if (snapshot_has(&snapshot->process_ledger_absent))
 		report_write_ledger(&snapshot->process_ledger, style, out);
-	strbuf_add(out, "  limit       ");
+	text_label(out, _("limit"));
 	if (snapshot_has(&snapshot->cgroup_absent)) {
-		strbuf_addf(out, "none; its cgroup is charged %s in all\n",
+		strbuf_addf(out, _("none; its cgroup is charged %s in all\n"),
 			    snapshot->cgroup.usage_bytes < 0
-				    ? "what the kernel does not tell"
+				    ? _("what the kernel does not tell")
 				    : human_bytes(snapshot->cgroup.usage_bytes).text);
 	} else {
-		strbuf_add(out, "not known: ");
+		strbuf_add(out, _("not known: "));
 		strbuf_add_safe(out, snapshot->cgroup_absent.message);
 		strbuf_add(out, "\n");
 	}

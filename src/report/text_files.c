@@ -52,9 +52,9 @@ static void write_section(const struct ledger *ledger, const char *title, const 
 {
 	if (ledger->total_bytes < FILES_MIN_BYTES)
 		return;
-	text_title(out, style, title);
+	text_title(out, style, _(title));
 	strbuf_addf(out, "%s ", human_bytes(ledger->total_bytes).text);
-	text_add_wrapped(out, TITLE_COLUMN, what);
+	text_add_wrapped(out, TITLE_COLUMN, _(what));
 	strbuf_add(out, "\n");
 	write_ledger(ledger, rows, out);
 }
@@ -65,19 +65,21 @@ void text_write_files(const struct snapshot_files *files, int rows, struct repor
 	if (files->cache.total_bytes < FILES_MIN_BYTES &&
 	    files->shmem.total_bytes < FILES_MIN_BYTES)
 		return;
-	write_section(&files->cache, "FILES",
-		      "of page cache, by file; the kernel takes it back before it kills", rows,
+	write_section(&files->cache, N_("FILES"),
+		      N_("of page cache, by file; the kernel takes it back before it kills"), rows,
 		      style, out);
-	write_section(&files->shmem, "SHARED",
-		      "of shared memory and tmpfs, by mount and file; it stays until it is removed",
-		      rows, style, out);
+	write_section(
+		&files->shmem, N_("SHARED"),
+		N_("of shared memory and tmpfs, by mount and file; it stays until it is removed"),
+		rows, style, out);
 	if (files->partial[0]) {
-		strbuf_add(out, "  partial     ");
+		text_label(out, _("partial"));
 		strbuf_add_safe(out, files->partial);
 		strbuf_add(out, "\n");
 	}
 	if (files->charge_absent[0]) {
-		strbuf_add(out, "  whose       not known, so files count whole: ");
+		text_label(out, _("whose"));
+		strbuf_add(out, _("not known, so files count whole: "));
 		strbuf_add_safe(out, files->charge_absent);
 		strbuf_add(out, "\n");
 	}

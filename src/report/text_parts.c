@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "profile/top.h"
+#include "report/row_label.h"
 #include "report/text_priv.h"
 #include "snapshot/heap_profile.h"
 
@@ -45,22 +46,22 @@ static void write_ledger_row(const struct ledger *ledger, const struct ledger_ro
 	else
 		strbuf_addf(out, "%*s", BAR_WIDTH, "");
 	strbuf_addf(out, "  %*s", 2 * row->depth, "");
-	strbuf_add_safe(out, row->label);
+	row_label_add(out, row->label);
 	size_t indent = detail == REPORT_LEDGER_SHORT ? UNWRAPPED
 						      : LABEL_COLUMN + 2 * (size_t)row->depth + 2;
 	if (row->note[0])
-		write_note(row->note, indent, out);
+		write_note(i18n_text(row->note), indent, out);
 	if (row->flags & LEDGER_ESTIMATED)
-		text_add_wrapped(out, indent, " [estimated]");
+		text_add_wrapped(out, indent, _(" [estimated]"));
 	strbuf_add(out, "\n");
 }
 
 static void write_beside(const struct ledger_row *row, struct strbuf *out)
 {
 	strbuf_addf(out, "  %11s  ", human_bytes(row->bytes).text);
-	strbuf_add_safe(out, row->label);
+	row_label_add(out, row->label);
 	if (row->note[0])
-		write_note(row->note, BESIDE_COLUMN, out);
+		write_note(i18n_text(row->note), BESIDE_COLUMN, out);
 	strbuf_add(out, "\n");
 }
 
@@ -93,7 +94,7 @@ static size_t write_rows(const struct ledger *ledger, size_t first, int depth,
 			 struct strbuf *out)
 {
 	const struct ledger_row *rows = ledger->rows.items;
-	struct ledger_row rest = {.label = "smaller lines", .note = "", .depth = depth};
+	struct ledger_row rest = {.label = N_("smaller lines"), .note = "", .depth = depth};
 	bool shown = false;
 	size_t i = first;
 	while (i < ledger->rows.count && rows[i].depth >= depth) {
@@ -128,15 +129,13 @@ void report_write_ledger_rows(const struct ledger *ledger, enum report_ledger_de
 
 void report_write_ledger(const struct ledger *ledger, struct report_style style, struct strbuf *out)
 {
-	text_title(out, style, "MEMORY");
-	strbuf_addf(out, "%s %s; every line below is part of it\n",
-		    human_bytes(ledger->total_bytes).text, ledger->total_label);
+	text_title(out, style, _("MEMORY"));
+	strbuf_addf(out, _("%s %s; every line below is part of it\n"),
+		    human_bytes(ledger->total_bytes).text, i18n_text(ledger->total_label));
 	report_write_ledger_rows(ledger, REPORT_LEDGER_SHORT, out);
 }
 
-// "/root/go/pkg/mod/a@v1/b.go" -> "a@v1/b.go"; the standard library's path likewise. The user's own
-// files keep theirs.
-static const char *short_path(const char *file)
+const char *text_short_path(const char *file)
 {
 	static const char *const roots[] = {"/pkg/mod/golang.org/toolchain@", "/go/src/",
 					    "/pkg/mod/"};
@@ -157,11 +156,12 @@ static void write_stack(const struct profile_stack *stack, struct strbuf *out)
 		strbuf_add(out, "      ");
 		strbuf_add_safe(out, frame->function);
 		strbuf_add(out, "  ");
-		strbuf_add_safe(out, short_path(frame->file));
+		strbuf_add_safe(out, text_short_path(frame->file));
 		strbuf_addf(out, ":%" PRId64 "\n", frame->line);
 	}
 	if (stack->count > STACK_FRAMES_SHOWN)
-		strbuf_addf(out, "      ... %u more frames\n", stack->count - STACK_FRAMES_SHOWN);
+		strbuf_addf(out, _("      ... %u more frames\n"),
+			    stack->count - STACK_FRAMES_SHOWN);
 }
 
 static void write_top_stacks(const struct profile *profile, int limit, struct strbuf *out)
@@ -176,7 +176,7 @@ static void write_top_stacks(const struct profile *profile, int limit, struct st
 		const struct profile_stack_row *row = &stacks->rows.items[i];
 		if (!row->value || (i && row->value < stacks->total / 100 * STACK_MIN_PERCENT))
 			break;
-		strbuf_addf(out, "    %s now, %s published, allocated by\n",
+		strbuf_addf(out, _("    %s now, %s published, allocated by\n"),
 			    human_bytes(row->value).text, human_bytes(row->values[published]).text);
 		write_stack(&row->stack, out);
 	}
@@ -193,10 +193,20 @@ static const struct profile_top_row *find_function(const struct profile_top *top
 	return NULL;
 }
 
+// At the right of `columns`.
+static void write_head(struct strbuf *out, const char *text, int columns)
+{
+	text_pad(out, text, columns);
+	strbuf_add(out, text);
+}
+
 static void write_functions(const struct profile_top *now, const struct profile_top *published,
 			    int limit, struct strbuf *out)
 {
-	strbuf_addf(out, "  %11s %6s %11s %11s   function\n", "now", "", "with calls", "published");
+	write_head(out, _("now"), 13);
+	write_head(out, _("with calls"), 19);
+	write_head(out, _("published"), 12);
+	strbuf_addf(out, "   %s\n", _("function"));
 	for (size_t i = 0; i < now->rows.count && i < (size_t)limit; i++) {
 		const struct profile_top_row *row = &now->rows.items[i];
 		const struct profile_top_row *before = find_function(published, row->function);
@@ -218,15 +228,15 @@ static void write_caveat(const struct snapshot *snapshot, const char *indent, st
 {
 	const char *caveat = snapshot->quality.layout_caveat;
 	if (caveat && caveat[0])
-		strbuf_addf(out, "%s%s\n", indent, caveat);
+		strbuf_addf(out, "%s%s\n", indent, i18n_text(caveat));
 }
 
 void report_write_holders(const struct snapshot *snapshot, struct report_style style, int rows,
 			  int stacks, struct strbuf *out)
 {
-	text_title(out, style, "HEAP");
+	text_title(out, style, _("HEAP"));
 	if (!snapshot_has(&snapshot->heap_absent)) {
-		strbuf_add(out, "no profile: ");
+		strbuf_add(out, _("no profile: "));
 		strbuf_add_safe(out, snapshot->heap_absent.message);
 		strbuf_add(out, "\n");
 		return;
@@ -236,10 +246,11 @@ void report_write_holders(const struct snapshot *snapshot, struct report_style s
 	uint32_t published_type = profile_find_sample_type(snapshot->heap, HEAP_INUSE_SPACE);
 	if (profile_top_new(snapshot->heap, now_type, PROFILE_TOP_FLAT, &now, NULL) &&
 	    profile_top_new(snapshot->heap, published_type, PROFILE_TOP_FLAT, &published, NULL)) {
-		strbuf_addf(out,
-			    "%s in use now, %s published (what /debug/pprof/heap would show, up to "
-			    "two collections old)\n",
-			    human_bytes(now->total).text, human_bytes(published->total).text);
+		strbuf_addf(
+			out,
+			_("%s in use now, %s published (what /debug/pprof/heap would show, up to "
+			  "two collections old)\n"),
+			human_bytes(now->total).text, human_bytes(published->total).text);
 		write_caveat(snapshot, "              ", out);
 		write_functions(now, published, rows, out);
 		write_top_stacks(snapshot->heap, stacks, out);
@@ -259,29 +270,29 @@ static void write_ending(const struct kill_facts *kill, struct strbuf *out)
 	strbuf_addf(out, "%s  ", human_time(kill->unix_ns).text);
 	switch (kill->cause) {
 	case KILL_CGROUP_OOM:
-		strbuf_add(out, "killed by the kernel at the cgroup's memory limit");
+		strbuf_add(out, _("killed by the kernel at the cgroup's memory limit"));
 		break;
 	case KILL_GLOBAL_OOM:
-		strbuf_add(out, "killed by the kernel: the machine had no memory left");
+		strbuf_add(out, _("killed by the kernel: the machine had no memory left"));
 		break;
 	case KILL_OOMD:
-		strbuf_add(out, "killed by systemd-oomd, not by the kernel");
+		strbuf_add(out, _("killed by systemd-oomd, not by the kernel"));
 		break;
 	case KILL_SIGNAL:
-		strbuf_add(out, "ended by a signal; the kernel counted no OOM kill");
+		strbuf_add(out, _("ended by a signal; the kernel counted no OOM kill"));
 		break;
 	case KILL_EXIT:
-		strbuf_addf(out, "exited with code %d", kill->exit_code);
+		strbuf_addf(out, _("exited with code %d"), kill->exit_code);
 		break;
 	case KILL_UNKNOWN:
-		strbuf_add(out, "ended; nobody said how");
+		strbuf_add(out, _("ended; nobody said how"));
 		break;
 	case KILL_NONE:
-		strbuf_add(out, "still running when the watch ended");
+		strbuf_add(out, _("still running when the watch ended"));
 		break;
 	}
 	if (kill->signal)
-		strbuf_addf(out, ", signal %d (SIG%s)", kill->signal, signal_name(kill->signal));
+		strbuf_addf(out, _(", signal %d (SIG%s)"), kill->signal, signal_name(kill->signal));
 	strbuf_add(out, "\n");
 }
 
@@ -300,7 +311,8 @@ static void write_growth(const struct kill_timeline *timeline, struct strbuf *ou
 	int64_t elapsed_ns = last->unix_ns - first->unix_ns;
 	if (grown <= 0 || elapsed_ns <= 0)
 		return;
-	strbuf_addf(out, "  growth      anonymous memory from %s to %s in %s, %s/s\n",
+	text_label(out, _("growth"));
+	strbuf_addf(out, _("anonymous memory from %s to %s in %s, %s/s\n"),
 		    human_bytes(first->anon_bytes).text, human_bytes(last->anon_bytes).text,
 		    human_duration(elapsed_ns).text,
 		    human_bytes((int64_t)((double)grown / ((double)elapsed_ns / 1e9))).text);
@@ -310,22 +322,27 @@ static void write_growth(const struct kill_timeline *timeline, struct strbuf *ou
 static void write_others(const struct kill_facts *kill, struct strbuf *out)
 {
 	const struct kill_consumer *consumer = &kill->consumer;
-	if (kill->oom_score_known && kill->oom_score_adj)
-		strbuf_addf(out, "  score       its oom_score_adj was %d\n", kill->oom_score_adj);
+	if (kill->oom_score_known && kill->oom_score_adj) {
+		text_label(out, _("score"));
+		strbuf_addf(out, _("its oom_score_adj was %d\n"), kill->oom_score_adj);
+	}
 	if (consumer->pid && consumer->pid != kill->pid) {
-		strbuf_addf(out, "  consumer    process %d (", consumer->pid);
+		text_label(out, _("consumer"));
+		strbuf_addf(out, _("process %d ("), consumer->pid);
 		strbuf_add_safe(out, consumer->name);
-		strbuf_addf(out, ") used more, %s; its oom_score_adj was %d\n",
+		strbuf_addf(out, _(") used more, %s; its oom_score_adj was %d\n"),
 			    human_bytes(consumer->rss_bytes).text, consumer->oom_score_adj);
 	}
 	if (kill->oomd_cgroup[0]) {
-		strbuf_add(out, "  cgroup      systemd-oomd says that it killed ");
+		text_label(out, _("cgroup"));
+		strbuf_add(out, _("systemd-oomd says that it killed "));
 		strbuf_add_safe(out, kill->oomd_cgroup);
 		strbuf_add(out, "\n");
 	} else if (kill->group_kill) {
-		strbuf_addf(out, "  group       the whole cgroup was killed (memory.oom.group)");
+		text_label(out, _("group"));
+		strbuf_add(out, _("the whole cgroup was killed (memory.oom.group)"));
 		if (kill->victim_count > 1)
-			strbuf_addf(out, ", %d processes", kill->victim_count);
+			strbuf_addf(out, _(", %d processes"), kill->victim_count);
 		strbuf_add(out, "\n");
 	}
 }
@@ -333,97 +350,136 @@ static void write_others(const struct kill_facts *kill, struct strbuf *out)
 void text_write_kill(const struct report *report, struct report_style style, struct strbuf *out)
 {
 	const struct kill_facts *kill = report->kill;
-	text_title(out, style, "KILL");
+	text_title(out, style, _("KILL"));
 	write_ending(kill, out);
 	if (kill->limit_bytes >= 0) {
-		strbuf_addf(out, "  limit       %s of ", human_bytes(kill->limit_bytes).text);
+		text_label(out, _("limit"));
+		strbuf_addf(out, _("%s of "), human_bytes(kill->limit_bytes).text);
 		strbuf_add_safe(out, kill->limit_cgroup);
 		if (kill->usage_bytes >= 0)
-			strbuf_addf(out, "; usage at the kill %s",
+			strbuf_addf(out, _("; usage at the kill %s"),
 				    human_bytes(kill->usage_bytes).text);
 		strbuf_add(out, "\n");
 	}
-	if (kill->anon_rss_bytes >= 0)
-		strbuf_addf(out, "  victim      process %d, anonymous memory %s, files %s\n",
-			    kill->pid, human_bytes(kill->anon_rss_bytes).text,
+	if (kill->anon_rss_bytes >= 0) {
+		text_label(out, _("victim"));
+		strbuf_addf(out, _("process %d, anonymous memory %s, files %s\n"), kill->pid,
+			    human_bytes(kill->anon_rss_bytes).text,
 			    human_bytes(kill->file_rss_bytes).text);
+	}
 	write_others(kill, out);
 	if (report->timeline)
 		write_growth(report->timeline, out);
-	if (kill->oom_kills_after >= 0)
-		strbuf_addf(out,
-			    "  counter     the cgroup's oom_kill went from %" PRId64 " to %" PRId64
-			    "\n",
-			    kill->oom_kills_before, kill->oom_kills_after);
-	if (kill->exit_source[0])
-		strbuf_addf(out, "  exit        how it ended is known from %s\n",
-			    kill->exit_source);
+	if (kill->oom_kills_after >= 0) {
+		text_label(out, _("counter"));
+		strbuf_addf(out, _("the cgroup's oom_kill went from %lld to %lld\n"),
+			    (long long)kill->oom_kills_before, (long long)kill->oom_kills_after);
+	}
+	if (kill->exit_source[0]) {
+		text_label(out, _("exit"));
+		strbuf_addf(out, _("how it ended is known from %s\n"),
+			    i18n_text(kill->exit_source));
+	}
 	if (kill->kernel_line[0]) {
-		strbuf_add(out, "  kernel      ");
+		text_label(out, _("kernel"));
 		strbuf_add_safe(out, kill->kernel_line);
 		strbuf_add(out, "\n");
 	}
-	if (kill->inferred && kill->cause == KILL_CGROUP_OOM)
+	if (kill->inferred && kill->cause == KILL_CGROUP_OOM) {
+		text_label(out, _("inferred"));
 		strbuf_add(
 			out,
-			"  inferred    from signal 9 and the counter, or the kernel's tracepoint: its "
-			"log was not seen\n");
-	if (kill->held_ns)
-		strbuf_addf(out, "  held        whyoom held the kill for %s; %s\n",
+			_("from signal 9 and the counter, or the kernel's tracepoint: its log was not "
+			  "seen\n"));
+	}
+	if (kill->held_ns) {
+		text_label(out, _("held"));
+		strbuf_addf(out, _("whyoom held the kill for %s; %s\n"),
 			    human_duration(kill->held_ns).text,
-			    kill->evidence_held ? "the evidence was taken meanwhile"
-						: "the evidence is not from then");
+			    kill->evidence_held ? _("the evidence was taken meanwhile")
+						: _("the evidence is not from then"));
+	}
+}
+
+static void write_when(const struct report *report, struct strbuf *out)
+{
+	const struct snapshot_quality *quality = &report->snapshot->quality;
+	text_label(out, _("when"));
+	strbuf_add(out, human_time(quality->taken_unix_ns).text);
+	if (report->kill && report->kill->cause != KILL_NONE)
+		strbuf_addf(out, _(", %s before the end"),
+			    human_duration(report->kill->unix_ns - quality->taken_unix_ns).text);
+	if (report->kill && report->kill->evidence_held)
+		strbuf_add(out, _(", at the limit, while the kernel waited"));
+	strbuf_add(out, "\n");
+	if (!report->baseline)
+		return;
+	text_label(out, _("compared"));
+	strbuf_addf(out, _("with a baseline of %s before, at %s\n"),
+		    human_duration(quality->taken_unix_ns - report->baseline->taken_unix_ns).text,
+		    human_bytes(report->baseline->usage_bytes).text);
+}
+
+static void write_doubts(const struct snapshot_quality *quality, struct strbuf *out)
+{
+	if (quality->sample_rate_bytes) {
+		text_label(out, _("profile"));
+		strbuf_addf(out, _("one sample for each %s allocated, scaled as pprof does; %s\n"),
+			    human_bytes(quality->sample_rate_bytes).text,
+			    quality->profile_consistent
+				    ? _("no collection came in between")
+				    : _("a collection came in between: values may be torn"));
+	}
+	if (quality->torn) {
+		text_label(out, _("torn"));
+		strbuf_add(out, _("the target went on before everything was read\n"));
+	}
+	if (quality->target_ended) {
+		text_label(out, _("torn"));
+		strbuf_add(out, _("the target ended while it was read: what is above may be "
+				  "incomplete\n"));
+	}
+	if (!quality->damaged_buckets && !quality->failed_spans && !quality->failed_stacks &&
+	    !quality->table_failures)
+		return;
+	text_label(out, _("holes"));
+	strbuf_addf(out,
+		    _("%llu damaged buckets, %llu spans, %llu stacks and %llu table entries not "
+		      "read\n"),
+		    (unsigned long long)quality->damaged_buckets,
+		    (unsigned long long)quality->failed_spans,
+		    (unsigned long long)quality->failed_stacks,
+		    (unsigned long long)quality->table_failures);
 }
 
 void text_write_quality(const struct report *report, struct report_style style, struct strbuf *out)
 {
 	const struct snapshot_quality *quality = &report->snapshot->quality;
-	text_title(out, style, "EVIDENCE");
-	strbuf_addf(out, "%s; taken in %s\n", quality->mode,
+	text_title(out, style, _("EVIDENCE"));
+	strbuf_addf(out, _("%s; taken in %s\n"), i18n_text(quality->mode),
 		    human_duration(quality->duration_ns).text);
-	write_caveat(report->snapshot, "  version     ", out);
-	if (quality->symbols_from_code)
-		strbuf_add(out, "  symbols     found by the code of the runtime: the binary has no "
-				"symbol table\n");
-	if (quality->missing_symbols && quality->missing_symbols[0])
-		strbuf_addf(out, "  not found   %s\n", quality->missing_symbols);
-	strbuf_addf(out, "  when        %s", human_time(quality->taken_unix_ns).text);
-	if (report->kill && report->kill->cause != KILL_NONE)
-		strbuf_addf(out, ", %s before the end",
-			    human_duration(report->kill->unix_ns - quality->taken_unix_ns).text);
-	if (report->kill && report->kill->evidence_held)
-		strbuf_add(out, ", at the limit, while the kernel waited");
-	if (report->baseline)
-		strbuf_addf(out, "\n  compared    with a baseline of %s before, at %s",
-			    human_duration(quality->taken_unix_ns - report->baseline->taken_unix_ns)
-				    .text,
-			    human_bytes(report->baseline->usage_bytes).text);
-	strbuf_addf(out, "\n  pause       %s\n",
+	if (quality->layout_caveat && quality->layout_caveat[0])
+		text_label(out, _("version"));
+	write_caveat(report->snapshot, "", out);
+	if (quality->symbols_from_code) {
+		text_label(out, _("symbols"));
+		strbuf_add(out, _("found by the code of the runtime: the binary has no symbol "
+				  "table\n"));
+	}
+	if (quality->missing_symbols && quality->missing_symbols[0]) {
+		text_label(out, _("not found"));
+		strbuf_addf(out, "%s\n", quality->missing_symbols);
+	}
+	write_when(report, out);
+	text_label(out, _("pause"));
+	strbuf_addf(out, "%s\n",
 		    quality->target_pause_ns ? human_duration(quality->target_pause_ns).text
-		    : report->kill && report->kill->evidence_held ? "none but the hold at the limit"
-								  : "none");
-	strbuf_addf(out, "  reads       %s, %s; failed %" PRIu64 "\n",
-		    human_count((int64_t)quality->reads).text,
-		    human_bytes((int64_t)quality->read_bytes).text, quality->failed_reads);
-	if (quality->sample_rate_bytes)
-		strbuf_addf(
-			out,
-			"  profile     one sample for each %s allocated, scaled as pprof does; %s\n",
-			human_bytes(quality->sample_rate_bytes).text,
-			quality->profile_consistent
-				? "no collection came in between"
-				: "a collection came in between: values may be torn");
-	if (quality->torn)
-		strbuf_add(out, "  torn        the target went on before everything was read\n");
-	if (quality->target_ended)
-		strbuf_add(out,
-			   "  torn        the target ended while it was read: what is above may be "
-			   "incomplete\n");
-	if (quality->damaged_buckets || quality->failed_spans || quality->failed_stacks ||
-	    quality->table_failures)
-		strbuf_addf(out,
-			    "  holes       %" PRIu64 " damaged buckets, %" PRIu64 " spans, %" PRIu64
-			    " stacks and %" PRIu64 " table entries not read\n",
-			    quality->damaged_buckets, quality->failed_spans, quality->failed_stacks,
-			    quality->table_failures);
+		    : report->kill && report->kill->evidence_held
+			    ? _("none but the hold at the limit")
+			    : _("none"));
+	text_label(out, _("reads"));
+	strbuf_addf(out, _("%s, %s; failed %llu\n"), human_count((int64_t)quality->reads).text,
+		    human_bytes((int64_t)quality->read_bytes).text,
+		    (unsigned long long)quality->failed_reads);
+	write_doubts(quality, out);
 }

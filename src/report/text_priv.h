@@ -2,10 +2,18 @@
 // Shared by the files that write the text form.
 #pragma once
 
+#include "base/i18n.h"
 #include "report/goroutines.h"
 
 // A section's title in bold, as "TITLE  rest of the line" without a line end.
 void text_title(struct strbuf *out, struct report_style style, const char *title);
+// Fills up to `columns` of a terminal, where Chinese characters take two.
+void text_pad(struct strbuf *out, const char *text, int columns);
+// Begins a line of a section: "  label       ".
+void text_label(struct strbuf *out, const char *label);
+// "/root/go/pkg/mod/a@v1/b.go" -> "a@v1/b.go"; the standard library's path likewise. The user's own
+// files keep theirs.
+const char *text_short_path(const char *file);
 void text_bold(struct strbuf *out, struct report_style style, const char *text);
 // Adds `text`; a word that would pass column 80 goes to a new line, that many blanks in. A word
 // that is too long for any line stays whole.

@@ -216,7 +216,8 @@ static const char *start_of(struct speech *speech)
 static const char *title_of(const struct speech *speech)
 {
 	return speech->finding->rule->title
-		       ? verdict_text(speech->verdict, "%s: ", speech->finding->rule->title)
+		       ? verdict_text(speech->verdict,
+				      "%s: ", i18n_text(speech->finding->rule->title))
 		       : "";
 }
 
@@ -490,7 +491,7 @@ void speak_finding(const struct evidence *evidence, const struct finding *findin
 		.scope = {evidence, finding->has_site ? &finding->site : NULL, finding->group}};
 	verdict->determined = true;
 	verdict->rule = rule->name;
-	verdict->title = rule->title ? rule->title : "";
+	verdict->title = rule->title ? i18n_text(rule->title) : "";
 	set_status(&speech);
 	if (finding->group)
 		name_group(&speech);

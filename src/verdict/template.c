@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/units.h"
 
 static const char *const words_known[] = {"guilty", "where", "calls", "creator", "wait", "command"};
@@ -77,6 +78,7 @@ bool template_fill(const char *text, const struct scope *scope, const struct tem
 {
 	char name[FACT_NAME_MAX + 1];
 	bool complete = true;
+	text = i18n_text(text); // the tables are in English
 	while (*text) {
 		size_t length = name_at(text, name);
 		if (length) {

@@ -10,15 +10,10 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/i18n.h"
 #include "base/vec.h"
 #include "snapshot/kill.h"
 #include "snapshot/snapshot.h"
-
-// For translators: N_ marks a text of a table, _ one that is used where it stands.
-#ifndef N_
-#define N_(text) text
-#define _(text)  text
-#endif
 
 enum verdict_confidence { CONFIDENCE_NONE, CONFIDENCE_LOW, CONFIDENCE_MEDIUM, CONFIDENCE_HIGH };
 

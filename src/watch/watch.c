@@ -23,6 +23,7 @@
 #include "watch/host_rules.h"
 #include "watch/probe.h"
 #include "watch/retention.h"
+#include "watch/page.h"
 #include "watch/sampler.h"
 #include "watch/target_choice.h"
 #include "watch/trigger.h"
@@ -543,6 +544,15 @@ static void deinit(struct watch *watch)
 	close_signals(watch);
 }
 
+// Last: everything else is on disk, and the kill is not held any more.
+static void make_page(struct watch *watch)
+{
+	struct watch_result *result = watch->result;
+	struct error error = {0};
+	if (!page_make(result->incident, watch->options->feed.db, &result->kill, &error))
+		progress_say(&watch->progress, "no page: %s", error.message);
+}
+
 bool watch_run(const struct watch_options *options, struct watch_result *result,
 	       struct error *error)
 {
@@ -560,6 +570,8 @@ bool watch_run(const struct watch_options *options, struct watch_result *result,
 			finish(watch);
 	}
 	deinit(watch);
+	if (ok && result->stored)
+		make_page(watch);
 	free(watch);
 	return ok;
 }

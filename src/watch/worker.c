@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/i18n.h"
 #include "report/incident.h"
 #include "report/instant.h"
 #include "snapshot/capture.h"
@@ -60,6 +61,7 @@ struct job {
 	struct instant *before; // NULL: no baseline
 	struct snapshot_baseline baseline;
 	struct worker_news news;
+	enum i18n_language language; // of who reads the report; what is stored is English
 };
 
 static void send_news(struct job *job, enum news_kind kind)
@@ -157,6 +159,7 @@ static bool print_report(const struct job *job, const struct report *report)
 		strbuf_add(&text, dump ? dump : "{}");
 		strbuf_add(&text, "\n");
 	} else {
+		i18n_use(job->language);
 		report_write_text(report, (struct report_style){job->request->colour}, &text);
 	}
 	bool ok = fputs(text.text, stdout) != EOF && fflush(stdout) == 0;
@@ -242,6 +245,8 @@ static _Noreturn void run(const struct worker_request *request, int channel)
 			  .baseline_report_fd = -1};
 	struct verdict verdict;
 	struct report report;
+	job.language = i18n_get();
+	i18n_use(I18N_ENGLISH);
 	// Nothing of the watch's own: above all not what its guard listens to.
 	if (channel > 3)
 		syscall(SYS_close_range, 3, channel - 1, 0);

@@ -40,8 +40,11 @@ def under_watch(watch, group, out, *options):
     return running
 
 
+PAGE = "report.html"  # of the incident itself, not of the captures before it
+
+
 def check_incident(folder, pid):
-    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == sorted(FILES)
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == sorted([*FILES, PAGE])
     for earlier in (path for path in folder.iterdir() if path.is_dir()):
         assert re.fullmatch(r"baseline|earlier-[123]", earlier.name)
         check_manifest(earlier)
