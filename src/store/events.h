@@ -21,7 +21,8 @@ struct store_target {
 // How it ended.
 struct store_ending {
 	int64_t unix_ns;
-	char cause[32]; // "cgroup-oom", "global-oom", "systemd-oomd", "signal", "exit", "unknown", "unwatched"
+	char cause[32]; // "cgroup-oom", "global-oom", "systemd-oomd", "signal", "exit", "unknown",
+			// "unwatched"
 	char text[256];
 };
 

@@ -8,8 +8,8 @@
  *   file_survey_end     ends the child
  *
  * The child keeps its privileges and looks at what file_cache.h says: names and the kernel's
- * numbers. It ends when nobody is left to hear its answer. What it answers holds names that anybody may have
- * chosen, and is parsed like anything foreign.
+ * numbers. It ends when nobody is left to hear its answer. What it answers holds names that anybody
+ * may have chosen, and is parsed like anything foreign.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ledgers that were saved, as `whyoom account --diff` reads them: one JSON text, or two with a NUL
-// between them. What is let through sums up, comes out as text, goes through JSON and back unchanged,
-// and is no different from itself.
+// between them. What is let through sums up, comes out as text, goes through JSON and back
+// unchanged, and is no different from itself.
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
 
 // Callbacks has goroutines that wait in Go that C called: from a goroutine, through several changes
 // between Go and C, and from a thread of C's own. "goroutines PATH" writes runtime.Stack of all, "work"
-// starts goroutines that call to and fro without end, "strict" a thread that may only read and write.
+// starts goroutines that call there and back without end, "strict" a thread that may only read and write.
 package main
 
 /*
