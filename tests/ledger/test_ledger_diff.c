@@ -18,6 +18,14 @@ static const struct ledger_change *find(const struct ledger_diff *diff, const ch
 	return NULL;
 }
 
+static const struct ledger_change *must_find(const struct ledger_diff *diff, const char *path)
+{
+	const struct ledger_change *change = find(diff, path);
+	if (!change)
+		fail_msg("no %s", path);
+	return change;
+}
+
 static void test_growth_leads(void **state)
 {
 	(void)state;
@@ -43,8 +51,8 @@ static void test_growth_leads(void **state)
 		assert_int_equal(ledger_change_delta(change), deltas[i]);
 		assert_true(change->is_leaf);
 	}
-	assert_true(find(&diff, "go/go.heap")->flags & LEDGER_ESTIMATED);
-	assert_false(find(&diff, "go")->is_leaf);
+	assert_true(must_find(&diff, "go/go.heap")->flags & LEDGER_ESTIMATED);
+	assert_false(must_find(&diff, "go")->is_leaf);
 	ledger_diff_deinit(&diff);
 	ledger_deinit(&before);
 	ledger_deinit(&after);
@@ -67,7 +75,7 @@ static void test_a_process_is_found_by_its_name(void **state)
 		else
 			ledger_add(&after, 1, "anon.rest", "rest", 5, 0, "");
 		assert_true(ledger_diff_build(&before, &after, &diff, &error));
-		assert_int_equal(find(&diff, "anon/anon.process.9")->before, twins ? 0 : 20);
+		assert_int_equal(must_find(&diff, "anon/anon.process.9")->before, twins ? 0 : 20);
 		assert_int_equal(find(&diff, "anon/anon.process.7") != NULL, twins);
 		ledger_diff_deinit(&diff);
 		ledger_deinit(&before);
