@@ -226,7 +226,7 @@ static void read_kill(const json_t *report, struct instant *instant)
 	} causes[] = {{"cgroup-oom", KILL_CGROUP_OOM}, {"global-oom", KILL_GLOBAL_OOM},
 		      {"signal", KILL_SIGNAL},         {"exit", KILL_EXIT},
 		      {"unknown", KILL_UNKNOWN},       {"none", KILL_NONE},
-		      {"systemd-oomd", KILL_OOMD}};
+		      {"systemd-oomd", KILL_OOMD},     {"starved", KILL_STARVED}};
 	const json_t *object = json_object_get(report, "kill");
 	struct kill_facts *kill = &instant->kill;
 	if (!json_is_object(object))

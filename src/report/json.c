@@ -164,6 +164,7 @@ static json_t *kill_to_json(const struct kill_facts *kill)
 		[KILL_EXIT] = "exit",
 		[KILL_UNKNOWN] = "unknown",
 		[KILL_OOMD] = "systemd-oomd",
+		[KILL_STARVED] = "starved",
 	};
 	json_t *object = json_object();
 	set_text(object, "cause", causes[kill->cause]);

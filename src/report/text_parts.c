@@ -278,6 +278,12 @@ static void write_ending(const struct kill_facts *kill, struct strbuf *out)
 	case KILL_OOMD:
 		strbuf_add(out, _("killed by systemd-oomd, not by the kernel"));
 		break;
+	case KILL_STARVED:
+		strbuf_addf(out,
+			    _("ended itself with code %d, its cgroup at the memory limit: the Go "
+			      "runtime does so when the kernel gives it no memory"),
+			    kill->exit_code);
+		break;
 	case KILL_SIGNAL:
 		strbuf_add(out, _("ended by a signal; the kernel counted no OOM kill"));
 		break;

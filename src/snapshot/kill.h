@@ -16,6 +16,7 @@ enum kill_cause {
 	KILL_EXIT,       // it exited
 	KILL_UNKNOWN,    // it is gone, and nobody said how
 	KILL_OOMD,       // by systemd-oomd, for memory pressure or want of swap
+	KILL_STARVED,    // the Go runtime ended it, since there was no memory below the limit
 };
 
 struct kill_facts {
@@ -52,7 +53,7 @@ struct kill_facts {
 static inline bool kill_is_for_memory(const struct kill_facts *kill)
 {
 	return kill->cause == KILL_CGROUP_OOM || kill->cause == KILL_GLOBAL_OOM ||
-	       kill->cause == KILL_OOMD;
+	       kill->cause == KILL_OOMD || kill->cause == KILL_STARVED;
 }
 
 enum { KILL_TIMELINE_MAX = 240 };

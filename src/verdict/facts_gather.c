@@ -305,7 +305,7 @@ static void gather_profile(struct facts *facts, const struct snapshot *snapshot)
 static void gather_kill(struct facts *facts, const struct snapshot *snapshot,
 			const struct kill_facts *kill)
 {
-	bool of_cgroup = kill && kill->cause == KILL_CGROUP_OOM;
+	bool of_cgroup = kill && (kill->cause == KILL_CGROUP_OOM || kill->cause == KILL_STARVED);
 	bool global = kill && kill->cause == KILL_GLOBAL_OOM;
 	facts_set(facts, "killed", kill && kill_is_for_memory(kill));
 	facts_set(facts, "killed.global", global);

@@ -203,6 +203,9 @@ static const char *start_of(struct speech *speech)
 	if (killed && kill->cause == KILL_CGROUP_OOM && kill->limit_bytes > 0)
 		return verdict_text(verdict, _("%.64s was killed at its memory limit of %s: "),
 				    command, human_bytes(kill->limit_bytes).text);
+	if (killed && kill->cause == KILL_STARVED)
+		return verdict_text(verdict, _("%.64s ended itself at its memory limit of %s: "),
+				    command, human_bytes(kill->limit_bytes).text);
 	if (killed)
 		return verdict_text(verdict, _("%.64s was killed for want of memory: "), command);
 	if (kill && kill->cause != KILL_NONE)

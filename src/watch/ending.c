@@ -14,6 +14,7 @@
 static const int64_t PATIENCE_NS = 1000000000;
 static const int64_t SETTLED_NS = 3000000000; // a kill that old was another process's
 static const useconds_t STEP_US = 10000;
+enum { GO_FATAL_EXIT = 2 };
 
 void ending_begin(struct ending *ending, struct cgroup *cgroup, const struct process_files *process)
 {
@@ -224,6 +225,14 @@ static void read_counters(struct ending *ending, struct kill_facts *facts)
 						   : cgroup_get_path(ending->cgroup));
 }
 
+// While the kill is held a system call gets ENOMEM instead, and Go's runtime throws "out of memory"
+// then.
+static bool is_starved(const struct kill_facts *facts)
+{
+	return facts->exit_code == GO_FATAL_EXIT && facts->limit_bytes > 0 &&
+	       facts->peak_bytes >= facts->limit_bytes - facts->limit_bytes / 100;
+}
+
 // Without the kernel's log: signal 9 with the counter risen in the last seconds is a kill at the
 // limit, as far as anybody can tell; with a counter that did not rise, it is not; and without a
 // counter nobody knows.
@@ -248,7 +257,8 @@ static void conclude(const struct ending *ending, struct kill_facts *facts)
 	} else if (facts->signal) {
 		facts->cause = KILL_SIGNAL;
 	} else if (facts->exit_code >= 0) {
-		facts->cause = KILL_EXIT;
+		facts->inferred = is_starved(facts);
+		facts->cause = facts->inferred ? KILL_STARVED : KILL_EXIT;
 	}
 }
 

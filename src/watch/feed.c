@@ -156,6 +156,7 @@ static const char *cause_of(const struct kill_facts *kill)
 		[KILL_EXIT] = "exit",
 		[KILL_UNKNOWN] = "unknown",
 		[KILL_OOMD] = "systemd-oomd",
+		[KILL_STARVED] = "starved",
 	};
 	return names[kill->cause];
 }
@@ -178,6 +179,10 @@ static void describe_end(const struct feed *feed, const struct kill_facts *kill,
 		break;
 	case KILL_OOMD:
 		snprintf(text, capacity, "%s (process %d) killed by systemd-oomd", name, pid);
+		break;
+	case KILL_STARVED:
+		snprintf(text, capacity, "%s (process %d) ended itself: no memory below the limit",
+			 name, pid);
 		break;
 	case KILL_SIGNAL:
 		snprintf(text, capacity, "%s (process %d) ended by signal %d", name, pid,

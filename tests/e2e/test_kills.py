@@ -24,7 +24,9 @@ def test_held_kills(shape):
         assert kill.has_evidence, kill.note
         assert kill.share >= GOOD_SHARE, f"{kill.share:.1%} of what it kept\n{kill.note}"
         assert kill.restored, kill.note
-        assert kill.ended_itself or "held the kill for" in kill.note, kill.note
+        # Who gets no memory for a system call meanwhile may end itself.
+        how = "ended itself with code 2" if kill.ended_itself else "held the kill for"
+        assert how in kill.note, kill.note
 
 
 def test_twenty_held_kills_at_once():

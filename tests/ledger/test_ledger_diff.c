@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ledger/ledger_diff.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "system/lab.h"
@@ -21,8 +22,10 @@ static const struct ledger_change *find(const struct ledger_diff *diff, const ch
 static const struct ledger_change *must_find(const struct ledger_diff *diff, const char *path)
 {
 	const struct ledger_change *change = find(diff, path);
-	if (!change)
+	if (!change) {
 		fail_msg("no %s", path);
+		abort();
+	}
 	return change;
 }
 

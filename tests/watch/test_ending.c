@@ -43,6 +43,7 @@ static void scene_begin(struct scene *scene, lab_work *work, void *context, bool
 	lab_dir_write(&scene->dir, "memory.stat", "anon 1\n");
 	lab_dir_write(&scene->dir, "memory.current", "1\n");
 	lab_dir_write(&scene->dir, "memory.max", "1000\n");
+	lab_dir_write(&scene->dir, "memory.peak", "1\n");
 	set_counter(scene, "oom 3\noom_kill 3\n");
 	assert_ok(cgroup_open(scene->dir.path, &scene->cgroup, &error));
 	scene->child = lab_spawn(NULL, work, context);
@@ -162,6 +163,27 @@ static void an_exit_has_its_code(void **state)
 	assert_int_equal(0, facts.signal);
 }
 
+// Go's runtime throws "out of memory" with code 2; so does what panics for another reason.
+static void code_2_at_the_limit_is_starvation(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *peak;
+		enum kill_cause cause;
+	} cases[] = {{"1000\n", KILL_STARVED}, {"500\n", KILL_EXIT}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int code = 2;
+		struct scene scene;
+		scene_begin(&scene, exit_at_once, &code, false);
+		lab_dir_write(&scene.dir, "memory.peak", cases[i].peak);
+		struct kill_facts facts = scene_find(&scene);
+		scene_end(&scene);
+		assert_int_equal(cases[i].cause, facts.cause);
+		assert_int_equal(cases[i].cause == KILL_STARVED, kill_is_for_memory(&facts));
+		assert_int_equal(2, facts.exit_code);
+	}
+}
+
 static void a_process_that_lives_has_no_cause(void **state)
 {
 	(void)state;
@@ -276,6 +298,7 @@ int main(void)
 		cmocka_unit_test(without_a_counter_nobody_knows),
 		cmocka_unit_test(another_signal_accuses_nobody),
 		cmocka_unit_test(an_exit_has_its_code),
+		cmocka_unit_test(code_2_at_the_limit_is_starvation),
 		cmocka_unit_test(a_process_that_lives_has_no_cause),
 		cmocka_unit_test(an_old_kill_in_the_counter_does_not_count),
 		cmocka_unit_test(the_trace_tells_a_signal_from_a_kill),
