@@ -189,6 +189,7 @@ static void add_group(struct goroutine_set *set, const json_t *object)
 	struct goroutine_frame frames[INSTANT_FRAMES_MAX];
 	const json_t *list = json_object_get(object, "frames");
 	const char *wait = text_of(object, "wait_reason");
+	const char *no_stack = text_of(object, "no_stack");
 	struct goroutine_group group = {
 		.state = text_of(object, "state"),
 		.wait_reason = wait[0] ? wait : NULL,
@@ -198,11 +199,15 @@ static void add_group(struct goroutine_set *set, const json_t *object)
 		.count = count_of(object, "count"),
 		.stack_bytes = count_of(object, "stack_bytes"),
 		.waited_ns = int_of(object, "waited_ns"),
+		.example_id = count_of(object, "example_id"),
+		.no_stack = no_stack[0] ? no_stack : NULL,
+		.elided = count_of(object, "more_frames"),
 		.system = json_is_true(json_object_get(object, "system")),
 	};
 	for (; group.depth < json_array_size(list) && group.depth < INSTANT_FRAMES_MAX;
 	     group.depth++)
 		frames[group.depth] = frame_of(json_array_get(list, group.depth));
+	group.elided_at = group.depth;
 	if (group.count && group.count < 1u << 31 && group.stack_bytes < (uint64_t)1 << 48)
 		goroutine_set_add(set, &group);
 }

@@ -382,7 +382,8 @@ def kill_many_times(load, mode, kill):
         wait_until(lambda: is_left_alone(pid), 10, f"round {number}: the target left alone")
     assert killed == KILLS, "most runs ended before they were killed"
     load.finish()
-    assert is_left_alone(pid)
+    # What the server has just forked and does not yet execute looks like a copy of it.
+    wait_until(lambda: is_left_alone(pid), 10, "the target left alone at the end")
     load.target.say("run 0")
 
 

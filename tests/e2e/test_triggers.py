@@ -101,7 +101,7 @@ def test_goroutines_explode(begin, grow, out, tmp_path):
     assert (folder / "baseline/heap.pb.gz").stat().st_size > 0
 
 
-@pytest.mark.parametrize("version", ["1.18.10", VERSION])
+@pytest.mark.parametrize("version", ["1.22.12", VERSION])
 def test_the_live_heap_grows(begin, start, group, out, tmp_path, version):
     target = start("grow", version, cgroup=group)
     running = begin(target, "--when", "heap_live > 60MiB")
