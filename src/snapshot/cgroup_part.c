@@ -24,6 +24,9 @@ void cgroup_survey_take(struct cgroup *cgroup, const char *proc_root, bool with_
 		return;
 	struct file_cache_request request = {
 		.proc_root = proc_root, .cgroup_dir = cgroup_get_dir(cgroup), .pids = &pids};
+	struct cgroup_stat stat;
+	if (cgroup_stat(cgroup, &stat, NULL))
+		request.charge_bytes = stat.file_bytes;
 	file_cache_collect(&request, &survey->files);
 	survey->has_files = true;
 }

@@ -133,6 +133,7 @@ static void keep_file(struct file_collector *collector, struct cached_file *file
 	file->writeback_bytes = count->writeback_bytes;
 	file->evicted_bytes = count->evicted_bytes;
 	file->charged_bytes = count->charged_bytes;
+	collector->charged_bytes += count->charged_bytes.known ? count->charged_bytes.value : 0;
 	file->sampled = count->sampled;
 	file->cut = count->cut;
 	vec_push(&cache->list, *file);
@@ -182,10 +183,20 @@ static void count_waiting(struct file_collector *collector)
 			count_file(collector, waiting->fd, &waiting->file);
 }
 
+// So little of the charge is left that nothing beside is worth its time.
+static bool is_found(const struct file_collector *collector)
+{
+	const struct known_u64 *charge = &collector->request->charge_bytes;
+	return charge->known && collector->cache->charge_known &&
+	       collector->charged_bytes + FILE_CACHE_REST_BYTES >= charge->value;
+}
+
 void file_collector_look(struct file_collector *collector, int fd, struct cached_file file)
 {
 	struct stat status;
 	struct statfs system;
+	if (file.found > FILE_MAPPED && is_found(collector))
+		return;
 	if (file_collector_late(collector) || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
 	    status.st_size <= 0)
 		return;

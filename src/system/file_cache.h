@@ -40,6 +40,7 @@
 #define FILE_CACHE_TMPFS_MAX       32768  // entries in all tmpfs
 #define FILE_CACHE_FILES_MAX       65536  // that have something in memory
 #define FILE_CACHE_WAITING_MAX     4096   // open files that are kept for later, see `wait`
+#define FILE_CACHE_REST_BYTES      ((uint64_t)256 << 10) // of the charge; not worth looking for
 #define FILE_CACHE_BUDGET_NS       ((int64_t)1000000000)
 
 enum file_found {
@@ -84,6 +85,9 @@ struct file_cache_request {
 	int cgroup_dir;        // cgroup_get_dir
 	const struct cgroup_pids *pids;
 	int64_t budget_ns; // of time; 0: FILE_CACHE_BUDGET_NS
+	// What the cgroup is charged for files, shared memory with them, where that is known: once
+	// as much was found, files that are neither open nor mapped are not looked at.
+	struct known_u64 charge_bytes;
 	/*
 	 * NULL, or called once everything that goes with its process is open: the open and mapped
 	 * files, the directories. When it returns true their pages are counted, with the budget

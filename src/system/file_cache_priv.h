@@ -33,6 +33,7 @@ struct waiting_file {
 
 struct file_collector {
 	const struct file_cache_request *request;
+	uint64_t charged_bytes; // of what was counted
 	struct file_cache *cache;
 	struct page_owner owner;
 	struct map seen;   // files, by device and inode

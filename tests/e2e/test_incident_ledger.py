@@ -138,8 +138,8 @@ def test_c_heap_is_told_apart(watch, cgroup, start, tmp_path, hold):
     if hold:
         check_c_heap(incident)
         assert "the evidence was taken meanwhile" in (incident / "report.txt").read_text()
-    else: # the newest may have come too late for it
-        captures = [incident, *incident.glob("earlier-*")]
+    else:  # the newest may have come too late for it
+        captures = [incident, *incident.glob("earlier-*"), *incident.glob("baseline*")]
         assert any('"anon.malloc.main.used"' in (folder / "ledger.json").read_text()
                    for folder in captures)
     assert group.oom_control()["oom_kill_disable"] == 0
