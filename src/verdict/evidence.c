@@ -358,17 +358,52 @@ static void gather_groups(struct evidence *evidence, const struct facts *facts, 
 	}
 }
 
+static uint64_t above(uint64_t now, uint64_t before)
+{
+	return now > before ? now - before : 0;
+}
+
+// Goroutines that only went from one place to another are no growth: workers that have nothing to
+// do.
 uint64_t wait_group_rise(const struct evidence *evidence, const struct wait_group *group)
 {
 	if (!evidence->groups_by_growth)
 		return group->count;
-	return group->count > group->before ? group->count - group->before : 0;
+	uint64_t rise = above(group->count, group->before);
+	uint64_t kind_rise = above(group->kind_count, group->kind_before);
+	return kind_rise < rise ? kind_rise : rise;
+}
+
+static void sum_kinds(struct evidence *evidence)
+{
+	struct map kinds = {0};
+	VEC(struct wait_group) sums = {0};
+	for (int pass = 0; pass < 2; pass++)
+		VEC_FOREACH (group, &evidence->groups) {
+			bool is_new;
+			uint64_t hash = hash_text(0, group->example->start.function);
+			hash = hash_text(hash, group->example->created_by.function);
+			uint64_t *index = map_put(&kinds, hash, sums.count, &is_new);
+			if (is_new)
+				vec_push(&sums, {0});
+			struct wait_group *sum = &sums.items[*index];
+			if (pass == 0) {
+				sum->count += group->count;
+				sum->before += group->before;
+			} else {
+				group->kind_count = sum->count;
+				group->kind_before = sum->before;
+			}
+		}
+	vec_deinit(&sums);
+	map_deinit(&kinds);
 }
 
 static void sum_groups(struct evidence *evidence)
 {
 	evidence->groups_by_growth =
 		evidence->before && evidence->before->goroutines && !evidence->mismatch;
+	sum_kinds(evidence);
 	VEC_FOREACH (group, &evidence->groups)
 		evidence->group_rise += wait_group_rise(evidence, group);
 }

@@ -56,6 +56,8 @@ struct wait_group {
 	const struct goroutine_group *example; // the most numerous one
 	const struct goroutine_frame *own;     // nearest own frame; NULL: none
 	uint64_t count, before, stack_bytes, stack_bytes_before;
+	uint64_t kind_count,
+		kind_before; // of all that began in the same function, wherever they are
 	int64_t waited_ns;
 	int64_t holds, holds_before; // by heap sites; see wait_group_link
 	const char *along;           // a pattern of creators whose goroutines go with these

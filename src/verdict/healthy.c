@@ -66,6 +66,18 @@ static const struct rule rules[] = {
 		.refuted_by = N_("growth over a longer time: whyoom why --for 10m"),
 	},
 	{
+		// the collection between the two looks was the first to see what was there before
+		.name = "healthy-plateau",
+		HEALTHY,
+		.classes = CLASSES_ALL,
+		.generic = true,
+		.when = {LIVES, "interval > 0", "?limit.used < 70%", "heap.coverage >= 60%",
+			 "heap.profiled.grown < 0.05 heap.profiled", "memory.grown < 32MiB"},
+		.sentence = N_("Healthy: what is kept did not grow in {interval}; the memory is "
+			       "{memory}."),
+		.refuted_by = N_("growth over a longer time: whyoom why --for 10m"),
+	},
+	{
 		.name = "healthy-tight",
 		HEALTHY,
 		.classes = CLASSES_ALL,

@@ -273,7 +273,7 @@ static const struct rule rules[] = {
 		HOLDER,
 		.stack = {"net/http.(*conn).serve|net/http.(*http2serverConn).runHandler|"
 			  "google.golang.org/grpc.(*Server).handleStream"},
-		.when = {"site.requests >= 16", "site.request_bytes >= 1MiB", "site.map >= 3% site",
+		.when = {"site.requests >= 8", "site.request_bytes >= 1MiB", "site.map >= 3% site",
 			 "?site.before <= 0.2 site"},
 		.title =
 			N_("the same is made anew for each request, and many requests run at once"),

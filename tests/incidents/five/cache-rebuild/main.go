@@ -92,7 +92,7 @@ func load(address, speed string) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}}
 	workers, pause := 100, 10*time.Millisecond
 	if speed == "slow" {
-		workers, pause = 10, 100*time.Millisecond
+		workers, pause = 16, 50*time.Millisecond
 	}
 	go func() {
 		time.Sleep(3 * time.Second)

@@ -74,7 +74,7 @@ func load(address, speed string) {
 	client := &http.Client{}
 	workers, pause := 4, time.Duration(0)
 	if speed == "slow" {
-		workers, pause = 1, 2*time.Millisecond
+		workers, pause = 2, 2*time.Millisecond
 	}
 	drive.Every(workers, pause, func() error { return drive.Get(client, "http://"+address+"/push") })
 }
