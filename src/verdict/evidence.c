@@ -19,16 +19,16 @@ static const struct {
 	const char *name;
 	const char *facts[2]; // the first that is known
 } classes[CLASS_COUNT] = {
-	[CLASS_HEAP] = {"the Go heap", {"heap.resident"}},
-	[CLASS_STACKS] = {"goroutine stacks", {"go.stacks"}},
-	[CLASS_RUNTIME] = {"the Go runtime's own structures", {"go.metadata"}},
-	[CLASS_NATIVE] = {"memory outside of Go (C libraries, mmap)", {"anon"}},
-	[CLASS_FILES] = {"mapped files", {"files"}},
-	[CLASS_CACHE] = {"page cache", {"cgroup.cache"}},
-	[CLASS_SHMEM] = {"shared memory and tmpfs", {"cgroup.shmem", "shmem"}},
-	[CLASS_KERNEL] = {"kernel memory", {"cgroup.kernel"}},
-	[CLASS_SOCKETS] = {"socket buffers", {"cgroup.sock"}},
-	[CLASS_OTHERS] = {"other processes in the cgroup", {"others.anon"}},
+	[CLASS_HEAP] = {N_("the Go heap"), {"heap.resident"}},
+	[CLASS_STACKS] = {N_("goroutine stacks"), {"go.stacks"}},
+	[CLASS_RUNTIME] = {N_("the Go runtime's own structures"), {"go.metadata"}},
+	[CLASS_NATIVE] = {N_("memory outside of Go (C libraries, mmap)"), {"anon"}},
+	[CLASS_FILES] = {N_("mapped files"), {"files"}},
+	[CLASS_CACHE] = {N_("page cache"), {"cgroup.cache"}},
+	[CLASS_SHMEM] = {N_("shared memory and tmpfs"), {"cgroup.shmem", "shmem"}},
+	[CLASS_KERNEL] = {N_("kernel memory"), {"cgroup.kernel"}},
+	[CLASS_SOCKETS] = {N_("socket buffers"), {"cgroup.sock"}},
+	[CLASS_OTHERS] = {N_("other processes in the cgroup"), {"others.anon"}},
 };
 
 const char *class_name(enum memory_class class)

@@ -37,7 +37,7 @@ static void step_classes(const struct evidence *evidence, struct verdict *verdic
 		taken[largest] = true;
 		if (shown && share < 0.05)
 			break;
-		strbuf_addf(&text, "%s%s %s", shown ? ", " : "", class_name(largest),
+		strbuf_addf(&text, "%s%s %s", shown ? ", " : "", i18n_text(class_name(largest)),
 			    human_percent(share).text);
 	}
 	const char *what = evidence->by_growth ? _("grew") : _("is there");
@@ -169,7 +169,7 @@ void speak_not_determined(const struct evidence *evidence, const char *why_not,
 	if (largest >= 0 && fact(evidence, "memory", &memory))
 		vec_push(&verdict->evidence,
 			 verdict_text(verdict, _("the largest part of the memory is %s: %s of %s"),
-				      class_name(largest),
+				      i18n_text(class_name(largest)),
 				      human_bytes(evidence->classes[largest].bytes).text,
 				      human_bytes((int64_t)memory).text));
 	if (evidence->mismatch)
