@@ -370,7 +370,10 @@ static taddr_t find_symbol(struct evaluation *evaluation, enum go_symbol symbol)
 {
 	taddr_t address = 0;
 	for (size_t i = 0; i < RULES; i++) {
-		taddr_t found = rules[i].symbol == symbol ? apply(evaluation, &rules[i]) : 0;
+		// An order of use is that of optimized code, so it counts where nothing else says.
+		if (rules[i].symbol != symbol || (address && rules[i].pick == PICK_NEXT))
+			continue;
+		taddr_t found = apply(evaluation, &rules[i]);
 		if (found && address && found != address)
 			return 0;
 		if (found)

@@ -13,8 +13,18 @@ enum {
 	GAP_BYTES = 4 << 10, // reading so much too much costs less than another system call
 };
 
+static bool are_sorted(const struct target_range *ranges, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (ranges[i].start < ranges[i - 1].start)
+			return false;
+	return true;
+}
+
 static void sort_by_start(struct target_range *ranges, size_t count)
 {
+	if (are_sorted(ranges, count)) // they mostly are
+		return;
 	_cleanup_free_ struct sort_key *keys = alloc_array(count, sizeof *keys);
 	for (size_t i = 0; i < count; i++)
 		keys[i] = (struct sort_key){ranges[i].start,

@@ -32,7 +32,15 @@ async function shoot(page, name) {
 			path: join(process.env.WHYOOM_SCREENSHOTS, `${basename(file, ".html")}-${name}.png`)});
 }
 
-const text = (page, selector) => page.locator(selector).first().innerText({timeout: 5000}).catch(() => null);
+const PATIENCE_MS = 5000;
+
+// The page moves the focus once it is drawn again. What does not come shows in what is seen then.
+async function focusAt(page, level) {
+	await page.waitForFunction((wanted) => document.activeElement.getAttribute("aria-level") === wanted,
+		level, {timeout: PATIENCE_MS}).catch(() => {});
+}
+
+const text = (page, selector) => page.locator(selector).first().innerText({timeout: PATIENCE_MS}).catch(() => null);
 
 async function widest(page, selector) {
 	return page.evaluate((wanted) => Math.max(0, ...[...document.querySelectorAll(wanted)]
@@ -58,10 +66,13 @@ async function lookAtFlame(page) {
 	made.fadedAfterEscape = await page.locator(flame + ".frame.faded").count();
 	// From the root down by the keyboard alone, then in.
 	await page.keyboard.press("Home");
+	await focusAt(page, "1");
 	await page.keyboard.press("ArrowDown");
+	await focusAt(page, "2");
 	made.below = await page.evaluate(() => document.activeElement.getAttribute("aria-label"));
 	made.level = await page.evaluate(() => document.activeElement.getAttribute("aria-level"));
 	await page.keyboard.press("Enter");
+	await page.locator(flame + ".frame.faded").first().waitFor({timeout: PATIENCE_MS}).catch(() => {});
 	made.fadedByKeyboard = await page.locator(flame + ".frame.faded").count();
 	await page.keyboard.press("Escape");
 	if (search) {
