@@ -32,9 +32,8 @@ static const struct rule rules[] = {
 			    "compress/..."},
 		.title = N_("whole bodies of requests or responses are copied into memory"),
 		.refuted_by = LATER,
-		.fix = N_(
-			"dump headers only (the argument body = false), or the first few KiB, and "
-			"only of a sample"),
+		.fix = N_("keep the first few KiB and the length of what is written, and only of "
+			  "answers that are text"),
 		.relief = LIVE_RELIEF,
 	},
 	{
