@@ -36,7 +36,16 @@ def pytest_configure(config):
         pytest.exit(f"{WHYOOM} is missing: run ./dev build", returncode=1)
 
 
+SECOND_CHANCES = 5  # of a run of nearly two thousand tests; more is a defect, of whomever
+
+
 def pytest_sessionfinish(session):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    again = len(reporter.stats.get("rerun", [])) if reporter else 0
+    if again > SECOND_CHANCES:
+        reporter.write_line(f"{again} tests needed a second chance, more than {SECOND_CHANCES}",
+                            red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     path = session.config.getoption("reach")
     if path and session.config.reach.cells:
         session.config.reach.write(path)
