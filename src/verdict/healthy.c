@@ -60,7 +60,7 @@ static const struct rule rules[] = {
 		.classes = CLASSES_ALL,
 		.generic = true,
 		.when = {LIVES, "interval > 0", "?limit.used < 70%",
-			 "?heap.marked.grown < 0.3 heap.marked"},
+			 "?heap.marked.grown < 0.3 heap.marked", "?anon.grown < 8MiB"},
 		.sentence = N_("Healthy: what is kept did not grow in {interval}; the memory is "
 			       "{memory}."),
 		.refuted_by = N_("growth over a longer time: whyoom why --for 10m"),
@@ -72,7 +72,8 @@ static const struct rule rules[] = {
 		.classes = CLASSES_ALL,
 		.generic = true,
 		.when = {LIVES, "interval > 0", "?limit.used < 70%", "heap.coverage >= 60%",
-			 "heap.profiled.grown < 0.05 heap.profiled", "memory.grown < 32MiB"},
+			 "heap.profiled.grown < 0.05 heap.profiled", "memory.grown < 32MiB",
+			 "?anon.grown < 8MiB"},
 		.sentence = N_("Healthy: what is kept did not grow in {interval}; the memory is "
 			       "{memory}."),
 		.refuted_by = N_("growth over a longer time: whyoom why --for 10m"),
