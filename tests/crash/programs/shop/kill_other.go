@@ -8,6 +8,7 @@ package main
 import "syscall"
 
 const (
+	abortSignal = syscall.SIGTERM
 	userSignal  = syscall.SIGTERM
 	faultSignal = syscall.SIGTERM
 )

@@ -8,6 +8,7 @@ package main
 import "syscall"
 
 const (
+	abortSignal = syscall.SIGABRT
 	userSignal  = syscall.SIGUSR1
 	faultSignal = syscall.SIGSEGV
 )

@@ -8,6 +8,7 @@ import (
 )
 
 const (
+	abortSignal = syscall.SIGABRT
 	userSignal  = syscall.SIGTERM
 	faultSignal = syscall.SIGSEGV
 )
@@ -15,6 +16,5 @@ const (
 //go:linkname abort runtime.abort
 func abort()
 
-// kill has no signals here: it makes an exception that the runtime takes no panic of. One in a DLL
-// would end in wine's debugger, before the runtime sees it.
+// kill makes an exception that becomes no panic; wine's debugger would get one that comes in a DLL.
 func kill(syscall.Signal) { abort() }

@@ -194,7 +194,7 @@ var ways = map[string]func(){
 	"unlock":         func() { var m sync.Mutex; m.Unlock() },
 	"waitgroup":      func() { var g sync.WaitGroup; g.Done() },
 	"sigquit":        func() { signalled(syscall.SIGQUIT) },
-	"sigabrt":        func() { signalled(syscall.SIGABRT) },
+	"sigabrt":        func() { signalled(abortSignal) },
 	"sigsegv":        func() { signalled(faultSignal) },
 	"profile1":       func() { profile(1) },
 	"profile2":       func() { profile(2) },
