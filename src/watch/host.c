@@ -47,7 +47,8 @@ struct host {
 	int64_t baselines_rest_ns; // until then only first ones are taken
 	int64_t scan_due_ns, line_due_ns;
 	int watchers, signal;
-	bool told_unlimited;
+	struct node_memory node;
+	bool told_unseen;
 };
 
 // ---- who is there ----
@@ -55,7 +56,7 @@ struct host {
 static struct host_group *find_group(struct host *host, const char *path)
 {
 	VEC_FOREACH (group, &host->groups)
-		if (strcmp((*group)->path, path) == 0)
+		if (!(*group)->alone && strcmp((*group)->path, path) == 0)
 			return *group;
 	return NULL;
 }
@@ -68,18 +69,20 @@ static bool is_known(const struct host *host, pid_t pid)
 	return false;
 }
 
-static struct host_group *make_group(struct host *host, const char *path)
+static struct host_group *make_group(struct host *host, const char *path, pid_t pid)
 {
 	struct host_group *group;
-	if (host->groups.count == GROUPS_MAX || !host_group_open(path, &group, NULL))
+	struct error error = {0};
+	if (host->groups.count == GROUPS_MAX)
 		return NULL;
-	vec_push(&host->groups, group);
-	if (!group->limited && !host->told_unlimited) {
-		host->told_unlimited = true;
-		progress_say(&host->progress,
-			     "programs without a memory limit are not watched, the first is in %s",
-			     path);
+	if (!host_group_open(path, host->node.fd >= 0 ? &host->node : NULL, pid, &group, &error)) {
+		if (!host->told_unseen)
+			progress_say(&host->progress, "process %d is not watched: %s", pid,
+				     error.message);
+		host->told_unseen = true;
+		return NULL;
 	}
+	vec_push(&host->groups, group);
 	return group;
 }
 
@@ -91,21 +94,20 @@ static void add_process(struct host *host, const struct discovered *process)
 	int pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
 	struct host_group *group = find_group(host, path);
 	if (!group)
-		group = make_group(host, path);
+		group = make_group(host, path, process->pid);
 	if (!group || pidfd < 0) {
 		cleanup_close(&pidfd);
 		return;
 	}
 	struct host_member *member = host_group_add(group, process, pidfd);
-	if (host->rules && group->limited)
+	if (host->rules)
 		member->judge = host_rules_add(host->rules, process->pid, group->cgroup);
 	struct epoll_event event = {.events = EPOLLIN};
 	epoll_ctl(host->ends, EPOLL_CTL_ADD, pidfd, &event);
-	if (group->limited && group->timeline < 0)
+	if (group->timeline < 0)
 		host_group_introduce(group, host->timeline);
-	if (group->limited)
-		progress_say(&host->progress, "found process %d (%s) in %s, limit %s", process->pid,
-			     process->name, path, human_bytes(group->sampler.limit_bytes).text);
+	progress_say(&host->progress, "found process %d (%s) in %s, %s", process->pid,
+		     process->name, path, sampler_limit_text(&group->sampler).text);
 }
 
 static void scan(struct host *host, int64_t now_ns)
@@ -230,10 +232,9 @@ static void begin_baseline(struct host *host, struct host_group *group, pid_t pi
 // time, so that many programs that change do not cost more than a few.
 static pid_t next_baseline_of(struct host *host, struct host_group *group, int64_t now_ns)
 {
-	if (group->limited)
-		VEC_FOREACH (member, &group->members)
-			if (host_rules_needs_capture(member->judge))
-				return member->pid;
+	VEC_FOREACH (member, &group->members)
+		if (host_rules_needs_capture(member->judge))
+			return member->pid;
 	if ((group->baselines.count && now_ns < host->baselines_rest_ns) ||
 	    !host_group_wants_baseline(group, now_ns))
 		return 0;
@@ -279,7 +280,7 @@ static void drop_ended_members(struct host *host, struct host_group *group)
 			i++;
 			continue;
 		}
-		if (group->limited && !group->watcher) // else the watch tells more
+		if (!group->watcher) // else the watch tells more
 			progress_say(&host->progress, "process %d (%s) has ended", member->pid,
 				     member->name);
 		cleanup_close(&member->pidfd);
@@ -292,7 +293,7 @@ static void drop_ended_members(struct host *host, struct host_group *group)
 static bool judge(struct host *host, struct host_group *group, int64_t now_ns, pid_t *pid,
 		  struct host_fired *fired)
 {
-	if (!host->rules || !group->limited)
+	if (!host->rules)
 		return false;
 	VEC_FOREACH (member, &group->members) {
 		*pid = member->pid;
@@ -369,7 +370,7 @@ static void draw(struct host *host, int64_t now_ns)
 	host->line_due_ns = now_ns + LINE_EVERY_NS;
 	VEC_FOREACH (group, &host->groups) {
 		processes += (*group)->members.count;
-		if ((*group)->limited && (*group)->members.count &&
+		if ((*group)->members.count &&
 		    (!nearest || host_group_share(*group) > host_group_share(nearest)))
 			nearest = *group;
 	}
@@ -482,10 +483,13 @@ bool host_run(const struct host_options *options, int *signal, struct error *err
 	struct host host = {.options = options,
 			    .signals = -1,
 			    .ends = -1,
+			    .node = NODE_MEMORY_NONE,
 			    .progress = {.live_line = options->live_line}};
 	host.rules = host_rules_new(options->config, &host.progress);
 	host.discovery = discovery_new("/proc", options->pattern);
 	allow_files();
+	(void)!node_memory_open("/proc", &host.node,
+				NULL); // then some are not watched, which is said
 	bool ok = open_signals(&host, error);
 	if (ok)
 		open_timeline(&host);
@@ -503,6 +507,7 @@ bool host_run(const struct host_options *options, int *signal, struct error *err
 	if (host.timeline)
 		store_close(host.timeline);
 	discovery_free(host.discovery);
+	node_memory_close(&host.node);
 	cleanup_close(&host.ends);
 	if (host.signals >= 0) {
 		close(host.signals);

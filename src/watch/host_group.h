@@ -22,7 +22,7 @@ struct host_member {
 struct host_group {
 	char path[PATH_MAX];
 	struct cgroup *cgroup;
-	bool limited; // else nothing bites, and nothing is sampled
+	bool alone; // of one process, for which the machine's memory was the limit
 	struct sampler sampler;
 	VEC(struct host_member) members;
 	pid_t watcher;                     // the child that watches it; 0: it is calm
@@ -37,8 +37,10 @@ struct host_group {
 	int64_t judge_due_ns; // when its triggers are looked at next
 };
 
-// ERROR_NOT_FOUND once the cgroup is gone.
-bool host_group_open(const char *path, struct host_group **group, struct error *error) must_check;
+// For process `pid`, the first one in it. ERROR_NOT_FOUND once the cgroup is gone. `node` is
+// borrowed.
+bool host_group_open(const char *path, struct node_memory *node, pid_t pid,
+		     struct host_group **group, struct error *error) must_check;
 void host_group_free(struct host_group *group);
 bool host_group_has(const struct host_group *group, pid_t pid);
 struct host_member *host_group_find(const struct host_group *group, pid_t pid); // NULL: none

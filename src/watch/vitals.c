@@ -30,10 +30,11 @@ static void set(struct readings *readings, enum metric metric, int64_t value)
 
 // ---- of the cgroup ----
 
-static void add_growth(struct vitals *vitals, int64_t pinned_bytes, int64_t now_ns)
+static void add_growth(struct vitals *vitals, int64_t pinned_bytes, int64_t room_bytes,
+		       int64_t now_ns)
 {
 	struct readings *readings = &vitals->readings;
-	int64_t age_ns = 0, room_bytes = readings->limit_bytes - pinned_bytes;
+	int64_t age_ns = 0;
 	const int64_t *before = past_find(&vitals->pinned, GROWTH_NS, now_ns, &age_ns);
 	// Where samples are far apart, the one before has to do.
 	if (!before && vitals->last_ns && now_ns - vitals->last_ns >= GROWTH_NS &&
@@ -83,7 +84,7 @@ static void read_sampler(struct vitals *vitals, const struct sampler *sampler, i
 	set(readings, METRIC_USAGE, sampler->usage_bytes);
 	set(readings, METRIC_ANON, sampler->last_stat_ns ? sampler->anon_bytes : -1);
 	set(readings, METRIC_FILE, sampler->last_stat_ns ? sampler->file_bytes : -1);
-	add_growth(vitals, pinned_bytes, now_ns);
+	add_growth(vitals, sampler_own_bytes(sampler), sampler->limit_bytes - pinned_bytes, now_ns);
 	add_events(vitals, 0, METRIC_LIMIT_HITS, sampler->limit_hits, now_ns);
 	add_events(vitals, 1, METRIC_HIGH_HITS, sampler->high_hits, now_ns);
 	add_events(vitals, 2, METRIC_OOMS, sampler->ooms, now_ns);
