@@ -9,9 +9,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/file.h"
-#include "watch/feed.h"
+#include "watch/host_rules.h"
 #include "watch/target_choice.h"
 
 enum {
@@ -50,7 +49,6 @@ bool host_group_open(const char *path, struct node_memory *node, pid_t pid, stru
 {
 	struct host_group *group = alloc_zero(sizeof *group);
 	snprintf(group->path, sizeof group->path, "%s", path);
-	group->timeline = -1;
 	if (!cgroup_open(path, &group->cgroup, error) || !begin_sampler(group, node, pid, error)) {
 		host_group_free(group);
 		return false;
@@ -137,25 +135,11 @@ static bool grows_fast(const struct host_group *group, int64_t usage_bytes, int6
 }
 
 // A glance costs one read. Only where it shows something is the page cache told from the rest.
-static void tell_timeline(const struct host_group *group, struct store_writer *timeline)
+static void tell_timeline(struct host_group *group, struct host_rules *rules, int64_t now_ns)
 {
-	if (!timeline || group->timeline < 0)
-		return;
-	struct store_sample sample = store_sample_at(clock_unix_ns());
-	feed_fill(&group->sampler, &sample);
-	store_sample(timeline, group->timeline, &sample);
-}
-
-void host_group_introduce(struct host_group *group, struct store_writer *timeline)
-{
-	struct process_files process = PROCESS_FILES_NONE;
-	struct store_target target = {0};
-	if (!timeline || !group->members.count ||
-	    !process_files_open("/proc", group->members.items[0].pid, &process, NULL))
-		return;
-	feed_describe(&process, group->cgroup, &target);
-	process_files_close(&process);
-	group->timeline = store_target(timeline, &target);
+	VEC_FOREACH (member, &group->members)
+		if (member->judge)
+			host_rules_tell(rules, member->judge, &group->sampler, now_ns);
 }
 
 // From where on it is watched closely, and whether it is there by what a glance shows.
@@ -181,7 +165,7 @@ static int64_t find_pace_ns(const struct sampler *sampler, int64_t usage_bytes)
 	return next_pace_ns(mark_bytes(sampler) - sampler_pinned_bytes(sampler), PACE_MIN_NS);
 }
 
-bool host_group_sample(struct host_group *group, struct store_writer *timeline, int64_t now_ns,
+bool host_group_sample(struct host_group *group, struct host_rules *rules, int64_t now_ns,
 		       bool whole, bool *wanted)
 {
 	struct sampler *sampler = &group->sampler;
@@ -200,7 +184,7 @@ bool host_group_sample(struct host_group *group, struct store_writer *timeline, 
 			return false;
 		if (worth) {
 			group->taken_ns = now_ns;
-			tell_timeline(group, timeline);
+			tell_timeline(group, rules, now_ns);
 		}
 		usage = sampler_own_bytes(sampler);
 		*wanted = sampler_pressing_bytes(sampler) >= mark_bytes(sampler) ||

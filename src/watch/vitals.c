@@ -109,12 +109,16 @@ static void read_go(struct vitals *vitals, int64_t now_ns)
 {
 	struct readings *readings = &vitals->readings;
 	const struct go_gauges *go = &vitals->go;
-	bool fresh = vitals->go_ns && now_ns - vitals->go_ns < VITALS_STALE_NS;
+	int64_t stale_ns =
+		vitals->go_stale_ns > VITALS_STALE_NS ? vitals->go_stale_ns : VITALS_STALE_NS;
+	bool fresh = vitals->go_ns && now_ns - vitals->go_ns < stale_ns;
 	bool has_heap = fresh && go->has_heap, has_goroutines = fresh && go->has_goroutines;
 	set(readings, METRIC_HEAP_LIVE, has_heap ? (int64_t)go->heap_live : -1);
 	set(readings, METRIC_HEAP_MARKED, has_heap ? (int64_t)go->heap_marked : -1);
 	set(readings, METRIC_GOROUTINES, has_goroutines ? (int64_t)go->goroutines : -1);
 	vitals->sample.values[STORE_HEAP_LIVE] = readings->values[METRIC_HEAP_LIVE];
+	bool has_goal = has_heap && go->has_goal && go->heap_goal < INT64_MAX;
+	vitals->sample.values[STORE_HEAP_GOAL] = has_goal ? (int64_t)go->heap_goal : -1;
 	vitals->sample.values[STORE_GOROUTINES] = readings->values[METRIC_GOROUTINES];
 }
 

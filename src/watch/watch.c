@@ -160,16 +160,17 @@ static void begin_triggers(struct watch *watch)
 				.feed = &watch->feed,
 				.out = options->out,
 				.current = watch->captures.store.name};
+	const struct host_fired *fired = options->fired;
+	if (fired)
+		watch->captures.places = fired->places;
 	if (!config || !config->rule_count)
 		return;
-	const struct host_fired *fired = options->fired;
 	if (!fired)
 		watch->own_states = alloc_array(config->rule_count, sizeof *watch->own_states);
 	alarm_begin(alarm, config, fired ? fired->states : watch->own_states, &watch->process,
 		    watch->cgroup);
 	if (!fired)
 		return;
-	watch->captures.places = fired->places;
 	snprintf(watch->captures.container_name, sizeof watch->captures.container_name, "%s",
 		 fired->container_name);
 	alarm->waiting = fired->rules;
