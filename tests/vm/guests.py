@@ -7,9 +7,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/incidents"))
+
+import lab  # noqa: E402
+
 HERE = ROOT / "tests/vm"
 OUT = ROOT / "build/vm"
 WHYOOM = Path(os.environ.get("WHYOOM", ROOT / "build/src/cli/whyoom")).resolve()
@@ -46,19 +51,32 @@ def make_disk(path, mib):
     return path
 
 
+def make_file_system(path, *options):
+    tools = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", *options, path],
+                   env={**os.environ, "PATH": tools}, check=True)
+
+
+def lab_programs():
+    """Those of tests/incidents that are about cgroup v2."""
+    return {case.folder.name: lab.build(case) for case in lab.cases()
+            if case.get("cgroup") == 2 or case.name == "healthy-page-cache"}
+
+
 class InitGuest:
     """tests/vm/init, and little besides."""
 
     name = "init"
     memory_mib = 1536
-    disks_mib = {"disk": 512}  # page cache that can be taken back, which nothing in an initrd can
+    # Page cache that can be taken back, which nothing in an initrd can; swap; a file system.
+    disks_mib = {"disk": 512, "swap": 256, "files": 512}
 
     def make(self, folder):
         shutil.rmtree(folder / "root", ignore_errors=True)
         root = folder / "root"
         for name in FOLDERS:
             (root / name).mkdir(parents=True)
-        for name, path in PROGRAMS.items():
+        for name, path in (PROGRAMS | lab_programs()).items():
             shutil.copy(path, root / "bin" / name)
         for path in libraries(WHYOOM):
             inside = root / path.relative_to("/")
@@ -67,7 +85,8 @@ class InitGuest:
         shutil.copy(shutil.which("busybox"), root / "bin/busybox")
         (root / "bin/sh").symlink_to("busybox")
         shutil.copy(HERE / "init", root / "init")
-        shutil.copy(HERE / "lib.sh", root / "lib.sh")
+        for name in ("lib.sh", "charges.sh"):
+            shutil.copy(HERE / name, root / name)
         (root / "etc/passwd").write_text(USERS)
         names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
         with open(folder / "initrd", "wb") as output:
@@ -81,7 +100,7 @@ class SystemGuest:
 
     name = "system"
     memory_mib = 1024
-    disks_mib = {"swap": 256}
+    disks_mib = {}
     image_mib = 768
     users = (USERS + "systemd-oom:x:900:900::/:/bin/false\n").replace(":/bin/sh", ":/usr/bin/sh")
     groups = "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\nsystemd-oom:x:900:\n"
@@ -113,14 +132,14 @@ class SystemGuest:
         for name in ("dev", "proc", "sys", "run", "tmp", "root", "home"):
             (root / name).mkdir(exist_ok=True)
         etc = {"passwd": self.users, "group": self.groups, "machine-id": "0123456789abcdef" * 2 + "\n",
-               "os-release": "ID=debian\n", "fstab": ""}
+               "os-release": "ID=debian\n", "fstab": "",
+               "systemd/oomd.conf": "[OOM]\nDefaultMemoryPressureDurationSec=2s\n"
+                                    "SwapUsedLimit=10%\n"}
         for name, text in etc.items():
             (root / "etc" / name).write_text(text)
         image = make_disk(folder / "image", self.image_mib)
-        path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-d", root, image],
-                       env={**os.environ, "PATH": path}, check=True)
-        return (disk_options(image, 0), "root=/dev/nvme0n1 rw init=/system-first "
+        make_file_system(image, "-d", root)
+        return (disk_options(image, "root"), "root=/dev/nvme0n1 rw init=/system-first "
                 "systemd.show_status=false")
 
     @staticmethod
@@ -132,9 +151,9 @@ class SystemGuest:
                 shutil.copy(path, root / "usr/lib/x86_64-linux-gnu" / path.name)
 
 
-def disk_options(path, number):
-    return ["-drive", f"file={path},if=none,id=disk{number},format=raw,cache=unsafe",
-            "-device", f"nvme,drive=disk{number},serial={number}"]
+def disk_options(path, name):
+    return ["-drive", f"file={path},if=none,id={name},format=raw,cache=unsafe",
+            "-device", f"nvme,drive={name},serial={name}"]
 
 
 def boot(guest, kernel):
@@ -144,8 +163,10 @@ def boot(guest, kernel):
     console, results = folder / "console", folder / "results"
     results.unlink(missing_ok=True)
     options, words = guest.make(folder)
-    for number, (name, mib) in enumerate(guest.disks_mib.items(), options.count("-drive")):
-        options = options + disk_options(make_disk(folder / name, mib), number)
+    for name, mib in guest.disks_mib.items():
+        options = options + disk_options(make_disk(folder / name, mib), name)
+        if name == "files":
+            make_file_system(folder / name)
     command = [
         "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-accel", ACCELERATOR, "-cpu", "max", "-smp", "2", "-m", str(guest.memory_mib),

@@ -55,14 +55,17 @@ put_incident() {
 
 # ---- waiting ----
 
-# await COMMAND...: false when it stays so for 10 seconds.
+# await COMMAND...: false when it stays so for 20 seconds.
 await() {
-	tries=100
+	deadline=$(($(uptime_s) + 20))
 	until "$@" 2>/dev/null; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
+		[ "$(uptime_s)" -lt "$deadline" ] || return 1
 		usleep 100000
 	done
+}
+
+uptime_s() {
+	cut -d. -f1 /proc/uptime
 }
 
 # end PID...: only what is not expected to end by itself.
