@@ -14,6 +14,8 @@ The folders of five/ are the incidents that whyoom was made for, services with r
 `variants` (fast, slow); the load comes from a process of its own (`load`: how fast), and what has to be
 there before (`before`) as well.
 
+`cgroup`: 2 where it is to be seen on cgroup v2 only: `./dev vmtest` plays those, in a guest.
+
 `env`, `args`, `warm` (seconds before the first look), `module` (a folder with a go.mod of its own:
 third-party libraries), `cgo`, `flags` (for go build), `short`: part of the ordinary tests.
 """
@@ -329,6 +331,11 @@ def line_of(result):
             f"{f'{result.seconds:.1f} s' if result.seconds else '-':7} | {said} |")
 
 
+def has_cgroup_v2():
+    controllers = Path("/sys/fs/cgroup/cgroup.controllers")
+    return controllers.exists() and "memory" in controllers.read_text().split()
+
+
 def main():
     parser = argparse.ArgumentParser(description="Run the lab and print the table.")
     parser.add_argument("names", nargs="*", help="only these cases")
@@ -341,6 +348,9 @@ def main():
     print("|---|---|---|---|---|---|---|")
     for case in cases():
         if options.names and case.name not in options.names:
+            continue
+        if case.get("cgroup") == 2 and not has_cgroup_v2():
+            print(f"| {case.name:24} | NOT RUN: needs cgroup v2; ./dev vmtest plays it in a guest |")
             continue
         result = run(case, options.version, options.stripped)
         results.append(result)
