@@ -52,6 +52,11 @@ static double score_of(const struct rule *rule, double share)
 
 // ---- sites ----
 
+static const char *group_frame_function(const void *stack, size_t index)
+{
+	return ((const struct goroutine_group *)stack)->frames[index].function;
+}
+
 static double number(const struct evidence *evidence, const char *name, double otherwise)
 {
 	struct scope scope = {.evidence = evidence};
@@ -108,12 +113,28 @@ static void say_too_little(const struct evidence *evidence, const struct site *s
 	strbuf_addf(why_not, ", explains %s", human_percent(share).text);
 }
 
+// Goroutines that are below the site's function, in what the rule says.
+static uint64_t count_during(const struct evidence *evidence, const struct rule *rule,
+			     const struct site *site)
+{
+	const char *const patterns[FRAME_PATTERNS_MAX] = {rule->during, site->frame.function};
+	uint64_t count = 0;
+	if (!rule->during || !evidence->now->goroutines)
+		return 0;
+	VEC_FOREACH (group, &evidence->now->goroutines->groups)
+		if (frames_match(patterns, group, group->depth, group_frame_function))
+			count += group->count;
+	return count;
+}
+
 // Sites of one rule are one cause; the largest of them is named.
 static void ask_sites(struct engine *engine, const struct rule *rule)
 {
 	const struct evidence *evidence = engine->evidence;
 	struct sites_filter filter = {.stack = rule->stack[0] ? rule->stack : NULL,
 				      .without = rule->without[0] ? rule->without : NULL,
+				      .partly = rule->partly[0] ? rule->partly : NULL,
+				      .called = rule->called,
 				      .ownerless = !rule->generic};
 	struct sites sites = {0};
 	int64_t sum = 0;
@@ -126,11 +147,13 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 		strbuf_add(engine->why_not,
 			   "no function of the program's own code is in any stack");
 	if (largest) {
-		struct scope scope = {.evidence = evidence, .site = largest};
+		struct site site = *largest;
+		struct scope scope = {.evidence = evidence, .site = &site};
 		double part = rule->generic ? (double)site_rise(evidence, largest) : (double)sum;
+		site.during = count_during(evidence, rule, &site);
 		double share = share_of(part, (double)heap_rise(evidence));
 		struct finding finding = {.rule = rule,
-					  .site = *largest,
+					  .site = site,
 					  .has_site = true,
 					  .share = share,
 					  .score = score_of(rule, share)};
@@ -144,11 +167,6 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 }
 
 // ---- groups ----
-
-static const char *group_frame_function(const void *stack, size_t index)
-{
-	return ((const struct goroutine_group *)stack)->frames[index].function;
-}
 
 static bool group_matches(const struct rule *rule, const struct goroutine_group *group)
 {
@@ -195,6 +213,30 @@ static bool find_blamed(const struct evidence *evidence, const struct rule *rule
 	return false;
 }
 
+// Who is in the function that makes such goroutines: main, in http.Serve.
+static bool find_starter(const struct evidence *evidence, const struct wait_group *group,
+			 struct site *out)
+{
+	const char *creator = group->example->created_by.function;
+	if (!creator[0] || !evidence->now->identity)
+		return false;
+	VEC_FOREACH (other, &evidence->now->goroutines->groups) {
+		bool inside = false;
+		for (size_t i = 0; i < other->depth; i++) {
+			const struct goroutine_frame *frame = &other->frames[i];
+			inside |= strcmp(frame->function, creator) == 0;
+			if (!inside ||
+			    code_owner_of(evidence->now->identity, frame->function) != CODE_OWN)
+				continue;
+			*out = (struct site){.frame = {frame->function, frame->file, frame->line},
+					     .callee = other->frames[i - 1].function,
+					     .entry = ""};
+			return true;
+		}
+	}
+	return false;
+}
+
 static void ask_group(struct engine *engine, const struct rule *rule, struct wait_group *group)
 {
 	struct evidence *evidence = engine->evidence;
@@ -216,7 +258,8 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 	if (share < EXPLAINED_MIN || finding.score <= engine->best.score ||
 	    !all_hold(&scope, rule->when))
 		return;
-	finding.has_site = !group->own && find_blamed(evidence, rule, &finding.site);
+	finding.has_site = !group->own && (find_blamed(evidence, rule, &finding.site) ||
+					   find_starter(evidence, group, &finding.site));
 	offer(engine, &finding);
 }
 

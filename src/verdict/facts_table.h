@@ -108,6 +108,8 @@ FACT("site.append", BYTES, "of it, in slices that grew there")
 FACT("site.string", BYTES, "of it, in strings and copies of strings")
 FACT("site.channel", BYTES, "of it, in buffers of channels")
 FACT("site.defer", BYTES, "of it, in records of defer statements")
+FACT("site.part", BYTES, "of it, in stacks that match the rule's `partly`")
+FACT("site.during", COUNT, "goroutines that are in it, and in what the rule's `during` matches")
 FACT("site.stacks", COUNT, "different stacks of it")
 FACT("site.workers", COUNT,
      "goroutines of the program in the site's outermost function, that do not become more")

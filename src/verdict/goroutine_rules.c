@@ -188,11 +188,36 @@ static const struct rule rules[] = {
 			     "live as long as it is open"),
 	},
 	{
+		.name = "idle-connections",
+		LEAK,
+		.stack = {"github.com/gorilla/websocket.(*Conn)...|"
+			  "github.com/coder/websocket.(*Conn)...|"
+			  "nhooyr.io/websocket.(*Conn)...|golang.org/x/net/websocket.(*Conn)...|"
+			  "github.com/gobwas/ws/wsutil..."},
+		.waits = {"IO wait", "select"},
+		.when = {GROWS, MANY},
+		.holds = {"github.com/gorilla/websocket...", "github.com/coder/websocket...",
+			  "nhooyr.io/websocket...|golang.org/x/net/websocket...",
+			  "net/http...|crypto/tls...|net.(*TCPListener)...|"
+			  "github.com/gobwas/ws..."},
+		.title = N_("websocket connections that stay open"),
+		.proof = {N_("sockets {fds.sockets.before} -> {fds.sockets}; each of them keeps "
+			     "its buffers")},
+		.refuted_by = N_("connections that close by themselves, as many as come"),
+		.fix = N_("ping, and set a read deadline, so that those whose peer is gone end; "
+			  "limit their number; smaller buffers and a WriteBufferPool make each "
+			  "of them cheaper"),
+		.relief = N_("a load balancer that closes idle connections; the memory of each is "
+			     "live as long as it is open"),
+	},
+	{
 		.name = "goroutine-mutex",
 		LEAK,
 		.waits = {"sync.Mutex.Lock", "sync.RWMutex.Lock", "sync.RWMutex.RLock",
 			  "semacquire"},
-		.without = {"sync.(*WaitGroup).Wait"},
+		// who allocates may have to wait for a collection to begin
+		.without = {"sync.(*WaitGroup).Wait", "runtime.gcStart|runtime.mallocgc...|"
+						      "runtime.stopTheWorld..."},
 		.when = {GROWS, MANY},
 		.title = N_("goroutines that pile up at a lock"),
 		.proof = {N_("who holds the lock has gone on, or returned without unlocking: that "

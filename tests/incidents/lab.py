@@ -12,7 +12,8 @@ source, the comment "// guilty" at the line that has to be named; `healthy` inst
 
 The folders of five/ are the incidents that whyoom was made for, services with real libraries. Each has
 `variants` (fast, slow); the load comes from a process of its own (`load`: how fast), and what has to be
-there before (`before`) as well.
+there before (`before`) as well. Those of libraries/ share one go.mod, with libraries of third parties.
+Any program may have `variants`: name and what differs, `args` as a rule.
 
 `env`, `args`, `warm` (seconds before the first look), `module` (a folder with a go.mod of its own:
 third-party libraries), `cgo`, `flags` (for go build), `short`: part of the ordinary tests.
@@ -79,7 +80,8 @@ def variants(path):
 
 
 def cases():
-    return [case for pattern in ("five/*/answer.json", "*/answer.json")
+    return [case for pattern in ("five/*/answer.json", "*/answer.json",
+                                    "libraries/*/answer.json")
             for path in sorted(HERE.glob(pattern)) for case in variants(path)]
 
 
@@ -107,7 +109,7 @@ def build(case, version=VERSION, stripped=False):
     command = [go_of(version), "build", "-buildvcs=false", *case.get("flags", []), "-o", str(path)]
     if stripped:
         command.append("-ldflags=-s -w")
-    subprocess.run([*command, "." if case.own_module else f"./{case.name}"],
+    subprocess.run([*command, "." if case.own_module else f"./{case.folder.name}"],
                    cwd=case.folder if case.own_module else HERE, env=env, check=True)
     return path
 
