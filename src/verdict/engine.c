@@ -113,11 +113,11 @@ static void say_too_little(const struct evidence *evidence, const struct site *s
 	strbuf_addf(why_not, ", explains %s", human_percent(share).text);
 }
 
-// Goroutines that are below the site's function, in what the rule says.
+// Goroutines in what the rule's `during` says, called from `function` (NULL: from anywhere).
 static uint64_t count_during(const struct evidence *evidence, const struct rule *rule,
-			     const struct site *site)
+			     const char *function)
 {
-	const char *const patterns[FRAME_PATTERNS_MAX] = {rule->during, site->frame.function};
+	const char *const patterns[FRAME_PATTERNS_MAX] = {rule->during, function};
 	uint64_t count = 0;
 	if (!rule->during || !evidence->now->goroutines)
 		return 0;
@@ -150,7 +150,7 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 		struct site site = *largest;
 		struct scope scope = {.evidence = evidence, .site = &site};
 		double part = rule->generic ? (double)site_rise(evidence, largest) : (double)sum;
-		site.during = count_during(evidence, rule, &site);
+		site.during = count_during(evidence, rule, site.frame.function);
 		double share = share_of(part, (double)heap_rise(evidence));
 		struct finding finding = {.rule = rule,
 					  .site = site,
@@ -213,25 +213,32 @@ static bool find_blamed(const struct evidence *evidence, const struct rule *rule
 	return false;
 }
 
-// Who is in the function that makes such goroutines: main, in http.Serve.
-static bool find_starter(const struct evidence *evidence, const struct wait_group *group,
-			 struct site *out)
+static bool is_starter(const struct rule *rule, const char *creator, const char *function)
 {
-	const char *creator = group->example->created_by.function;
-	if (!creator[0] || !evidence->now->identity)
-		return false;
+	bool starter = creator[0] && strcmp(function, creator) == 0;
+	for (int i = 0; i < FRAME_PATTERNS_MAX && rule->blame[i]; i++)
+		starter |= frame_matches(rule->blame[i], function);
+	return starter;
+}
+
+// Who is in the function that makes such goroutines: main, in http.Serve.
+static bool find_starter(const struct evidence *evidence, const struct rule *rule,
+			 const struct wait_group *group, struct site *out)
+{
+	const struct snapshot_identity *identity = evidence->now->identity;
 	VEC_FOREACH (other, &evidence->now->goroutines->groups) {
 		bool inside = false;
-		for (size_t i = 0; i < other->depth; i++) {
+		for (size_t i = 0; identity && i < other->depth; i++) {
 			const struct goroutine_frame *frame = &other->frames[i];
-			inside |= strcmp(frame->function, creator) == 0;
-			if (!inside ||
-			    code_owner_of(evidence->now->identity, frame->function) != CODE_OWN)
-				continue;
-			*out = (struct site){.frame = {frame->function, frame->file, frame->line},
-					     .callee = other->frames[i - 1].function,
-					     .entry = ""};
-			return true;
+			if (inside && code_owner_of(identity, frame->function) == CODE_OWN) {
+				*out = (struct site){
+					.frame = {frame->function, frame->file, frame->line},
+					.callee = other->frames[i - 1].function,
+					.entry = ""};
+				return true;
+			}
+			inside |= is_starter(rule, group->example->created_by.function,
+					     frame->function);
 		}
 	}
 	return false;
@@ -245,6 +252,7 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 	    !group_matches(rule, group->example))
 		return;
 	wait_group_link(evidence, group, rule->holds, rule->along);
+	group->during = count_during(evidence, rule, NULL);
 	double rise = go_rise(evidence);
 	double share = rise > 0 ? share_of((double)wait_group_costs(evidence, group), rise)
 				: number(evidence, "goroutines.largest_group", 0);
@@ -259,7 +267,7 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 	    !all_hold(&scope, rule->when))
 		return;
 	finding.has_site = !group->own && (find_blamed(evidence, rule, &finding.site) ||
-					   find_starter(evidence, group, &finding.site));
+					   find_starter(evidence, rule, group, &finding.site));
 	offer(engine, &finding);
 }
 

@@ -127,5 +127,6 @@ FACT("group.holds", BYTES, "what was allocated in such goroutines, or to make th
 FACT("group.costs", BYTES, "their stacks, structures and what they hold; of what grew")
 FACT("group.waits", NS, "the longest wait in it, at least")
 FACT("group.others", COUNT, "goroutines of other groups with the same creator")
+FACT("group.during", COUNT, "goroutines in what the rule's `during` matches: that use what leaks")
 FACT("group.idle_pool", YES,
      "1: nine of ten wait on one and the same thing, and they do not become more")

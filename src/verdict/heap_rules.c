@@ -67,8 +67,10 @@ static const struct rule rules[] = {
 		.name = "json-large",
 		HOLDER,
 		.stack = {"encoding/json..."},
+		.called = true,
 		.generic = true,
-		.title = N_("large JSON"),
+		.when = {"?site.map < 3% site"},
+		.title = N_("JSON that is decoded or encoded as a whole"),
 		.refuted_by = LATER,
 		.fix = N_("decode and encode in pieces, straight from and to the stream, and limit "
 			  "the input"),

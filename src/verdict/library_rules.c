@@ -18,6 +18,10 @@
 	"github.com/klauspost/compress/flate.(*decompressor)...|"                           \
 	"github.com/klauspost/compress/zstd.(*Decoder)...|github.com/andybalholm/brotli.(*Reader)..."
 
+#define ROWS                                                                             \
+	"database/sql.(*Rows)...|database/sql.convertAssign...|github.com/jackc/pgx...|" \
+	"github.com/go-sql-driver/mysql..."
+
 static const struct rule rules[] = {
 	{
 		.name = "unpack-bomb",
@@ -25,7 +29,7 @@ static const struct rule rules[] = {
 		.stack = {"io.ReadAll|io/ioutil.ReadAll|io/ioutil.readAll|"
 			  "bytes.(*Buffer)...|strings.(*Builder)..."},
 		.during = FLATE_READERS,
-		.when = {"site.during >= 1"},
+		.when = {"site.during >= 1", "site.object_size >= 1MiB"},
 		.title = N_("compressed input is unpacked whatever its size"),
 		.proof = {N_("goroutines that are unpacking there right now: {site.during}")},
 		.refuted_by = LATER,
@@ -142,9 +146,21 @@ static const struct rule rules[] = {
 	{
 		.name = "sql-result",
 		CALLS,
-		.stack = {"database/sql.(*Rows)...|database/sql.convertAssign...|"
-			  "github.com/jackc/pgx...|github.com/go-sql-driver/mysql..."},
+		.stack = {ROWS},
+		.when = {"site.append >= 3% site", "?site.map < 3% site"},
 		.title = N_("a whole result of a query is in memory"),
+		.refuted_by = LATER,
+		.fix = N_("page through it, or write each row to where it goes"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "sql-result",
+		CALLS,
+		.stack = {ROWS},
+		.during = ROWS,
+		.when = {"site.during >= 1", "?site.map < 3% site"},
+		.title = N_("a whole result of a query is in memory"),
+		.proof = {N_("goroutines that are reading rows there right now: {site.during}")},
 		.refuted_by = LATER,
 		.fix = N_("page through it, or write each row to where it goes"),
 		.relief = LIVE_RELIEF,

@@ -172,6 +172,8 @@ static bool group_number(const struct scope *scope, const char *name, double *va
 		*value = (double)group->waited_ns;
 	else if (strcmp(name, "group.idle_pool") == 0)
 		return is_idle_pool(scope, value);
+	else if (strcmp(name, "group.during") == 0)
+		*value = (double)group->during;
 	else if (strcmp(name, "group.others") == 0)
 		*value = others_of(evidence, group);
 	else

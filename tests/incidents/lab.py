@@ -4,7 +4,8 @@ answer.json that says what. Runs them, asks whyoom, compares.
 
 answer.json: `cause` (the rule that has to be the verdict, or a list), `function` and, in the
 source, the comment "// guilty" at the line that has to be named; `healthy` instead of a cause;
-`not`: functions that must not be accused; `number`: the row of the list of causes; `how`:
+`not`: functions that must not be accused; `undetermined`: that it says so is as good; `number`: the row
+of the list of causes; `how`:
 
   live   (default) whyoom why PID --for `for` (default 4s)
   once   whyoom why PID
@@ -214,6 +215,8 @@ class Result:
     def cause_right(self):
         if self.case.get("healthy"):
             return self.status == "healthy" and self.rule in (self.case.causes or [self.rule])
+        if self.case.get("undetermined") and self.undetermined:
+            return True
         return self.status == "cause" and self.rule in self.case.causes
 
     @property

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -11,6 +12,9 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
 var open []any
@@ -36,6 +40,15 @@ func visit(kind, address string) any {
 			socket.ReadMessage()
 		}
 		return socket
+	}
+	if kind == "grpc" {
+		shared, err := grpc.NewClient(address,
+			grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+		if err == nil {
+			grpc_health_v1.NewHealthClient(shared).Check(context.Background(),
+				&grpc_health_v1.HealthCheckRequest{})
+		}
+		return shared
 	}
 	connection, err := net.Dial("tcp", address)
 	if err != nil {

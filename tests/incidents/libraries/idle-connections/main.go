@@ -11,6 +11,9 @@ import (
 	"os"
 
 	"github.com/gorilla/websocket"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"example.com/incidents/internal/lab"
 )
@@ -37,6 +40,11 @@ func main() {
 	lab.Fill(10)
 	lab.Ready()
 	clients.Write([]byte(os.Args[1] + " " + listener.Addr().String() + "\n"))
+	if os.Args[1] == "grpc" {
+		rpc := grpc.NewServer()
+		grpc_health_v1.RegisterHealthServer(rpc, health.NewServer())
+		rpc.Serve(listener) // guilty
+	}
 	http.Serve(listener, mux) // guilty
 }
 
