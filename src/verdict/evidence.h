@@ -60,6 +60,7 @@ struct wait_group {
 		kind_before; // of all that began in the same function, wherever they are
 	int64_t waited_ns;
 	int64_t holds, holds_before; // by heap sites; see wait_group_link
+	uint64_t during;             // goroutines in what the rule's `during` says
 	const char *along;           // a pattern of creators whose goroutines go with these
 };
 

@@ -4,7 +4,8 @@ answer.json that says what. Runs them, asks whyoom, compares.
 
 answer.json: `cause` (the rule that has to be the verdict, or a list), `function` and, in the
 source, the comment "// guilty" at the line that has to be named; `healthy` instead of a cause;
-`not`: functions that must not be accused; `number`: the row of the list of causes; `how`:
+`not`: functions that must not be accused; `undetermined`: that it says so is as good; `number`: the row
+of the list of causes; `how`:
 
   live   (default) whyoom why PID --for `for` (default 4s)
   once   whyoom why PID
@@ -12,7 +13,8 @@ source, the comment "// guilty" at the line that has to be named; `healthy` inst
 
 The folders of five/ are the incidents that whyoom was made for, services with real libraries. Each has
 `variants` (fast, slow); the load comes from a process of its own (`load`: how fast), and what has to be
-there before (`before`) as well.
+there before (`before`) as well. Those of libraries/ share one go.mod, with libraries of third parties.
+Any program may have `variants`: name and what differs, `args` as a rule.
 
 `cgroup`: 2 where it is to be seen on cgroup v2 only: `./dev vmtest` plays those, in a guest.
 
@@ -81,7 +83,8 @@ def variants(path):
 
 
 def cases():
-    return [case for pattern in ("five/*/answer.json", "*/answer.json")
+    return [case for pattern in ("five/*/answer.json", "*/answer.json",
+                                    "libraries/*/answer.json")
             for path in sorted(HERE.glob(pattern)) for case in variants(path)]
 
 
@@ -109,7 +112,7 @@ def build(case, version=VERSION, stripped=False):
     command = [go_of(version), "build", "-buildvcs=false", *case.get("flags", []), "-o", str(path)]
     if stripped:
         command.append("-ldflags=-s -w")
-    subprocess.run([*command, "." if case.own_module else f"./{case.name}"],
+    subprocess.run([*command, "." if case.own_module else f"./{case.folder.name}"],
                    cwd=case.folder if case.own_module else HERE, env=env, check=True)
     return path
 
@@ -214,6 +217,8 @@ class Result:
     def cause_right(self):
         if self.case.get("healthy"):
             return self.status == "healthy" and self.rule in (self.case.causes or [self.rule])
+        if self.case.get("undetermined") and self.undetermined:
+            return True
         return self.status == "cause" and self.rule in self.case.causes
 
     @property
