@@ -3,6 +3,7 @@
 #include "verdict/engine.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -240,12 +241,21 @@ static struct wait_group *find_group(const struct engine *engine, const struct r
 	return most;
 }
 
+// Of what grew only what it grew by itself counts, where that is known.
+static bool explained_bytes(const struct scope *scope, const char *name, double *bytes)
+{
+	char grown[FACT_NAME_MAX + 8];
+	snprintf(grown, sizeof grown, "%s.grown", name);
+	return (scope->evidence->by_growth && scope_number(scope, grown, bytes)) ||
+	       scope_number(scope, name, bytes);
+}
+
 static void ask_process(struct engine *engine, const struct rule *rule)
 {
 	const struct evidence *evidence = engine->evidence;
 	struct scope scope = {.evidence = evidence};
 	double share = 1, bytes;
-	if (rule->explains && scope_number(&scope, rule->explains, &bytes))
+	if (rule->explains && explained_bytes(&scope, rule->explains, &bytes))
 		share = share_of(bytes, (double)class_rise(evidence, rule->classes));
 	else if (rule->classes && rule->classes != CLASSES_ALL)
 		share = class_share(evidence, rule->classes);
@@ -298,8 +308,9 @@ void engine_run(struct evidence *evidence, struct finding *finding, struct strbu
 	// A process of which it is known that it does not grow, and that has room, is well.
 	bool well = evidence->memory_before > 0 && !engine_in_trouble(evidence) &&
 		    !evidence->uncollected;
-	bool of_group = engine.best.rule && engine.best.rule->subject == RULE_GROUP;
-	if ((!engine.best.rule && !evidence->uncollected) || (well && !of_group)) {
+	bool even_flat = engine.best.rule &&
+			 (engine.best.rule->subject == RULE_GROUP || engine.best.rule->even_flat);
+	if ((!engine.best.rule && !evidence->uncollected) || (well && !even_flat)) {
 		struct finding cause = engine.best;
 		engine.best = (struct finding){.score = -1};
 		ask_all(&engine, true, heap_counts);

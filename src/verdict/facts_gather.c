@@ -8,6 +8,8 @@
 #include "verdict/facts.h"
 #include "verdict/verdict.h"
 
+enum { G_STRUCT_BYTES = 448 }; // runtime.g
+
 static void set_if(struct facts *facts, bool known, const char *name, double value)
 {
 	if (known)
@@ -68,6 +70,10 @@ static void gather_process(struct facts *facts, const struct snapshot *snapshot)
 		return;
 	gather_rows(facts, "", ledger);
 	gather_zeros(facts, always, sizeof always / sizeof *always);
+	double freed = (double)(ledger_bytes(ledger, "anon.malloc.main.free") +
+				ledger_bytes(ledger, "anon.malloc.arenas.free"));
+	facts_set(facts, "anon.malloc.free", freed);
+	facts_set(facts, "anon.malloc.used", (double)ledger_bytes(ledger, "anon.malloc") - freed);
 	facts_set(facts, "rss", (double)ledger->total_bytes);
 	facts_set(facts, "heap.resident",
 		  (double)(ledger_bytes(ledger, "go.heap.objects") +
@@ -216,6 +222,20 @@ static void gather_runtime(struct facts *facts, const struct snapshot *snapshot)
 	facts_set(facts, "heap.large_objects", objects);
 }
 
+// Their stacks go at the next collection, into those that are kept for new goroutines or to the
+// heap; their structures (runtime.g) stay for ever.
+static void gather_dead(struct facts *facts, const struct snapshot *snapshot)
+{
+	double stacks, structures = (double)snapshot->dead_goroutines * G_STRUCT_BYTES;
+	if (!snapshot->dead_goroutines)
+		return;
+	facts_set(facts, "goroutines.dead", (double)snapshot->dead_goroutines);
+	if (!facts_get(facts, "go.stacks", &stacks))
+		stacks = 0;
+	stacks -= (double)snapshot->goroutines.stack_bytes;
+	facts_set(facts, "goroutines.dead_bytes", structures + (stacks > 0 ? stacks : 0));
+}
+
 static void gather_goroutines(struct facts *facts, const struct snapshot *snapshot)
 {
 	const struct goroutine_set *set = &snapshot->goroutines;
@@ -237,8 +257,7 @@ static void gather_goroutines(struct facts *facts, const struct snapshot *snapsh
 			running += group->count;
 	}
 	facts_set(facts, "goroutines", (double)set->user);
-	set_if(facts, snapshot->dead_goroutines > 0, "goroutines.dead",
-	       (double)snapshot->dead_goroutines);
+	gather_dead(facts, snapshot);
 	facts_set(facts, "goroutines.stacks", (double)set->stack_bytes);
 	facts_set(facts, "goroutines.running", (double)running);
 	set_share(facts, "goroutines.stack_size", (double)set->stack_bytes, (double)set->total);
@@ -309,6 +328,8 @@ static void gather_kill(struct facts *facts, const struct snapshot *snapshot,
 	bool global = kill && kill->cause == KILL_GLOBAL_OOM;
 	facts_set(facts, "killed", kill && kill_is_for_memory(kill));
 	facts_set(facts, "killed.global", global);
+	set_if(facts, kill && kill->consumer.rss_bytes > 0, "killed.consumer",
+	       kill ? (double)kill->consumer.rss_bytes : 0);
 	facts_set(facts, "killed.other",
 		  kill && (kill->cause == KILL_SIGNAL || kill->cause == KILL_EXIT));
 	if (of_cgroup && kill->limit_bytes > 0)

@@ -330,10 +330,12 @@ static const struct rule rules[] = {
 		.classes =
 			CLASS_BIT(CLASS_HEAP) | CLASS_BIT(CLASS_STACKS) | CLASS_BIT(CLASS_RUNTIME),
 		.status = VERDICT_CAUSE,
-		.when = {"goroutines.dead >= 20000", "goroutines.dead >= 10 goroutines",
-			 "goroutines.dead.share > 0", "goroutines.dead >= 100"},
-		.sentence = N_("A burst of goroutines is over, and its structures stay: "
-			       "{goroutines.dead} that ended, {goroutines} that live."),
+		.explains = "goroutines.dead_bytes",
+		.when = {"goroutines.dead >= 20000", "goroutines.dead >= 10 goroutines"},
+		.surer = {"goroutines.dead >= 0"},
+		.sentence = N_("A burst of goroutines is over, and what it needed stays: "
+			       "{goroutines.dead} that ended keep {goroutines.dead_bytes}, "
+			       "{goroutines} live."),
 		.proof = {N_(
 			"the runtime keeps the structure of each goroutine (some 450 bytes) for "
 			"a new one, and never gives it back")},

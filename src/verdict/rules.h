@@ -38,6 +38,7 @@ struct rule {
 	bool generic;   // fits much: any other rule that fits goes first
 	bool recursion; // of a group: the frame that calls itself is the one to name
 	bool few;       // of a group: few goroutines of it are enough
+	bool even_flat; // a trouble also where memory neither grows nor is near its limit
 
 	// Of a site's stacks and a group's stack.
 	const char *stack[FRAME_PATTERNS_MAX];   // all, innermost first
