@@ -51,6 +51,18 @@ static double score_of(const struct rule *rule, double share)
 	return fmin(share, 1) - (rule->generic ? GENERIC_MALUS : 0);
 }
 
+// What a rule names as explained. Of what grew only what it grew by itself counts, where known.
+static bool explained_bytes(const struct scope *scope, const struct rule *rule, bool by_growth,
+			    double *bytes)
+{
+	char grown[FACT_NAME_MAX + 8];
+	if (!rule->explains)
+		return false;
+	snprintf(grown, sizeof grown, "%s.grown", rule->explains);
+	return (by_growth && scope_number(scope, grown, bytes)) ||
+	       scope_number(scope, rule->explains, bytes);
+}
+
 // ---- sites ----
 
 static double number(const struct evidence *evidence, const char *name, double otherwise)
@@ -129,6 +141,7 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 	if (largest) {
 		struct scope scope = {.evidence = evidence, .site = largest};
 		double part = rule->generic ? (double)site_rise(evidence, largest) : (double)sum;
+		(void)explained_bytes(&scope, rule, evidence->heap_by_growth, &part);
 		double share = share_of(part, (double)heap_rise(evidence));
 		struct finding finding = {.rule = rule,
 					  .site = *largest,
@@ -241,21 +254,12 @@ static struct wait_group *find_group(const struct engine *engine, const struct r
 	return most;
 }
 
-// Of what grew only what it grew by itself counts, where that is known.
-static bool explained_bytes(const struct scope *scope, const char *name, double *bytes)
-{
-	char grown[FACT_NAME_MAX + 8];
-	snprintf(grown, sizeof grown, "%s.grown", name);
-	return (scope->evidence->by_growth && scope_number(scope, grown, bytes)) ||
-	       scope_number(scope, name, bytes);
-}
-
 static void ask_process(struct engine *engine, const struct rule *rule)
 {
 	const struct evidence *evidence = engine->evidence;
 	struct scope scope = {.evidence = evidence};
 	double share = 1, bytes;
-	if (rule->explains && explained_bytes(&scope, rule->explains, &bytes))
+	if (explained_bytes(&scope, rule, evidence->by_growth, &bytes))
 		share = share_of(bytes, (double)class_rise(evidence, rule->classes));
 	else if (rule->classes && rule->classes != CLASSES_ALL)
 		share = class_share(evidence, rule->classes);

@@ -197,6 +197,26 @@ static void gather_scheduler(struct facts *facts, const struct go_scheduler *sch
 	       scheduler->finalizers.running);
 }
 
+static void gather_containers(struct facts *facts, const struct snapshot_runtime *runtime)
+{
+	const struct go_pools *pools = &runtime->pools;
+	const struct go_backlog *backlog = &runtime->backlog;
+	if (runtime->pools_known) {
+		facts_set(facts, "pools", (double)pools->pools);
+		facts_set(facts, "pools.objects", (double)pools->objects);
+		facts_set(facts, "pools.bytes", (double)pools->bytes);
+		facts_set(facts, "pools.largest", (double)pools->largest_bytes);
+	}
+	if (!runtime->backlog_known)
+		return;
+	facts_set(facts, "queue.address", (double)backlog->channel); // of 48 bits
+	facts_set(facts, "queue.length", (double)backlog->length);
+	facts_set(facts, "queue.capacity", (double)backlog->capacity);
+	facts_set(facts, "queue.bytes", (double)backlog->bytes);
+	facts_set(facts, "queue.receivers", backlog->receivers);
+	facts_set(facts, "queue.senders", backlog->senders);
+}
+
 static void gather_runtime(struct facts *facts, const struct snapshot *snapshot)
 {
 	const struct snapshot_runtime *runtime = &snapshot->runtime;
@@ -210,6 +230,7 @@ static void gather_runtime(struct facts *facts, const struct snapshot *snapshot)
 	set_if(facts, runtime->gc.cpu.known, "gc.total_cpu_ns", (double)runtime->gc.cpu.total);
 	set_if(facts, runtime->last_collection.known, "heap.survived",
 	       (double)runtime->last_collection.survived);
+	gather_containers(facts, runtime);
 	set_if(facts, settings->gogc.known, "gc.environment", settings->gogc.set);
 	set_if(facts, settings->mem_profile_rate_known, "profile.rate",
 	       (double)settings->mem_profile_rate);

@@ -234,13 +234,24 @@ static const struct rule rules[] = {
 		.name = "goroutine-send",
 		LEAK,
 		.waits = {"chan send", "chan send (nil chan)"},
-		.when = {GROWS, MANY},
+		.when = {GROWS, MANY, "?group.on_queue < 1"},
 		.title =
 			N_("goroutines that send to a channel from which nobody receives any more"),
 		.refuted_by = COMES_BACK,
 		.fix = N_("make the channel with room for one (make(chan T, 1)), or select on "
 			  "ctx.Done() beside the send"),
 		.relief = NO_RELIEF,
+	},
+	{
+		.name = "queue-full",
+		LEAK,
+		.waits = {"chan send"},
+		.when = {GROWS, MANY, "group.on_queue == 1", "queue.receivers == 0"},
+		.title = N_("a queue is full, and producers wait for it"),
+		.proof = {QUEUE_PROOF},
+		.refuted_by = QUEUE_REFUTED,
+		.fix = QUEUE_FIX,
+		.relief = QUEUE_RELIEF,
 	},
 	{
 		.name = "goroutine-receive",

@@ -64,6 +64,16 @@ struct rule {
 	bool (*check)(const struct scope *scope, struct strbuf *why_not);
 };
 
+// A queue is seen by what lies in it, and by who waits for it: rules of two families.
+#define QUEUE_PROOF                                                                        \
+	N_("{queue.length} of {queue.capacity} places of one channel are taken, and hold " \
+	   "{queue.bytes}; nobody waits to take something out")
+#define QUEUE_REFUTED N_("a queue that becomes empty by itself while the load stays")
+#define QUEUE_FIX                                                                        \
+	N_("make the queue as short as the wait that is acceptable, and refuse or drop " \
+	   "what does not fit; more consumers, or faster ones, with a deadline for each piece")
+#define QUEUE_RELIEF N_("less load until the queue has drained")
+
 struct rule_family {
 	const char *name;
 	const struct rule *rules;

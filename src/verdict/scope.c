@@ -139,6 +139,16 @@ static bool is_idle_pool(const struct scope *scope, double *value)
 	return true;
 }
 
+static bool is_on_queue(const struct scope *scope, double *value)
+{
+	double queue;
+	const struct goroutine_group *example = scope->group->example;
+	if (!example->objects.count || !facts_get(scope->evidence->now, "queue.address", &queue))
+		return false;
+	*value = queue > 0 && (double)example->objects.items[0].address == queue;
+	return true;
+}
+
 static bool group_number(const struct scope *scope, const char *name, double *value)
 {
 	const struct wait_group *group = scope->group;
@@ -166,6 +176,8 @@ static bool group_number(const struct scope *scope, const char *name, double *va
 		*value = (double)wait_group_costs(evidence, group);
 	else if (strcmp(name, "group.waits") == 0)
 		*value = (double)group->waited_ns;
+	else if (strcmp(name, "group.on_queue") == 0)
+		return is_on_queue(scope, value);
 	else if (strcmp(name, "group.idle_pool") == 0)
 		return is_idle_pool(scope, value);
 	else if (strcmp(name, "group.others") == 0)
