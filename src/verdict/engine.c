@@ -3,6 +3,7 @@
 #include "verdict/engine.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -48,6 +49,18 @@ static void offer(struct engine *engine, const struct finding *finding)
 static double score_of(const struct rule *rule, double share)
 {
 	return fmin(share, 1) - (rule->generic ? GENERIC_MALUS : 0);
+}
+
+// What a rule names as explained. Of what grew only what it grew by itself counts, where known.
+static bool explained_bytes(const struct scope *scope, const struct rule *rule, bool by_growth,
+			    double *bytes)
+{
+	char grown[FACT_NAME_MAX + 8];
+	if (!rule->explains)
+		return false;
+	snprintf(grown, sizeof grown, "%s.grown", rule->explains);
+	return (by_growth && scope_number(scope, grown, bytes)) ||
+	       scope_number(scope, rule->explains, bytes);
 }
 
 // ---- sites ----
@@ -152,6 +165,7 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 		struct scope scope = {.evidence = evidence, .site = &site};
 		double part = rule->generic ? (double)site_rise(evidence, largest) : (double)sum;
 		site.during = count_during(evidence, rule, site.frame.function);
+		(void)explained_bytes(&scope, rule, evidence->heap_by_growth, &part);
 		double share = share_of(part, (double)heap_rise(evidence));
 		struct finding finding = {.rule = rule,
 					  .site = site,
@@ -297,7 +311,7 @@ static void ask_process(struct engine *engine, const struct rule *rule)
 	const struct evidence *evidence = engine->evidence;
 	struct scope scope = {.evidence = evidence};
 	double share = 1, bytes;
-	if (rule->explains && scope_number(&scope, rule->explains, &bytes))
+	if (explained_bytes(&scope, rule, evidence->by_growth, &bytes))
 		share = share_of(bytes, (double)class_rise(evidence, rule->classes));
 	else if (rule->classes && rule->classes != CLASSES_ALL)
 		share = class_share(evidence, rule->classes);
@@ -350,8 +364,9 @@ void engine_run(struct evidence *evidence, struct finding *finding, struct strbu
 	// A process of which it is known that it does not grow, and that has room, is well.
 	bool well = evidence->memory_before > 0 && !engine_in_trouble(evidence) &&
 		    !evidence->uncollected;
-	bool of_group = engine.best.rule && engine.best.rule->subject == RULE_GROUP;
-	if ((!engine.best.rule && !evidence->uncollected) || (well && !of_group)) {
+	bool even_flat = engine.best.rule &&
+			 (engine.best.rule->subject == RULE_GROUP || engine.best.rule->even_flat);
+	if ((!engine.best.rule && !evidence->uncollected) || (well && !even_flat)) {
 		struct finding cause = engine.best;
 		engine.best = (struct finding){.score = -1};
 		ask_all(&engine, true, heap_counts);

@@ -11,6 +11,9 @@ of the list of causes; `how`:
   once   whyoom why PID
   kill   the program runs in a cgroup of `limit_mib` under `whyoom watch` until it is killed
 
+`above_mib`: the limit is that of a cgroup above its own, and beside it runs the same program with
+the argument "beside", which the kernel would kill later.
+
 The folders of five/ are the incidents that whyoom was made for, services with real libraries. Each has
 `variants` (fast, slow); the load comes from a process of its own (`load`: how fast), and what has to be
 there before (`before`) as well. Those of libraries/ share one go.mod, with libraries of third parties.
@@ -98,6 +101,18 @@ def newest_source(folder):
     return max(path.stat().st_mtime for path in files if path.is_file())
 
 
+def module_of(case, version):
+    """For a Go older than the module says: a go.mod that says less, as flags."""
+    text = (HERE / "go.mod").read_text()
+    minor = int(version.split(".")[1])
+    if case.own_module or minor >= int(re.search(r"^go 1\.(\d+)", text, re.M)[1]):
+        return []
+    path = OUT / f"go{version}.mod"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(re.sub(r"^go .*", f"go 1.{minor}", text, flags=re.M))
+    return [f"-modfile={path}"]
+
+
 def build(case, version=VERSION, stripped=False):
     """The program of a case, built when it is not or is older than its source."""
     path = OUT / f"go{version}{'-stripped' if stripped else ''}" / case.folder.name
@@ -109,7 +124,10 @@ def build(case, version=VERSION, stripped=False):
     if os.environ.get("WHYOOM_CACHE"):
         env |= {"GOMODCACHE": os.environ["WHYOOM_CACHE"] + "/mod",
                 "GOCACHE": os.environ["WHYOOM_CACHE"] + "/build"}
-    command = [go_of(version), "build", "-buildvcs=false", *case.get("flags", []), "-o", str(path)]
+    command = [go_of(version), "build", *case.get("flags", []), "-o", str(path),
+               *module_of(case, version)]
+    if int(version.split(".")[1]) >= 18:
+        command.append("-buildvcs=false")
     if stripped:
         command.append("-ldflags=-s -w")
     subprocess.run([*command, "." if case.own_module else f"./{case.folder.name}"],
@@ -144,6 +162,19 @@ class Program:
                 pipe.close()
             except BrokenPipeError:
                 pass
+
+
+class Beside:
+    """The neighbour of a program, below the same limit."""
+
+    def __init__(self, path, case, above):
+        self.group = MemoryCgroup(f"{above.path.name}/beside", None)
+        self.program = Program(path, Case(case.name, case.answer | {"args": ["beside"]}, case.folder),
+                               self.group)
+
+    def stop(self):
+        self.program.stop()
+        self.group.close()
 
 
 class Part:
@@ -282,7 +313,8 @@ def look(case, program, result):
 
 
 def watch_it_die(case, program, result, folder):
-    watch = subprocess.Popen([str(WHYOOM), "watch", "--pid", str(program.pid), "--hold", "--json",
+    hold = [] if case.get("above_mib") else ["--hold"]  # that limit is not the program's own
+    watch = subprocess.Popen([str(WHYOOM), "watch", "--pid", str(program.pid), *hold, "--json",
                               "--out", folder], stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -300,14 +332,30 @@ def watch_it_die(case, program, result, folder):
     result.report = json.loads(found[-1].read_text())
 
 
+def groups_of(case):
+    """The cgroup of the program, and the one above it that has the limit."""
+    name = f"whyoom-lab-{os.getpid()}"
+    if case.get("above_mib"):
+        above = MemoryCgroup(name, case.get("above_mib") * MIB)
+        above.write("memory.use_hierarchy", 1)
+        return MemoryCgroup(f"{name}/own", None), above
+    if case.get("limit_mib"):
+        return MemoryCgroup(name, case.get("limit_mib") * MIB), None
+    return None, None
+
+
 def run(case, version=VERSION, stripped=False):
     result = Result(case)
-    group = program = None
+    group = above = beside = program = None
     try:
         path = build(case, version, stripped)
-        if case.get("limit_mib"):
-            group = MemoryCgroup(f"whyoom-lab-{os.getpid()}", case.get("limit_mib") * MIB)
+        group, above = groups_of(case)
+        if above:
+            beside = Beside(path, case, above)
         program = (Service if case.get("load") else Program)(path, case, group)
+        if beside:
+            Path(f"/proc/{program.pid}/oom_score_adj").write_text("900")
+            beside.program.go()
         if case.get("how") == "kill":
             with tempfile.TemporaryDirectory(prefix="whyoom-lab-") as folder:
                 os.chmod(folder, 0o777)
@@ -317,10 +365,12 @@ def run(case, version=VERSION, stripped=False):
     except (RuntimeError, OSError, subprocess.SubprocessError, ValueError) as error:
         result.error = f"{type(error).__name__}: {error}"
     finally:
-        if program:
-            program.stop()
-        if group:
-            group.close()
+        for each in (program, beside):
+            if each:
+                each.stop()
+        for each in (group, above):
+            if each:
+                each.close()
     return result
 
 
