@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "profile/pprof_read.h"
+#include "report/course.h"
 #include "report/json_build.h"
 #include "report/ledger_json.h"
 #include "snapshot/capture.h"
@@ -342,8 +343,12 @@ static void read_report(const json_t *report, struct instant *instant)
 
 static void read_written(const json_t *root, struct facts *facts)
 {
+	struct onsets onsets;
 	read_numbers(root, facts);
 	read_kinds(root, facts);
+	course_of_json(json_object_get(root, "course"), &onsets);
+	if (onsets.to_ns)
+		facts_set_onsets(facts, &onsets);
 }
 
 bool instant_read(const char *report, size_t report_size, const void *heap, size_t heap_size,

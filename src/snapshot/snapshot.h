@@ -123,6 +123,8 @@ struct snapshot_runtime {
 	int64_t taken_monotonic_ns; // the clock of the runtime's timers
 };
 
+struct course;
+
 // One part that can be missing: `absent.code` is ERROR_NONE when it is there.
 struct snapshot {
 	struct arena arena;
@@ -160,6 +162,7 @@ struct snapshot {
 	struct ledger cgroup_ledger; // sums to the cgroup's charge
 	struct error files_absent;   // for what is not worth the time, too
 	struct snapshot_files files;
+	const struct course *course; // how it came to this; borrowed; NULL: nobody watched
 };
 
 // What was there before, to tell who grew from who is large.

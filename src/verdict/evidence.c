@@ -238,7 +238,7 @@ static void view_heap(const struct facts *facts, const struct snapshot_identity 
 							       : row->value;
 		int64_t value = estimated ? kept : row->value;
 		view->kept += kept / 2; // no sum of a file's values may overflow
-		vec_push(&view->list, {row, value, own});
+		vec_push(&view->list, {row, value, own, false});
 		if (__builtin_add_overflow(view->total, value, &view->total))
 			view->total = INT64_MAX / 4;
 	}
@@ -462,6 +462,7 @@ void evidence_gather(const struct facts *now, const struct snapshot_baseline *ba
 	if (!evidence->mismatch)
 		gather_groups(evidence, evidence->before, true);
 	sum_groups(evidence);
+	evidence_find_following(evidence);
 }
 
 void evidence_deinit(struct evidence *evidence)

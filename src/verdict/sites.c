@@ -21,7 +21,7 @@ const char *heap_frame_function(const void *stack, size_t index)
 static bool passes(const struct sites_filter *filter, const struct heap_stack *stack)
 {
 	const struct profile_stack *frames = &stack->row->stack;
-	if (stack->own < 0 && !filter->ownerless)
+	if ((stack->own < 0 && !filter->ownerless) || stack->follows)
 		return false;
 	if (filter->stack &&
 	    !frames_match(filter->stack, frames, frames->count, heap_frame_function))
@@ -116,9 +116,8 @@ int64_t site_rise(const struct evidence *evidence, const struct site *site)
 
 int64_t heap_rise(const struct evidence *evidence)
 {
-	return evidence->heap_by_growth
-		       ? subtract(evidence->heap.total, evidence->heap_before.total)
-		       : evidence->heap.total;
+	int64_t now = subtract(evidence->heap.total, evidence->following_bytes);
+	return evidence->heap_by_growth ? subtract(now, evidence->heap_before.total) : now;
 }
 
 const struct site *sites_largest(const struct sites *sites, bool by_growth)

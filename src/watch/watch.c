@@ -21,6 +21,7 @@
 #include "watch/feed.h"
 #include "watch/hold.h"
 #include "watch/host_rules.h"
+#include "watch/life.h"
 #include "watch/probe.h"
 #include "watch/retention.h"
 #include "watch/page.h"
@@ -61,6 +62,7 @@ struct watch {
 	struct captures captures;
 	struct feed feed;
 	struct vitals vitals;
+	struct life life;
 	struct alarm alarm;
 	struct rule_state *own_states;
 	struct probe *probe; // of live heap and goroutines; NULL: not yet, or nobody asks
@@ -145,6 +147,8 @@ static void begin_triggers(struct watch *watch)
 	watch->probe_every_ns = VITALS_PROBE_NS;
 	*alarm = (struct alarm){.progress = &watch->progress,
 				.feed = &watch->feed,
+				.life = &watch->life,
+				.db = options->feed.db,
 				.out = options->out,
 				.current = watch->captures.store.name};
 	if (!config || !config->rule_count)
@@ -364,6 +368,7 @@ static void update_triggers(struct watch *watch)
 	int64_t now_ns = clock_monotonic_ns();
 	update_probe(watch, now_ns);
 	vitals_update(&watch->vitals, &watch->sampler, now_ns);
+	life_sample(&watch->life, &watch->sampler, &watch->vitals);
 	if (!alarm->config)
 		return;
 	alarm_name_container(alarm, watch->captures.container_name);
@@ -508,6 +513,8 @@ static void finish(struct watch *watch)
 	result->kill.evidence_held = captures->ready->while_held;
 	end->kill = result->kill;
 	end->timeline = watch->sampler.timeline;
+	life_tell(&watch->life, watch->options->feed.db, watch->process.pid, result->kill.unix_ns,
+		  &end->course);
 	result->stored = captures_finish(captures, end, result->incident, sizeof result->incident,
 					 &result->store_error);
 	feed_finish(&watch->feed, &watch->sampler, &result->kill, result->incident,

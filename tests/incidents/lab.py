@@ -14,6 +14,9 @@ The folders of five/ are the incidents that whyoom was made for, services with r
 `variants` (fast, slow); the load comes from a process of its own (`load`: how fast), and what has to be
 there before (`before`) as well.
 
+`mark`: what somebody notes on the timeline (`whyoom mark`) two seconds before it begins; `timeline`:
+patterns, each of which a line of the verdict's timeline has to match.
+
 `env`, `args`, `warm` (seconds before the first look), `module` (a folder with a go.mod of its own:
 third-party libraries), `cgo`, `flags` (for go build), `short`: part of the ordinary tests.
 """
@@ -231,6 +234,14 @@ class Result:
         return (Path(guilty.get("file", "")).name, guilty.get("line")) in markers
 
     @property
+    def timeline_right(self):
+        """None where nothing is asked of it."""
+        wanted = self.case.get("timeline")
+        lines = self.verdict.get("timeline", [])
+        return wanted and all(any(re.search(pattern, line) for line in lines)
+                              for pattern in wanted)
+
+    @property
     def accused_wrongly(self):
         """A healthy one that is said to have a cause, or one that must not be blamed."""
         if self.status != "cause":
@@ -246,7 +257,8 @@ class Result:
     @property
     def right(self):
         return (self.cause_right and self.function_right is not False and
-                self.line_right is not False and not self.accused_wrongly)
+                self.line_right is not False and self.timeline_right is not False and
+                not self.accused_wrongly)
 
 
 def base_function(name):
@@ -274,12 +286,23 @@ def look(case, program, result):
     result.report = json.loads(answer.stdout)
 
 
+def note(case, database):
+    if not case.get("mark"):
+        return
+    marked = run_whyoom("mark", case.get("mark"), "--db", database)
+    if marked.returncode:
+        raise RuntimeError(marked.stderr)
+    time.sleep(2)
+
+
 def watch_it_die(case, program, result, folder):
+    database = f"{folder}/whyoom.db"
     watch = subprocess.Popen([str(WHYOOM), "watch", "--pid", str(program.pid), "--hold", "--json",
-                              "--out", folder], stdin=subprocess.DEVNULL,
+                              "--out", folder, "--db", database], stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         time.sleep(case.get("warm", 1))
+        note(case, database)
         program.go()
         program.process.wait(timeout=case.get("timeout", 90))
         died = time.monotonic()
@@ -347,7 +370,8 @@ def main():
         print(line_of(result), flush=True)
         if options.verbose and not result.right:
             print(json.dumps({key: result.verdict.get(key) for key in
-                              ("sentence", "confidence", "steps", "evidence", "rejected")},
+                              ("sentence", "confidence", "steps", "timeline", "evidence",
+                               "rejected")},
                              indent=2), result.error)
     with_function = [r for r in results if r.function_right is not None]
     print(f"\n{len(results)} cases: cause right {sum(r.cause_right for r in results)}, function "
