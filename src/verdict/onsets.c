@@ -18,7 +18,7 @@ static const struct {
 	[COURSE_THREADS] = {"threads", 10, 0.3},
 };
 
-enum { SAMPLES_MIN = 6, ENDING_MAX = 3, BACK_PARTS = 4 };
+enum { SAMPLES_MIN = 6, ENDING_MAX = 3, BACK_PARTS = 2, ROUNDS = 3 };
 static const double LEVEL_MARGIN = 0.03;   // of the growth: within, it is the level still
 static const double KNEE_MIN = 0.7;        // of the error of one straight line: more is no knee
 static const double FOLLOWS_MIN = 0.1;     // of how long the first has grown
@@ -68,12 +68,23 @@ static void lower_to_floor(struct series *series)
 		series->values[i] = fmin(series->values[i], series->values[i + 1]);
 }
 
+// The number in the middle of that time: samples are closer together where it moves.
+static double level_until(const struct series *series, int knee)
+{
+	int64_t middle_ns =
+		series->times_ns[0] + (series->times_ns[knee] - series->times_ns[0]) / 2;
+	int at = 0;
+	while (at < knee && series->times_ns[at + 1] <= middle_ns)
+		at++;
+	return series->values[at];
+}
+
 // How far the samples are from a level up to `knee` and a straight line from there to the end, by
 // the time that each of them stands for.
 static double error_of(const struct series *series, int knee)
 {
 	int last = series->count - 1;
-	double level = series->values[knee / 2], error = 0;
+	double level = level_until(series, knee), error = 0;
 	double length = (double)(series->times_ns[last] - series->times_ns[knee]);
 	double rise = series->values[last] - series->values[knee];
 	for (int i = 1; i <= last; i++) {
@@ -100,17 +111,20 @@ static int find_knee(const struct series *series)
 }
 
 // Growth that becomes faster has its knee where it is fast already: it began where the level was
-// left. Not far before, or a slow drift would be taken for it.
+// left. Not far before, or a slow drift would be taken for it. The level is known the better, the
+// less of the growth is before the knee.
 static int find_beginning(const struct series *series, int knee)
 {
 	int last = series->count - 1;
-	double level = series->values[knee / 2];
-	double least = level + LEVEL_MARGIN * (series->values[last] - level);
 	int64_t back_ns = (series->times_ns[last] - series->times_ns[knee]) / BACK_PARTS;
 	int64_t earliest_ns = series->times_ns[knee] - back_ns;
-	while (knee > 0 && series->values[knee - 1] > least &&
-	       series->times_ns[knee - 1] >= earliest_ns)
-		knee--;
+	for (int round = 0; round < ROUNDS; round++) {
+		double level = level_until(series, knee);
+		double least = level + LEVEL_MARGIN * (series->values[last] - level);
+		while (knee > 0 && series->values[knee - 1] > least &&
+		       series->times_ns[knee - 1] >= earliest_ns)
+			knee--;
+	}
 	return knee;
 }
 
@@ -121,6 +135,19 @@ static int64_t gap_at(const struct series *series, int index)
 				? series->times_ns[index + 1] - series->times_ns[index]
 				: 0;
 	return before > after ? before : after;
+}
+
+// What goes up and down may have left its level a while before its floor did.
+static int64_t give_at(const struct series *raw, const struct series *floor, int knee)
+{
+	int64_t gap_ns = gap_at(floor, knee);
+	double level = level_until(floor, knee);
+	double least = level + LEVEL_MARGIN * (floor->values[floor->count - 1] - level);
+	int left = knee;
+	while (left > 0 && raw->values[left - 1] > least)
+		left--;
+	int64_t before_ns = floor->times_ns[knee] - floor->times_ns[left];
+	return before_ns > gap_ns ? before_ns : gap_ns;
 }
 
 static int64_t memory_at(const struct course *course, int64_t unix_ns)
@@ -137,11 +164,12 @@ static int64_t memory_at(const struct course *course, int64_t unix_ns)
 
 static void find_onset(const struct course *course, enum course_metric metric, struct onset *onset)
 {
-	struct series series;
+	struct series series, raw;
 	*onset = (struct onset){.memory_bytes = -1};
 	take_series(course, metric, &series);
 	if (series.count < SAMPLES_MIN)
 		return;
+	raw = series;
 	lower_to_floor(&series);
 	double first = series.values[0], last = series.values[series.count - 1];
 	onset->known = true;
@@ -156,8 +184,8 @@ static void find_onset(const struct course *course, enum course_metric metric, s
 		.grew = true,
 		.from_start = knee == 0,
 		.unix_ns = series.times_ns[knee],
-		.give_ns = gap_at(&series, knee),
-		.before = (int64_t)series.values[knee],
+		.give_ns = give_at(&raw, &series, knee),
+		.before = (int64_t)level_until(&series, knee),
 		.now = (int64_t)last,
 		.memory_bytes = memory_at(course, series.times_ns[knee]),
 	};
@@ -186,9 +214,9 @@ bool onset_follows(const struct onsets *onsets, const struct onset *later,
 	       (double)apart_ns >= FOLLOWS_MIN * (double)(onsets->to_ns - first->unix_ns);
 }
 
-// What of the memory's growth was there when it began.
-static bool grew_before(const struct onset *memory, const struct onset *onset, double *share)
+bool onset_grown_before(const struct onsets *onsets, const struct onset *onset, double *share)
 {
+	const struct onset *memory = &onsets->metrics[COURSE_MEMORY];
 	double grown = (double)(memory->now - memory->before);
 	if (!memory->grew || onset->memory_bytes < 0 || grown <= 0)
 		return false;
@@ -203,7 +231,7 @@ bool onsets_is_consequence(const struct onsets *onsets, enum course_metric metri
 	double share;
 	if (metric == COURSE_MEMORY || metric == COURSE_HEAP)
 		return false;
-	return onset_follows(onsets, onset, memory) && grew_before(memory, onset, &share) &&
+	return onset_follows(onsets, onset, memory) && onset_grown_before(onsets, onset, &share) &&
 	       share >= CONSEQUENCE_MIN;
 }
 

@@ -19,7 +19,7 @@ struct onset {
 	bool from_start;      // as long as it was looked at: it may have begun before
 	int64_t unix_ns;      // when it began
 	int64_t give_ns;      // give or take
-	int64_t before, now;  // the number then, and at the end
+	int64_t before, now;  // the number until then, and at the end
 	int64_t memory_bytes; // COURSE_MEMORY when it began; below 0: not known
 };
 
@@ -36,6 +36,8 @@ void onsets_find(const struct course *course, struct onsets *onsets);
 // For certain: by more than the samples leave open, and by a part of how long `first` has grown.
 bool onset_follows(const struct onsets *onsets, const struct onset *later,
 		   const struct onset *first);
+// What of the memory's growth was there when it began. False: not known.
+bool onset_grown_before(const struct onsets *onsets, const struct onset *onset, double *share);
 // A number that began to grow after the memory (or the Go heap) did, when a good part of the
 // growth was there already: a consequence, not what it began with.
 bool onsets_is_consequence(const struct onsets *onsets, enum course_metric metric);

@@ -121,6 +121,19 @@ static void say_later(const struct onsets *onsets, enum course_metric first,
 	say(verdict, text);
 }
 
+static void reject_consequence(const struct onsets *onsets, enum course_metric metric,
+			       struct verdict *verdict)
+{
+	double share;
+	if (onsets_is_consequence(onsets, metric) &&
+	    onset_grown_before(onsets, &onsets->metrics[metric], &share))
+		vec_push(&verdict->rejected,
+			 verdict_text(verdict,
+				      _("%s as the cause: when their number began to grow, %s of "
+					"the memory's growth was there already"),
+				      i18n_text(names[metric]), human_percent(share).text));
+}
+
 static void say_flat(const struct onsets *onsets, struct verdict *verdict)
 {
 	const struct onset *onset = &onsets->metrics[COURSE_GOROUTINES];
@@ -142,6 +155,8 @@ void speak_timeline(const struct evidence *evidence, struct verdict *verdict)
 	for (enum course_metric i = 0; i < COURSE_METRICS; i++)
 		if (i != first && onsets->metrics[i].grew)
 			say_later(onsets, first, i, verdict);
+	for (enum course_metric i = 0; i < COURSE_METRICS; i++)
+		reject_consequence(onsets, i, verdict);
 	say_flat(onsets, verdict);
 	reject_marks(onsets, first, verdict);
 }

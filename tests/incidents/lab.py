@@ -316,7 +316,8 @@ def watch_it_die(case, program, result, folder):
     result.report = json.loads(found[-1].read_text())
 
 
-def run(case, version=VERSION, stripped=False):
+def run(case, version=VERSION, stripped=False, keep=None):
+    """`keep`: a folder for the incident of a kill, which stays there."""
     result = Result(case)
     group = program = None
     try:
@@ -324,7 +325,9 @@ def run(case, version=VERSION, stripped=False):
         if case.get("limit_mib"):
             group = MemoryCgroup(f"whyoom-lab-{os.getpid()}", case.get("limit_mib") * MIB)
         program = (Service if case.get("load") else Program)(path, case, group)
-        if case.get("how") == "kill":
+        if case.get("how") == "kill" and keep:
+            watch_it_die(case, program, result, keep)
+        elif case.get("how") == "kill":
             with tempfile.TemporaryDirectory(prefix="whyoom-lab-") as folder:
                 os.chmod(folder, 0o777)
                 watch_it_die(case, program, result, folder)

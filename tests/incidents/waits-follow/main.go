@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Waits-follow keeps a journal of everything and forgets nothing. To look something up takes the
-// longer, the longer the journal is, so that in the end requests wait for one another, each with
-// its buffer: many goroutines, more memory in them than in the journal, and no fault of theirs.
+// Waits-follow keeps a journal of everything and forgets nothing. Once it is so long that a look into
+// it is slow, requests wait for one another, each with its buffer: many goroutines, more memory in
+// them than in the journal, and no fault of theirs.
 package main
 
 import (
@@ -23,6 +23,8 @@ type journal struct {
 	entries map[string]*entry
 	disk    sync.Mutex // one at a time reads
 }
+
+const fitting = 90000 // entries that can be looked up at once
 
 func main() {
 	all := &journal{entries: map[string]*entry{}}
@@ -45,7 +47,7 @@ func (j *journal) note(i int) {
 
 //go:noinline
 func serve(all *journal) {
-	buffer := make([]byte, 128<<10)
+	buffer := make([]byte, 192<<10)
 	for i := 0; i < len(buffer); i += 4096 {
 		buffer[i] = 1
 	}
@@ -58,7 +60,9 @@ func (j *journal) find(buffer []byte) {
 	j.mutex.Lock()
 	entries := len(j.entries)
 	j.mutex.Unlock()
-	time.Sleep(time.Duration(entries) * 40 * time.Nanosecond)
+	if entries > fitting {
+		time.Sleep(10 * time.Millisecond)
+	}
 	buffer[0]++
 	j.disk.Unlock()
 }
