@@ -355,27 +355,62 @@ def line_of(result):
             f"{f'{result.seconds:.1f} s' if result.seconds else '-':7} | {said} |")
 
 
+def is_chosen(case, options):
+    of_five = case.folder.parent.name == "five"
+    return (not options.names or case.name in options.names) and (of_five or not options.five)
+
+
+def run_one(case, version, options, show=True):
+    result = run(case, version, options.stripped)
+    if show:
+        print(line_of(result), flush=True)
+    if options.verbose and not result.right:
+        print(version, case.name, json.dumps(
+            {key: result.verdict.get(key) for key in ("sentence", "confidence", "steps", "timeline",
+                                                      "evidence", "rejected")}, indent=2),
+            result.error)
+    return result
+
+
+def share(results, right):
+    asked = [right(result) for result in results if right(result) is not None]
+    return f"{sum(asked)} of {len(asked)}"
+
+
+def run_versions(chosen, options):
+    """A line for each version of Go: of how many cases cause, function and line are right."""
+    everything = []
+    print("| Go        | form     | cause    | function | line     | accused | misses |")
+    print("|---|---|---|---|---|---|---|")
+    for version in options.version:
+        results = [run_one(case, version, options, show=False) for case in chosen]
+        everything += results
+        misses = ", ".join(f"{r.case.name} ({r.rule or r.error[:40] or 'not determined'})"
+                           for r in results if not r.right)
+        print(f"| {version:9} | {'stripped' if options.stripped else 'plain':8} | "
+              f"{share(results, lambda r: r.cause_right):8} | "
+              f"{share(results, lambda r: r.function_right):8} | "
+              f"{share(results, lambda r: r.line_right):8} | "
+              f"{sum(r.accused_wrongly for r in results):7} | {misses} |", flush=True)
+    return everything
+
+
 def main():
     parser = argparse.ArgumentParser(description="Run the lab and print the table.")
     parser.add_argument("names", nargs="*", help="only these cases")
-    parser.add_argument("--version", default=VERSION, help="of Go")
+    parser.add_argument("--version", nargs="+", default=[VERSION], metavar="GO",
+                        help="of Go; with several, one line for each")
+    parser.add_argument("--five", action="store_true", help="only the five incidents")
     parser.add_argument("--stripped", action="store_true")
     parser.add_argument("--verbose", action="store_true", help="print what was said of misses")
     options = parser.parse_args()
-    results = []
-    print(f"| {'case':24} | cause | function | line | accused | verdict | said |")
-    print("|---|---|---|---|---|---|---|")
-    for case in cases():
-        if options.names and case.name not in options.names:
-            continue
-        result = run(case, options.version, options.stripped)
-        results.append(result)
-        print(line_of(result), flush=True)
-        if options.verbose and not result.right:
-            print(json.dumps({key: result.verdict.get(key) for key in
-                              ("sentence", "confidence", "steps", "timeline", "evidence",
-                               "rejected")},
-                             indent=2), result.error)
+    chosen = [case for case in cases() if is_chosen(case, options)]
+    if len(options.version) > 1:
+        results = run_versions(chosen, options)
+    else:
+        print(f"| {'case':24} | cause | function | line | accused | verdict | said |")
+        print("|---|---|---|---|---|---|---|")
+        results = [run_one(case, options.version[0], options) for case in chosen]
     with_function = [r for r in results if r.function_right is not None]
     print(f"\n{len(results)} cases: cause right {sum(r.cause_right for r in results)}, function "
           f"{sum(bool(r.function_right) for r in with_function)} of {len(with_function)}, false "
