@@ -107,6 +107,8 @@ static void read_identity(const json_t *report, struct snapshot *snapshot)
 	identity->go_version = keep(snapshot, text_of(object, "go_version"));
 	identity->main_package = keep(snapshot, text_of(object, "main_package"));
 	identity->module_path = keep(snapshot, text_of(object, "module"));
+	snprintf(identity->arguments_digest, sizeof identity->arguments_digest, "%.8s",
+		 text_of(object, "arguments_digest"));
 	identity->module_version = keep(snapshot, text_of(object, "module_version"));
 	identity->vcs_revision = keep(snapshot, text_of(object, "vcs_revision"));
 	identity->started_unix_ns = time_of(object, "started");

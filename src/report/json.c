@@ -73,6 +73,7 @@ json_t *report_identity_to_json(const struct snapshot_identity *identity)
 	set_int(object, "threads", identity->threads);
 	set_text(object, "go_version", identity->go_version);
 	set_text(object, "main_package", identity->main_package);
+	set_text(object, "arguments_digest", identity->arguments_digest);
 	set_text(object, "module", identity->module_path);
 	set_text(object, "module_version", identity->module_version);
 	set_text(object, "vcs_revision", identity->vcs_revision);

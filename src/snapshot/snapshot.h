@@ -40,6 +40,7 @@ struct snapshot_identity {
 	int threads;
 	bool is_go, is_race; // is_race: built with -race
 	const char *go_version, *main_package, *module_path, *module_version, *vcs_revision;
+	char arguments_digest[9];           // whether two command lines are the same; "" not known
 	VEC(const char *) replaced_modules; // paths that a replace directive made the user's own
 };
 
