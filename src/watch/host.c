@@ -23,6 +23,7 @@
 #include "watch/budget.h"
 #include "watch/host_group.h"
 #include "watch/host_rules.h"
+#include "watch/leftover.h"
 #include "watch/progress.h"
 #include "watch/target_choice.h"
 
@@ -86,7 +87,7 @@ static struct host_group *make_group(struct host *host, const char *path, pid_t 
 	return group;
 }
 
-static void add_process(struct host *host, const struct discovered *process)
+static void add_process(struct host *host, const struct discovered *process, int64_t now_ns)
 {
 	char path[PATH_MAX];
 	if (is_known(host, process->pid) || !choose_cgroup(process->pid, NULL, path, NULL))
@@ -99,7 +100,7 @@ static void add_process(struct host *host, const struct discovered *process)
 		cleanup_close(&pidfd);
 		return;
 	}
-	struct host_member *member = host_group_add(group, process, pidfd);
+	struct host_member *member = host_group_add(group, process, pidfd, now_ns);
 	member->judge = host_rules_add(host->rules, process, group->cgroup);
 	struct epoll_event event = {.events = EPOLLIN};
 	epoll_ctl(host->ends, EPOLL_CTL_ADD, pidfd, &event);
@@ -115,7 +116,7 @@ static void scan(struct host *host, int64_t now_ns)
 	if (!discovery_scan(host->discovery, &found, &error))
 		progress_say(&host->progress, "%s", error.message);
 	VEC_FOREACH (process, &found)
-		add_process(host, process);
+		add_process(host, process, now_ns);
 	vec_deinit(&found);
 }
 
@@ -240,12 +241,15 @@ static void begin_baseline(struct host *host, struct host_group *group, pid_t pi
 static pid_t next_baseline_of(struct host *host, struct host_group *group, int64_t now_ns)
 {
 	VEC_FOREACH (member, &group->members)
-		if (host_rules_needs_capture(host->rules, member->judge))
+		if (host_rules_needs_capture(host->rules, member->judge) &&
+		    host_group_lasts(group, member, now_ns))
 			return member->pid;
 	if ((group->baselines.count && now_ns < host->baselines_rest_ns) ||
 	    !host_group_wants_baseline(group, now_ns))
 		return 0;
-	return host_group_largest(group);
+	pid_t largest = host_group_largest(group);
+	const struct host_member *member = host_group_find(group, largest);
+	return member && host_group_lasts(group, member, now_ns) ? largest : 0;
 }
 
 static void learn(struct host *host, const struct host_group *group, const struct worker *worker)
@@ -495,6 +499,7 @@ bool host_run(const struct host_options *options, int *signal, struct error *err
 	bool ok = open_signals(&host, error);
 	if (ok)
 		open_timeline(&host);
+	leftover_take(options->out, options->state, host.timeline, &host.progress);
 	host.rules = host_rules_new(options->config, &host.progress, host.timeline);
 	if (ok) {
 		loop(&host);

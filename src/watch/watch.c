@@ -21,6 +21,7 @@
 #include "watch/feed.h"
 #include "watch/hold.h"
 #include "watch/host_rules.h"
+#include "watch/leftover.h"
 #include "watch/probe.h"
 #include "watch/retention.h"
 #include "watch/page.h"
@@ -93,7 +94,8 @@ static bool begin_hold(struct watch *watch, struct error *error)
 			  limit_path, watch->cgroup_path);
 		return error_hint(error, "watch that one: --cgroup %.300s", limit_path);
 	}
-	return hold_begin(watch->cgroup, watch->options->hold_limit_ns, &watch->hold, error);
+	return hold_begin(watch->cgroup, watch->options->hold_limit_ns, watch->options->state,
+			  &watch->hold, error);
 }
 
 static bool open_signals(struct watch *watch, struct error *error)
@@ -203,9 +205,11 @@ static bool begin(struct watch *watch, struct error *error)
 		watch->captures.baselines = *options->baselines;
 	if (watch->captures.baselines.count) // there are enough for now
 		watch->trigger.baseline_ns = clock_monotonic_ns();
+	feed_begin(&watch->feed, &options->feed, &watch->process, watch->cgroup, &watch->progress);
+	if (!options->calm_ns) // else the host's watch has done it
+		leftover_take(options->out, options->state, watch->feed.writer, &watch->progress);
 	if (options->hold && !begin_hold(watch, error))
 		return false;
-	feed_begin(&watch->feed, &options->feed, &watch->process, watch->cgroup, &watch->progress);
 	begin_triggers(watch);
 	progress_say(&watch->progress, "watching process %d in %s, %s%s", pid, watch->cgroup_path,
 		     sampler_limit_text(&watch->sampler).text,
@@ -286,7 +290,8 @@ static void hold_again(struct watch *watch)
 	if (!hold_end(watch->hold, &error))
 		progress_say(&watch->progress, "%s", error.message);
 	watch->hold = NULL;
-	if (hold_begin(watch->cgroup, watch->options->hold_limit_ns, &watch->hold, &error))
+	if (hold_begin(watch->cgroup, watch->options->hold_limit_ns, watch->options->state,
+		       &watch->hold, &error))
 		watch->hold_state = HOLD_ARMED;
 	else
 		progress_say(&watch->progress, "%s", error.message);
