@@ -197,12 +197,12 @@ def test_of_many_only_those_that_have_ended_are_kept(watch, cgroup, start, tmp_p
     targets = [start("grow", VERSION, cgroup=cgroup(LIMIT_BYTES)) for _ in range(2)]
     running = watch("--name", "grow", "--out", out)
     for target in targets:
-        wait_until(lambda: list(out.glob(f"baseline-*-{target.pid}.partial/capture-1/manifest.json")), 30,
-                   running.output)
+        wait_until(lambda: any(path.stat().st_size for path in out.glob(
+            f"baseline-*-{target.pid}.partial/capture-1/manifest.json")), 30, running.output)
     kill_all(running)
     targets[0].stop()
     after = watch("--name", "grow", "--out", out)
-    wait_until(lambda: said(after, f"found process {targets[1].pid} "), 30, after.output)
+    wait_until(lambda: said(after, f"found process {targets[1].pid} "), 30, after.output())
     folders = [path for path in incidents_in(out) if path.name.endswith(f"-{targets[0].pid}")]
     assert len(folders) == 1, after.output()
     check_manifest(folders[0])
