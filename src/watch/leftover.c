@@ -18,12 +18,14 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "report/incident.h"
+#include "system/process.h"
 #include "watch/hold_record.h"
 #include "watch/store.h"
 
 enum { CAPTURES_MAX = 64, PATH_BYTES = 4096 };
 
-#define PARTIAL ".partial"
+#define PARTIAL   ".partial"
+#define SECOND_NS 1000000000
 
 // One capture in a directory that was left.
 struct left_capture {
@@ -130,6 +132,21 @@ static void move_others(const char *partial, const char *incident,
 	}
 }
 
+// The number at the end of the name; "-2" may stand behind it where two began at once.
+static int64_t find_pid(const char *name, size_t length)
+{
+	char text[NAME_MAX + 1];
+	int64_t number = 0, before = 0;
+	snprintf(text, sizeof text, "%.*s", (int)length, name);
+	char *dash = strrchr(text, '-');
+	if (!dash || !parse_integer(dash + 1, 1, INT32_MAX, &number))
+		return 0;
+	*dash = '\0';
+	char *other = strrchr(text, '-');
+	bool is_count = number < 100 && other && parse_integer(other + 1, 1, INT32_MAX, &before);
+	return is_count ? before : number;
+}
+
 // "/out/baseline-20260102-030405-api-4711.partial": the process of the name, and where it goes.
 static bool parse_name(const char *out, const char *name, char *incident, int64_t *pid)
 {
@@ -139,25 +156,25 @@ static bool parse_name(const char *out, const char *name, char *incident, int64_
 	    strcmp(name + length - end, PARTIAL) != 0)
 		return false;
 	snprintf(incident, PATH_BYTES, "%s/incident-%.*s", out, (int)(length - 9 - end), name + 9);
-	char text[NAME_MAX + 1];
-	snprintf(text, sizeof text, "%.*s", (int)(length - end), name);
-	// "-2" may stand behind it where two began at once.
-	char *dash = strrchr(text, '-');
-	int64_t number = 0;
-	*pid = 0;
-	if (dash && parse_integer(dash + 1, 1, INT32_MAX, &number))
-		*pid = number;
+	*pid = find_pid(name, length - end);
 	return true;
 }
 
 // Whether the process that was watched runs on: with that id, since before the directory was made.
 static bool runs_on(int64_t pid, int partial)
 {
-	char path[64];
-	struct stat process, directory;
-	snprintf(path, sizeof path, "/proc/%lld", (long long)pid);
-	return pid && stat(path, &process) == 0 && fstat(partial, &directory) == 0 &&
-	       process.st_ctime <= directory.st_ctime;
+	struct stat directory;
+	struct process_stat stat;
+	struct process_files process = PROCESS_FILES_NONE;
+	if (!pid || fstat(partial, &directory) != 0 ||
+	    !process_files_open("/proc", (pid_t)pid, &process, NULL))
+		return false;
+	bool older = process_stat_read(&process, &stat, NULL) &&
+		     process_start_unix_ns(&stat, process_boot_unix_ns()) / SECOND_NS <=
+			     directory.st_mtime;
+	bool runs = older && !process_ended(&process);
+	process_files_close(&process);
+	return runs;
 }
 
 static void tell(struct store_writer *timeline, const char *incident, const char *sentence)

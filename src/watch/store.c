@@ -90,6 +90,8 @@ void store_next(struct store *store, char *directory, size_t capacity)
 	partial_path(store, partial);
 	if (!store->made) {
 		mkdir(store->out, 0755);
+		make_unique(store); // somebody may have taken the name since
+		partial_path(store, partial);
 		store->made = make_locked(partial, &store->lock);
 	}
 	snprintf(directory, capacity, "%s/capture-%d", partial, ++store->captures);
@@ -164,12 +166,23 @@ static void move_others(const struct store *store, const char *incident, const c
 	}
 }
 
+// Under its name, or that with a number: an incident is never lost for a name.
+static bool rename_to_free(const struct store *store, const char *directory, char *path)
+{
+	snprintf(path, PATH_BYTES, "%s/%s", store->out, store->name);
+	for (int number = 2; rename(directory, path) != 0; number++) {
+		if ((errno != ENOTEMPTY && errno != EEXIST) || number == 100)
+			return false;
+		snprintf(path, PATH_BYTES, "%s/%s-%d", store->out, store->name, number);
+	}
+	return true;
+}
+
 bool store_keep(struct store *store, const char *directory, const char *baseline, char *incident,
 		size_t capacity, struct error *error)
 {
 	char path[PATH_BYTES];
-	snprintf(path, sizeof path, "%s/%s", store->out, store->name);
-	if (rename(directory, path) != 0)
+	if (!rename_to_free(store, directory, path))
 		return error_set_os(error, errno, "cannot rename %.200s to %.200s", directory,
 				    path);
 	if (strcmp(directory, baseline) != 0)
