@@ -162,7 +162,8 @@ static bool read_limit(sqlite3 *database, struct kept_target *kept, struct error
 	sqlite3_stmt *statement = NULL;
 	bool found, ok = query(database, &statement, &found, error,
 			       "SELECT limit_bytes FROM target WHERE id = ?", "i", kept->id);
-	if (ok && found)
+	// Until there is one in its own row, it is that of the process before it.
+	if (ok && found && limit_of(statement, 0) >= 0)
 		kept->limit_bytes = limit_of(statement, 0);
 	sqlite3_finalize(statement);
 	return ok;

@@ -3,6 +3,7 @@
 #include "watch/host_group.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,12 @@ struct host_member *host_group_add(struct host_group *group, const struct discov
 		&group->members, {.pid = process->pid, .pidfd = pidfd, .found_ns = now_ns});
 	snprintf(member->name, sizeof member->name, "%s", process->name);
 	return member;
+}
+
+bool host_member_has_ended(const struct host_member *member)
+{
+	struct pollfd ended = {.fd = member->pidfd, .events = POLLIN};
+	return poll(&ended, 1, 0) > 0;
 }
 
 bool host_group_lasts(const struct host_group *group, const struct host_member *member,

@@ -50,6 +50,7 @@ struct host_member *host_group_add(struct host_group *group, const struct discov
 // Whether it has lived long enough to be worth a capture: compilers and scripts come and go.
 bool host_group_lasts(const struct host_group *group, const struct host_member *member,
 		      int64_t now_ns);
+bool host_member_has_ended(const struct host_member *member);
 // The member with the most anonymous memory; 0 without members.
 pid_t host_group_largest(const struct host_group *group);
 // Samples it. A whole sample goes to the timeline. *wanted: it needs a watch of its own. `whole`:
