@@ -134,7 +134,7 @@ class SystemGuest:
         etc = {"passwd": self.users, "group": self.groups, "machine-id": "0123456789abcdef" * 2 + "\n",
                "os-release": "ID=debian\n", "fstab": "",
                "systemd/oomd.conf": "[OOM]\nDefaultMemoryPressureDurationSec=2s\n"
-                                    "SwapUsedLimit=10%\n"}
+                                    "SwapUsedLimit=99%\n"}
         for name, text in etc.items():
             (root / "etc" / name).write_text(text)
         image = make_disk(folder / "image", self.image_mib)
