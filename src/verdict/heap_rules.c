@@ -10,6 +10,12 @@
 	N_("a memory limit for the runtime helps only where part of it is garbage already: see the " \
 	   "lines above")
 
+#define HANDLERS                                                         \
+	"net/http.(*conn).serve|net/http.(*http2serverConn).runHandler|" \
+	"net/http/internal/http2.(*serverConn).runHandler|"              \
+	"golang.org/x/net/http2.(*serverConn).runHandler|"               \
+	"google.golang.org/grpc.(*Server).handleStream"
+
 static const struct rule rules[] = {
 	{
 		.name = "read-all",
@@ -192,8 +198,7 @@ static const struct rule rules[] = {
 	{
 		.name = "copy-each-request",
 		HOLDER,
-		.stack = {"net/http.(*conn).serve|net/http.(*http2serverConn).runHandler|"
-			  "google.golang.org/grpc.(*Server).handleStream"},
+		.stack = {HANDLERS},
 		.when = {"site.kept <= 45%", "site.map >= 3% site"},
 		.title =
 			N_("the same is made anew for each request, and many requests run at once"),
@@ -208,8 +213,7 @@ static const struct rule rules[] = {
 	{
 		.name = "copy-each-request",
 		HOLDER,
-		.stack = {"net/http.(*conn).serve|net/http.(*http2serverConn).runHandler|"
-			  "google.golang.org/grpc.(*Server).handleStream"},
+		.stack = {HANDLERS},
 		.when = {"site.requests >= 8", "site.request_bytes >= 1MiB", "site.map >= 3% site",
 			 "?site.before <= 0.2 site"},
 		.title =

@@ -62,7 +62,7 @@ static void every_row_can_be_understood(void **state)
 	assert_true(count > 0);
 }
 
-// Neighbours of one name are two signatures of one cause.
+// Neighbours of one name are signatures of one cause.
 static void names_are_used_once(void **state)
 {
 	(void)state;
@@ -70,7 +70,8 @@ static void names_are_used_once(void **state)
 		for (size_t i = 0; i < (*f)->count; i++)
 			for (const struct rule_family *const *g = rule_families; *g; g++)
 				for (size_t j = 0; j < (*g)->count; j++)
-					if ((f != g || i + 1 < j || j + 1 < i) &&
+					if ((f != g || (i < j && strcmp((*g)->rules[j - 1].name,
+									(*f)->rules[i].name))) &&
 					    strcmp((*f)->rules[i].name, (*g)->rules[j].name) == 0)
 						fail_msg("%s is there twice", (*f)->rules[i].name);
 }

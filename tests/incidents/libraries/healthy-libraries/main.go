@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -135,7 +136,7 @@ func messagesThatGo() func(int) {
 	return func(i int) {
 		order := new(structpb.Value)
 		if proto.Unmarshal(wire, order) == nil {
-			names[i%len(names)] = order.GetStructValue().String()[:20]
+			names[i%len(names)] = strings.Clone(order.GetStructValue().String()[:20])
 		}
 	}
 }
