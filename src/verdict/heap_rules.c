@@ -30,24 +30,17 @@ static const struct rule rules[] = {
 		.relief = LIVE_RELIEF,
 	},
 	{
+		// in a wrapper's Write, by httputil.DumpRequest, or as the body is read
 		.name = "dump-bodies",
 		HOLDER,
-		.stack = {"bytes.(*Buffer)...", "net/http...|github.com/gin-gonic/gin...|"
-						"github.com/labstack/echo...|github.com/go-chi..."},
+		.stack = {"bytes.(*Buffer)...|strings.(*Builder).Write...",
+			  "....Write...|bytes.(*Buffer).ReadFrom|bytes.(*Buffer).Grow|"
+			  "net/http/httputil...",
+			  "net/http...|github.com/gin-gonic/gin...|github.com/labstack/echo...|"
+			  "github.com/go-chi..."},
 		.without = {"io.ReadAll|encoding/json...|html/template...|text/template...",
 			    "compress/..."},
 		.title = N_("whole bodies of requests or responses are copied into memory"),
-		.refuted_by = LATER,
-		.fix = N_("keep the first few KiB and the length of what is written, and only of "
-			  "answers that are text"),
-		.relief = LIVE_RELIEF,
-	},
-	{
-		.name = "dump-bodies",
-		HOLDER,
-		.stack = {"bytes.(*Buffer).Write...|strings.(*Builder).Write...", "....Write...",
-			  "net/http.(*conn).serve"},
-		.title = N_("whole responses are copied into memory as they are written"),
 		.proof = {N_("one copy is {site.object_size} on average; a buffer that is full "
 			     "doubles, and is there twice meanwhile")},
 		.refuted_by = LATER,

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -23,7 +24,7 @@ func serve(listener net.Listener) {
 }
 
 func events(w http.ResponseWriter, r *http.Request) {
-	w.Write([]byte("data: hello\n\n"))
+	w.Write(bytes.Repeat([]byte("data: hello\n\n"), 1000))
 	w.(http.Flusher).Flush()
 	<-r.Context().Done()
 }
