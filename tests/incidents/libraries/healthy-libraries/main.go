@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -33,6 +34,9 @@ func main() {
 	}[os.Args[1]], 200
 	step := start()
 	lab.Fill(20)
+	for i := 0; i < 3; i++ {
+		runtime.GC() // as if it ran for long
+	}
 	lab.Run(perSecond, step)
 }
 
