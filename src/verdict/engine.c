@@ -3,6 +3,7 @@
 #include "verdict/engine.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -51,6 +52,18 @@ static double score_of(const struct rule *rule, double share)
 	return fmin(share, 1) - (rule->generic ? GENERIC_MALUS : 0);
 }
 
+// What a rule names as explained. Of what grew only what it grew by itself counts, where known.
+static bool explained_bytes(const struct scope *scope, const struct rule *rule, bool by_growth,
+			    double *bytes)
+{
+	char grown[FACT_NAME_MAX + 8];
+	if (!rule->explains)
+		return false;
+	snprintf(grown, sizeof grown, "%s.grown", rule->explains);
+	return (by_growth && scope_number(scope, grown, bytes)) ||
+	       scope_number(scope, rule->explains, bytes);
+}
+
 // ---- sites ----
 
 static double number(const struct evidence *evidence, const char *name, double otherwise)
@@ -70,10 +83,11 @@ static bool heap_matters(const struct evidence *evidence, struct strbuf *why_not
 					       : share_of(resident, memory);
 	double objects = share_of(number(evidence, "go.heap.objects", 0), resident);
 	double counted = evidence->estimated ? number(evidence, "heap.marked", alloc) : alloc;
-	double covered = share_of((double)evidence->heap.total, counted);
-	if (alloc >= 0 && alloc < (double)SMALL_HEAP_BYTES)
+	double untouched = number(evidence, "go.heap.untouched", 0);
+	double covered = share_of((double)evidence->heap.total, counted - untouched);
+	if (alloc >= 0 && alloc - untouched < (double)SMALL_HEAP_BYTES)
 		strbuf_addf(why_not, "the Go heap is small (%s), and a few samples prove nothing",
-			    human_bytes((int64_t)alloc).text);
+			    human_bytes((int64_t)(alloc - untouched)).text);
 	else if (evidence->uncollected && evidence->by_growth)
 		strbuf_add(why_not, "nothing was collected yet, so what is new may be "
 				    "garbage");
@@ -134,6 +148,7 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 		double part = rule->generic ? (double)site_rise(evidence, largest) : (double)sum;
 		site.during = inside_count(evidence, rule, site.frame.function);
 		inside_name_called(evidence, rule, &site);
+		(void)explained_bytes(&scope, rule, evidence->heap_by_growth, &part);
 		double share = share_of(part, (double)heap_rise(evidence));
 		struct finding finding = {.rule = rule,
 					  .site = site,
@@ -249,7 +264,7 @@ static void ask_process(struct engine *engine, const struct rule *rule)
 	const struct evidence *evidence = engine->evidence;
 	struct scope scope = {.evidence = evidence};
 	double share = 1, bytes;
-	if (rule->explains && scope_number(&scope, rule->explains, &bytes))
+	if (explained_bytes(&scope, rule, evidence->by_growth, &bytes))
 		share = share_of(bytes, (double)class_rise(evidence, rule->classes));
 	else if (rule->classes && rule->classes != CLASSES_ALL)
 		share = class_share(evidence, rule->classes);
@@ -263,9 +278,19 @@ static void ask_process(struct engine *engine, const struct rule *rule)
 
 // ---- all ----
 
+// What began to grow after the memory did cannot be what it began with.
+static bool is_consequence(const struct evidence *evidence, const struct rule *rule)
+{
+	enum course_metric number = rule->subject == RULE_GROUP ? COURSE_GOROUTINES : rule->number;
+	return rule->status == VERDICT_CAUSE &&
+	       onsets_is_consequence(&evidence->now->onsets, number);
+}
+
 static void ask(struct engine *engine, const struct rule *rule, bool heap_counts)
 {
 	const struct evidence *evidence = engine->evidence;
+	if (is_consequence(evidence, rule))
+		return;
 	bool classes_known = evidence->rise > 0 && rule->classes && rule->classes != CLASSES_ALL;
 	if (rule->subject == RULE_SITE) {
 		if (heap_counts)
@@ -302,8 +327,9 @@ void engine_run(struct evidence *evidence, struct finding *finding, struct strbu
 	// A process of which it is known that it does not grow, and that has room, is well.
 	bool well = evidence->memory_before > 0 && !engine_in_trouble(evidence) &&
 		    !evidence->uncollected;
-	bool of_group = engine.best.rule && engine.best.rule->subject == RULE_GROUP;
-	if ((!engine.best.rule && !evidence->uncollected) || (well && !of_group)) {
+	bool even_flat = engine.best.rule &&
+			 (engine.best.rule->subject == RULE_GROUP || engine.best.rule->even_flat);
+	if ((!engine.best.rule && !evidence->uncollected) || (well && !even_flat)) {
 		struct finding cause = engine.best;
 		engine.best = (struct finding){.score = -1};
 		ask_all(&engine, true, heap_counts);

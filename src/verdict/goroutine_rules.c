@@ -324,13 +324,24 @@ static const struct rule rules[] = {
 		.name = "goroutine-send",
 		LEAK,
 		.waits = {"chan send", "chan send (nil chan)"},
-		.when = {GROWS, MANY},
+		.when = {GROWS, MANY, "?group.on_queue < 1"},
 		.title =
 			N_("goroutines that send to a channel from which nobody receives any more"),
 		.refuted_by = COMES_BACK,
 		.fix = N_("make the channel with room for one (make(chan T, 1)), or select on "
 			  "ctx.Done() beside the send"),
 		.relief = NO_RELIEF,
+	},
+	{
+		.name = "queue-full",
+		LEAK,
+		.waits = {"chan send"},
+		.when = {GROWS, MANY, "group.on_queue == 1", "queue.receivers == 0"},
+		.title = N_("a queue is full, and producers wait for it"),
+		.proof = {QUEUE_PROOF},
+		.refuted_by = QUEUE_REFUTED,
+		.fix = QUEUE_FIX,
+		.relief = QUEUE_RELIEF,
 	},
 	{
 		.name = "goroutine-receive",
@@ -420,10 +431,12 @@ static const struct rule rules[] = {
 		.classes =
 			CLASS_BIT(CLASS_HEAP) | CLASS_BIT(CLASS_STACKS) | CLASS_BIT(CLASS_RUNTIME),
 		.status = VERDICT_CAUSE,
-		.when = {"goroutines.dead >= 20000", "goroutines.dead >= 10 goroutines",
-			 "goroutines.dead.share > 0", "goroutines.dead >= 100"},
-		.sentence = N_("A burst of goroutines is over, and its structures stay: "
-			       "{goroutines.dead} that ended, {goroutines} that live."),
+		.explains = "goroutines.dead_bytes",
+		.when = {"goroutines.dead >= 20000", "goroutines.dead >= 10 goroutines"},
+		.surer = {"goroutines.dead >= 0"},
+		.sentence = N_("A burst of goroutines is over, and what it needed stays: "
+			       "{goroutines.dead} that ended keep {goroutines.dead_bytes}, "
+			       "{goroutines} live."),
 		.proof = {N_(
 			"the runtime keeps the structure of each goroutine (some 450 bytes) for "
 			"a new one, and never gives it back")},

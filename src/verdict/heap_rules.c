@@ -128,6 +128,33 @@ static const struct rule rules[] = {
 		.relief = LIVE_RELIEF,
 	},
 	{
+		.name = "pool-giants",
+		HOLDER,
+		.explains = "pools.bytes",
+		.when = {"pools.bytes >= 16MiB", "pools.largest >= 256KiB",
+			 "site >= 0.5 pools.bytes", "site.object_size >= 32KiB"},
+		.title = N_("buffers that became large lie in a sync.Pool"),
+		.proof = {N_("{pools.objects} objects lie in pools and hold {pools.bytes}; the "
+			     "largest buffer is {pools.largest}")},
+		.refuted_by = N_("pools that stay as large after two collections without load: "
+				 "they drop then what nobody took out"),
+		.fix = N_(
+			"look at the size before Put, and let go of what is too large (say, above 64 KiB); or keep a pool for each size"),
+		.relief = N_("less load: what lies in a pool for two collections is let go"),
+	},
+	{
+		.name = "queue-backlog",
+		HOLDER,
+		.explains = "queue.bytes",
+		.when = {"queue.bytes >= 8MiB", "queue.receivers == 0", "site >= 0.5 queue.bytes",
+			 "?queue.length.grown >= 0.1 queue.length"},
+		.title = N_("what waits in a queue, whose consumers are too slow"),
+		.proof = {QUEUE_PROOF},
+		.refuted_by = QUEUE_REFUTED,
+		.fix = QUEUE_FIX,
+		.relief = QUEUE_RELIEF,
+	},
+	{
 		.name = "defer-in-loop",
 		HOLDER,
 		.when = {"site.defer >= 20% site"},

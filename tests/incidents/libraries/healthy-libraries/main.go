@@ -81,7 +81,7 @@ func metricsWithFewLabels() func(int) {
 	count, _ := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("lab").
 		Int64Counter("requests")
 	return func(i int) {
-		for j := 0; j < 50; j++ {
+		for j := 0; j < 200; j++ {
 			code := fmt.Sprint(200 + (i+j)%30)
 			seconds.WithLabelValues("GET", code).Observe(0.1)
 			count.Add(context.Background(), 1,
