@@ -199,7 +199,8 @@ static const struct rule rules[] = {
 		HOLDER,
 		.explains = "pools.bytes",
 		.when = {"pools.bytes >= 16MiB", "pools.largest >= 256KiB",
-			 "site >= 0.5 pools.bytes", "site.object_size >= 32KiB"},
+			 "site >= 0.5 pools.bytes", "site.object_size >= 32KiB",
+			 "?cpu.available > 0.17 procs"},
 		.title = N_("buffers that became large lie in a sync.Pool"),
 		.proof = {N_("{pools.objects} objects lie in pools and hold {pools.bytes}; the "
 			     "largest buffer is {pools.largest}")},
