@@ -126,11 +126,20 @@ static void gather_cgroup(struct facts *facts, const struct snapshot *snapshot)
 }
 
 // A cgroup without a limit is nobody's budget: then the process alone counts.
+static void gather_thread_stacks(struct facts *facts)
+{
+	double own, kernels;
+	if (facts_get(facts, "anon.threads", &own) &&
+	    facts_get(facts, "cgroup.kernel.stacks", &kernels))
+		facts_set(facts, "threads.stacks", own + kernels);
+}
+
 static void gather_memory(struct facts *facts, const struct snapshot *snapshot)
 {
 	double value;
 	gather_process(facts, snapshot);
 	gather_cgroup(facts, snapshot);
+	gather_thread_stacks(facts);
 	if (!facts_get(facts, "memory", &value) && facts_get(facts, "rss", &value))
 		facts_set(facts, "memory", value);
 }
