@@ -34,6 +34,7 @@ struct snapshot_identity {
 	char command[32];         // as the kernel knows it
 	const char *executable;   // path, "" when not known
 	const char *build_id;     // GNU build ID, "" when there is none
+	const char *build_name;   // that, else Go's own; may be NULL
 	const char *container_id; // "" when it is in none that whyoom knows
 	const char *cgroup_path;  // of the memory controller; "" when there is none
 	// What is known of that container; its cgroup_path and main_pid are not filled.

@@ -65,6 +65,11 @@ static bool explained_bytes(const struct scope *scope, const struct rule *rule, 
 
 // ---- sites ----
 
+static const char *group_frame_function(const void *stack, size_t index)
+{
+	return ((const struct goroutine_group *)stack)->frames[index].function;
+}
+
 static double number(const struct evidence *evidence, const char *name, double otherwise)
 {
 	struct scope scope = {.evidence = evidence};
@@ -82,10 +87,11 @@ static bool heap_matters(const struct evidence *evidence, struct strbuf *why_not
 					       : share_of(resident, memory);
 	double objects = share_of(number(evidence, "go.heap.objects", 0), resident);
 	double counted = evidence->estimated ? number(evidence, "heap.marked", alloc) : alloc;
-	double covered = share_of((double)evidence->heap.total, counted);
-	if (alloc >= 0 && alloc < (double)SMALL_HEAP_BYTES)
+	double untouched = number(evidence, "go.heap.untouched", 0);
+	double covered = share_of((double)evidence->heap.total, counted - untouched);
+	if (alloc >= 0 && alloc - untouched < (double)SMALL_HEAP_BYTES)
 		strbuf_addf(why_not, "the Go heap is small (%s), and a few samples prove nothing",
-			    human_bytes((int64_t)alloc).text);
+			    human_bytes((int64_t)(alloc - untouched)).text);
 	else if (evidence->uncollected && evidence->by_growth)
 		strbuf_add(why_not, "nothing was collected yet, so what is new may be "
 				    "garbage");
@@ -121,12 +127,28 @@ static void say_too_little(const struct evidence *evidence, const struct site *s
 	strbuf_addf(why_not, ", explains %s", human_percent(share).text);
 }
 
+// Goroutines in what the rule's `during` says, called from `function` (NULL: from anywhere).
+static uint64_t count_during(const struct evidence *evidence, const struct rule *rule,
+			     const char *function)
+{
+	const char *const patterns[FRAME_PATTERNS_MAX] = {rule->during, function};
+	uint64_t count = 0;
+	if (!rule->during || !evidence->now->goroutines)
+		return 0;
+	VEC_FOREACH (group, &evidence->now->goroutines->groups)
+		if (frames_match(patterns, group, group->depth, group_frame_function))
+			count += group->count;
+	return count;
+}
+
 // Sites of one rule are one cause; the largest of them is named.
 static void ask_sites(struct engine *engine, const struct rule *rule)
 {
 	const struct evidence *evidence = engine->evidence;
 	struct sites_filter filter = {.stack = rule->stack[0] ? rule->stack : NULL,
 				      .without = rule->without[0] ? rule->without : NULL,
+				      .partly = rule->partly[0] ? rule->partly : NULL,
+				      .called = rule->called,
 				      .ownerless = !rule->generic};
 	struct sites sites = {0};
 	int64_t sum = 0;
@@ -139,12 +161,14 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 		strbuf_add(engine->why_not,
 			   "no function of the program's own code is in any stack");
 	if (largest) {
-		struct scope scope = {.evidence = evidence, .site = largest};
+		struct site site = *largest;
+		struct scope scope = {.evidence = evidence, .site = &site};
 		double part = rule->generic ? (double)site_rise(evidence, largest) : (double)sum;
+		site.during = count_during(evidence, rule, site.frame.function);
 		(void)explained_bytes(&scope, rule, evidence->heap_by_growth, &part);
 		double share = share_of(part, (double)heap_rise(evidence));
 		struct finding finding = {.rule = rule,
-					  .site = *largest,
+					  .site = site,
 					  .has_site = true,
 					  .share = share,
 					  .score = score_of(rule, share)};
@@ -158,11 +182,6 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 }
 
 // ---- groups ----
-
-static const char *group_frame_function(const void *stack, size_t index)
-{
-	return ((const struct goroutine_group *)stack)->frames[index].function;
-}
 
 static bool group_matches(const struct rule *rule, const struct goroutine_group *group)
 {
@@ -209,6 +228,37 @@ static bool find_blamed(const struct evidence *evidence, const struct rule *rule
 	return false;
 }
 
+static bool is_starter(const struct rule *rule, const char *creator, const char *function)
+{
+	bool starter = creator[0] && strcmp(function, creator) == 0;
+	for (int i = 0; i < FRAME_PATTERNS_MAX && rule->blame[i]; i++)
+		starter |= frame_matches(rule->blame[i], function);
+	return starter;
+}
+
+// Who is in the function that makes such goroutines: main, in http.Serve.
+static bool find_starter(const struct evidence *evidence, const struct rule *rule,
+			 const struct wait_group *group, struct site *out)
+{
+	const struct snapshot_identity *identity = evidence->now->identity;
+	VEC_FOREACH (other, &evidence->now->goroutines->groups) {
+		bool inside = false;
+		for (size_t i = 0; identity && i < other->depth; i++) {
+			const struct goroutine_frame *frame = &other->frames[i];
+			if (inside && code_owner_of(identity, frame->function) == CODE_OWN) {
+				*out = (struct site){
+					.frame = {frame->function, frame->file, frame->line},
+					.callee = other->frames[i - 1].function,
+					.entry = ""};
+				return true;
+			}
+			inside |= is_starter(rule, group->example->created_by.function,
+					     frame->function);
+		}
+	}
+	return false;
+}
+
 static void ask_group(struct engine *engine, const struct rule *rule, struct wait_group *group)
 {
 	struct evidence *evidence = engine->evidence;
@@ -217,6 +267,7 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 	    !group_matches(rule, group->example))
 		return;
 	wait_group_link(evidence, group, rule->holds, rule->along);
+	group->during = count_during(evidence, rule, NULL);
 	double rise = go_rise(evidence);
 	double share = rise > 0 ? share_of((double)wait_group_costs(evidence, group), rise)
 				: number(evidence, "goroutines.largest_group", 0);
@@ -230,7 +281,8 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 	if (share < EXPLAINED_MIN || finding.score <= engine->best.score ||
 	    !all_hold(&scope, rule->when))
 		return;
-	finding.has_site = !group->own && find_blamed(evidence, rule, &finding.site);
+	finding.has_site = !group->own && (find_blamed(evidence, rule, &finding.site) ||
+					   find_starter(evidence, rule, group, &finding.site));
 	offer(engine, &finding);
 }
 

@@ -6,8 +6,13 @@
 
 #include "snapshot/heap_profile.h"
 #include "verdict/facts.h"
+#include "verdict/frames.h"
 #include "verdict/verdict.h"
 
+#define DECODERS                                                                             \
+	"encoding/...|github.com/json-iterator/go...|github.com/goccy/go-json...|"           \
+	"github.com/bytedance/sonic...|google.golang.org/protobuf...|gopkg.in/yaml%2ev3...|" \
+	"gopkg.in/yaml.v3...|github.com/vmihailenco/msgpack..."
 enum { G_STRUCT_BYTES = 448 }; // runtime.g
 
 static void set_if(struct facts *facts, bool known, const char *name, double value)
@@ -305,10 +310,12 @@ static void gather_goroutines(struct facts *facts, const struct snapshot *snapsh
 
 // ---- the rest ----
 
-// The nearest own function above an allocation; NULL: none.
+// The nearest own function above an allocation; NULL: none. `decoded`: it is what a decoder made,
+// whose maps and slices are the shape of a message and say nothing of who keeps it.
 static const char *own_function(const struct snapshot *snapshot,
-				const struct profile_sample *sample)
+				const struct profile_sample *sample, bool *decoded)
 {
+	*decoded = false;
 	const struct profile *profile = snapshot->heap;
 	for (uint32_t i = 0; i < sample->location_count; i++) {
 		const struct profile_location *location =
@@ -318,6 +325,7 @@ static const char *own_function(const struct snapshot *snapshot,
 				profile->functions.items[location->lines[j].function].name;
 			if (code_owner_of(&snapshot->identity, name) == CODE_OWN)
 				return name;
+			*decoded |= frame_matches(DECODERS, name);
 		}
 	}
 	return NULL;
@@ -329,10 +337,11 @@ static void gather_kinds(struct facts *facts, const struct snapshot *snapshot, u
 	const struct go_buckets *buckets = &snapshot->buckets;
 	for (size_t i = 0; snapshot->heap_kinds && i < snapshot->heap->samples.count; i++) {
 		const struct profile_sample *sample = &snapshot->heap->samples.items[i];
-		const char *function = own_function(snapshot, sample);
+		bool decoded;
+		const char *function = own_function(snapshot, sample, &decoded);
 		if (!function)
 			continue;
-		if (sample->values[type])
+		if (sample->values[type] && !decoded)
 			facts_add_kind(facts, function, snapshot->heap_kinds[i],
 				       (double)sample->values[type]);
 		if (i < buckets->buckets.count)

@@ -129,6 +129,8 @@ FACT("site.append", BYTES, "of it, in slices that grew there")
 FACT("site.string", BYTES, "of it, in strings and copies of strings")
 FACT("site.channel", BYTES, "of it, in buffers of channels")
 FACT("site.defer", BYTES, "of it, in records of defer statements")
+FACT("site.part", BYTES, "of it, in stacks that match the rule's `partly`")
+FACT("site.during", COUNT, "goroutines that are in it, and in what the rule's `during` matches")
 FACT("site.stacks", COUNT, "different stacks of it")
 FACT("site.workers", COUNT,
      "goroutines of the program in the site's outermost function, that do not become more")
@@ -146,6 +148,7 @@ FACT("group.holds", BYTES, "what was allocated in such goroutines, or to make th
 FACT("group.costs", BYTES, "their stacks, structures and what they hold; of what grew")
 FACT("group.waits", NS, "the longest wait in it, at least")
 FACT("group.others", COUNT, "goroutines of other groups with the same creator")
+FACT("group.during", COUNT, "goroutines in what the rule's `during` matches: that use what leaks")
 FACT("group.on_queue", YES, "1: most of it wait on the channel with the largest backlog")
 FACT("group.idle_pool", YES,
      "1: nine of ten wait on one and the same thing, and they do not become more")

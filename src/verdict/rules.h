@@ -42,14 +42,21 @@ struct rule {
 
 	// Of a site's stacks and a group's stack.
 	const char *stack[FRAME_PATTERNS_MAX];   // all, innermost first
-	const char *without[FRAME_PATTERNS_MAX]; // none of them
+	const char *without[FRAME_PATTERNS_MAX]; // none of them; of a site: of what it calls
+	// Of a site.
+	bool called;                            // `stack` is of what it calls, not of who calls it
+	const char *partly[FRAME_PATTERNS_MAX]; // what it calls besides: see site.part
 	// Of a group.
 	const char *waits[RULE_WAITS]; // one of these wait reasons ("" is: it does not wait)
 	const char *created_by;        // a pattern
-	// Where no frame of the group is the program's own: whose allocations lead to it.
+	// Where no frame of the group is the program's own: whose allocations lead to it, or who is
+	// in one of them right now.
 	const char *blame[FRAME_PATTERNS_MAX];
 	const char *along; // creators of other goroutines that these bring with them
-	const char *holds[FRAME_PATTERNS_MAX]; // sites whose memory these goroutines keep
+	const char *holds[FRAME_PATTERNS_MAX]; // whose memory these keep, where own code calls it
+
+	// Goroutines in these: see site.during (that are in the site as well) and group.during.
+	const char *during;
 
 	const char *when[RULE_CONDITIONS];  // all must hold
 	const char *surer[RULE_CONDITIONS]; // all must hold for a high confidence

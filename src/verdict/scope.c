@@ -109,6 +109,10 @@ static bool site_number(const struct scope *scope, const char *name, double *val
 		*value = (double)site_rise(evidence, site);
 	else if (strcmp(name, "site.rise_share") == 0)
 		return ratio((double)site_rise(evidence, site), (double)heap_rise(evidence), value);
+	else if (strcmp(name, "site.part") == 0)
+		*value = (double)site->part_bytes;
+	else if (strcmp(name, "site.during") == 0)
+		*value = (double)site->during;
 	else if (strcmp(name, "site.stacks") == 0)
 		*value = (double)site->stacks;
 	else
@@ -180,6 +184,8 @@ static bool group_number(const struct scope *scope, const char *name, double *va
 		return is_on_queue(scope, value);
 	else if (strcmp(name, "group.idle_pool") == 0)
 		return is_idle_pool(scope, value);
+	else if (strcmp(name, "group.during") == 0)
+		*value = (double)group->during;
 	else if (strcmp(name, "group.others") == 0)
 		*value = others_of(evidence, group);
 	else

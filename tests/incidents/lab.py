@@ -4,7 +4,8 @@ answer.json that says what. Runs them, asks whyoom, compares.
 
 answer.json: `cause` (the rule that has to be the verdict, or a list), `function` and, in the
 source, the comment "// guilty" at the line that has to be named; `healthy` instead of a cause;
-`not`: functions that must not be accused; `number`: the row of the list of causes; `how`:
+`not`: functions that must not be accused; `undetermined`: that it says so is as good; `number`: the row
+of the list of causes; `how`:
 
   live   (default) whyoom why PID --for `for` (default 4s)
   once   whyoom why PID
@@ -15,7 +16,10 @@ the argument "beside", which the kernel would kill later.
 
 The folders of five/ are the incidents that whyoom was made for, services with real libraries. Each has
 `variants` (fast, slow); the load comes from a process of its own (`load`: how fast), and what has to be
-there before (`before`) as well.
+there before (`before`) as well. Those of libraries/ share one go.mod, with libraries of third parties.
+Any program may have `variants`: name and what differs, `args` as a rule.
+
+`cgroup`: 2 where it is to be seen on cgroup v2 only: `./dev vmtest` plays those, in a guest.
 
 `env`, `args`, `warm` (seconds before the first look), `module` (a folder with a go.mod of its own:
 third-party libraries), `cgo`, `flags` (for go build), `short`: part of the ordinary tests.
@@ -82,7 +86,8 @@ def variants(path):
 
 
 def cases():
-    return [case for pattern in ("five/*/answer.json", "*/answer.json")
+    return [case for pattern in ("five/*/answer.json", "*/answer.json",
+                                    "libraries/*/answer.json")
             for path in sorted(HERE.glob(pattern)) for case in variants(path)]
 
 
@@ -125,7 +130,7 @@ def build(case, version=VERSION, stripped=False):
         command.append("-buildvcs=false")
     if stripped:
         command.append("-ldflags=-s -w")
-    subprocess.run([*command, "." if case.own_module else f"./{case.name}"],
+    subprocess.run([*command, "." if case.own_module else f"./{case.folder.name}"],
                    cwd=case.folder if case.own_module else HERE, env=env, check=True)
     return path
 
@@ -243,6 +248,8 @@ class Result:
     def cause_right(self):
         if self.case.get("healthy"):
             return self.status == "healthy" and self.rule in (self.case.causes or [self.rule])
+        if self.case.get("undetermined") and self.undetermined:
+            return True
         return self.status == "cause" and self.rule in self.case.causes
 
     @property
@@ -379,6 +386,11 @@ def line_of(result):
             f"{f'{result.seconds:.1f} s' if result.seconds else '-':7} | {said} |")
 
 
+def has_cgroup_v2():
+    controllers = Path("/sys/fs/cgroup/cgroup.controllers")
+    return controllers.exists() and "memory" in controllers.read_text().split()
+
+
 def main():
     parser = argparse.ArgumentParser(description="Run the lab and print the table.")
     parser.add_argument("names", nargs="*", help="only these cases")
@@ -391,6 +403,9 @@ def main():
     print("|---|---|---|---|---|---|---|")
     for case in cases():
         if options.names and case.name not in options.names:
+            continue
+        if case.get("cgroup") == 2 and not has_cgroup_v2():
+            print(f"| {case.name:24} | NOT RUN: needs cgroup v2; ./dev vmtest plays it in a guest |")
             continue
         result = run(case, options.version, options.stripped)
         results.append(result)

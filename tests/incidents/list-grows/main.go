@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// List-grows puts events into a list, in front of whoever should take them out at its end.
+// List-grows has a queue of what is to be done, and nobody who does it as fast as it comes.
 package main
 
 import (
 	"container/list"
+	"fmt"
 
 	"example.com/incidents/internal/lab"
 )
 
-var pending = list.New()
+type task struct {
+	priority int
+	url      string
+}
+
+var queue = list.New()
 
 func main() {
 	lab.Fill(10)
-	lab.Run(300000, enqueue)
+	lab.Run(60000, enqueue)
 }
 
 func enqueue(i int) {
-	pending.PushFront(i) // guilty
-	if i%8 == 0 {
-		pending.Remove(pending.Back())
-	}
+	queue.PushBack(&task{i, fmt.Sprint("https://example.com/items/", i)}) // guilty
 }
