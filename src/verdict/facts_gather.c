@@ -212,6 +212,8 @@ static void gather_scheduler(struct facts *facts, const struct go_scheduler *sch
 	set_if(facts, scheduler->timers.known, "timers", (double)scheduler->timers.total);
 	set_if(facts, scheduler->finalizers.waiting.known, "finalizers.waiting",
 	       (double)scheduler->finalizers.waiting.value);
+	set_if(facts, scheduler->finalizers.set.known, "finalizers.set",
+	       (double)scheduler->finalizers.set.value);
 	set_if(facts, scheduler->finalizers.running_known, "finalizers.running",
 	       scheduler->finalizers.running);
 }

@@ -102,6 +102,7 @@ FACT("queue.receivers", YES, "1: somebody waits to take something out")
 FACT("queue.senders", YES, "1: somebody waits to put something in")
 FACT("timers", COUNT, "of the runtime's timers")
 FACT("finalizers.waiting", COUNT, "dead objects whose finalizer has not run")
+FACT("finalizers.set", COUNT, "objects that have one and are not dead")
 FACT("finalizers.running", YES, "1: one runs right now")
 FACT("finalizers.blocked", YES, "1: the goroutine that runs them waits for something")
 

@@ -279,6 +279,25 @@ static const struct rule rules[] = {
 			"rest, or the old array stays)"),
 		.relief = LIVE_RELIEF,
 	},
+	{
+		.name = "finalizer-cycle",
+		HOLDER,
+		.generic = true,
+		.when = {"finalizers.set.grown >= 500", "finalizers.set.grown >= 0.1 site.objects",
+			 "?fds.grown < 0.5 finalizers.set.grown",
+			 "?finalizers.waiting < 0.5 finalizers.set"},
+		.title = N_("objects with a finalizer that never runs"),
+		.proof = {N_("objects with a finalizer: {finalizers.set.before} -> "
+			     "{finalizers.set}; {finalizers.waiting} of these wait for theirs to "
+			     "run")},
+		.refuted_by = N_("finalizers that run, and objects that become fewer, at the next "
+				 "collections"),
+		.fix = N_("an object with a finalizer that can be reached from itself is never "
+			  "collected: break the cycle, or set the finalizer on a small object "
+			  "beside it; use runtime.AddCleanup (Go 1.24), and Close explicitly. If "
+			  "there is no cycle, something still holds them"),
+		.relief = LIVE_RELIEF,
+	},
 };
 
 RULE_FAMILY(heap_family, rules);

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"runtime"
 	"sync"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 var buffers = sync.Pool{New: func() interface{} { b := make([]byte, 1<<20); return &b }}
 
 func main() {
+	for i := 0; i < 3; i++ {
+		runtime.GC()
+	}
 	lab.Run(4, func(i int) {
 		var group sync.WaitGroup
 		for j := 0; j < 16*i && j < 200; j++ {
