@@ -43,6 +43,7 @@ struct snapshot_identity {
 	int threads;
 	bool is_go, is_race; // is_race: built with -race
 	const char *go_version, *main_package, *module_path, *module_version, *vcs_revision;
+	char arguments_digest[9];           // whether two command lines are the same; "" not known
 	VEC(const char *) replaced_modules; // paths that a replace directive made the user's own
 };
 
@@ -129,6 +130,8 @@ struct snapshot_runtime {
 	int64_t taken_monotonic_ns; // the clock of the runtime's timers
 };
 
+struct course;
+
 // One part that can be missing: `absent.code` is ERROR_NONE when it is there.
 struct snapshot {
 	struct arena arena;
@@ -166,6 +169,7 @@ struct snapshot {
 	struct ledger cgroup_ledger; // sums to the cgroup's charge
 	struct error files_absent;   // for what is not worth the time, too
 	struct snapshot_files files;
+	const struct course *course; // how it came to this; borrowed; NULL: nobody watched
 };
 
 // What was there before, to tell who grew from who is large.

@@ -325,9 +325,19 @@ static void ask_process(struct engine *engine, const struct rule *rule)
 
 // ---- all ----
 
+// What began to grow after the memory did cannot be what it began with.
+static bool is_consequence(const struct evidence *evidence, const struct rule *rule)
+{
+	enum course_metric number = rule->subject == RULE_GROUP ? COURSE_GOROUTINES : rule->number;
+	return rule->status == VERDICT_CAUSE &&
+	       onsets_is_consequence(&evidence->now->onsets, number);
+}
+
 static void ask(struct engine *engine, const struct rule *rule, bool heap_counts)
 {
 	const struct evidence *evidence = engine->evidence;
+	if (is_consequence(evidence, rule))
+		return;
 	bool classes_known = evidence->rise > 0 && rule->classes && rule->classes != CLASSES_ALL;
 	if (rule->subject == RULE_SITE) {
 		if (heap_counts)

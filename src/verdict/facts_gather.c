@@ -420,6 +420,26 @@ static void gather_identity(struct facts *facts, const struct snapshot *snapshot
 		  (double)(around->fds - around->sockets - around->files - around->pipes));
 }
 
+void facts_set_onsets(struct facts *facts, const struct onsets *onsets)
+{
+	char name[FACT_NAME_MAX];
+	facts->onsets = *onsets;
+	for (enum course_metric i = 0; i < COURSE_METRICS; i++) {
+		snprintf(name, sizeof name, "growing.%s", course_metric_name(i));
+		set_if(facts, onsets->metrics[i].grew, name,
+		       (double)(onsets->to_ns - onsets->metrics[i].unix_ns));
+	}
+}
+
+static void gather_course(struct facts *facts, const struct course *course)
+{
+	struct onsets onsets;
+	if (!course)
+		return;
+	onsets_find(course, &onsets);
+	facts_set_onsets(facts, &onsets);
+}
+
 void facts_gather(const struct snapshot *snapshot, const struct kill_facts *kill,
 		  struct facts *facts)
 {
@@ -434,4 +454,5 @@ void facts_gather(const struct snapshot *snapshot, const struct kill_facts *kill
 	gather_profile(facts, snapshot);
 	gather_goroutines(facts, snapshot);
 	gather_kill(facts, snapshot, kill);
+	gather_course(facts, snapshot->course);
 }

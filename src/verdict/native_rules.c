@@ -23,6 +23,7 @@ static const struct rule rules[] = {
 	{
 		.name = "thread-growth",
 		.subject = RULE_PROCESS,
+		.number = COURSE_THREADS,
 		.classes = CLASS_BIT(CLASS_NATIVE) | CLASSES_GO,
 		.status = VERDICT_CAUSE,
 		.stack = {"runtime.cgocall|syscall...|internal/runtime/syscall...|_cgo_runtime...|"

@@ -27,7 +27,7 @@ static bool passes(const struct sites_filter *filter, const struct heap_stack *s
 {
 	const struct profile_stack *frames = &stack->row->stack;
 	size_t called = count_called(stack), depth = filter->called ? called : frames->count;
-	if (stack->own < 0 && !filter->ownerless)
+	if ((stack->own < 0 && !filter->ownerless) || stack->follows)
 		return false;
 	if (filter->stack && !frames_match(filter->stack, frames, depth, heap_frame_function))
 		return false;
@@ -124,9 +124,8 @@ int64_t site_rise(const struct evidence *evidence, const struct site *site)
 
 int64_t heap_rise(const struct evidence *evidence)
 {
-	return evidence->heap_by_growth
-		       ? subtract(evidence->heap.total, evidence->heap_before.total)
-		       : evidence->heap.total;
+	int64_t now = subtract(evidence->heap.total, evidence->following_bytes);
+	return evidence->heap_by_growth ? subtract(now, evidence->heap_before.total) : now;
 }
 
 const struct site *sites_largest(const struct sites *sites, bool by_growth)

@@ -29,6 +29,7 @@ const struct rule_family *const rule_families[] = {
 void verdict_deinit(struct verdict *verdict)
 {
 	vec_deinit(&verdict->steps);
+	vec_deinit(&verdict->timeline);
 	vec_deinit(&verdict->evidence);
 	vec_deinit(&verdict->rejected);
 	arena_deinit(&verdict->arena);
@@ -80,6 +81,7 @@ void verdict_decide_on(struct facts *facts, const struct snapshot_baseline *base
 	evidence_gather(facts, baseline, kill, &evidence);
 	engine_run(&evidence, &finding, &why_not);
 	speak_steps(&evidence, &verdict);
+	speak_timeline(&evidence, &verdict);
 	if (finding.rule) {
 		speak_finding(&evidence, &finding, &verdict);
 		speak_rejected(&evidence, &finding, &verdict);

@@ -21,6 +21,7 @@
 #include "watch/feed.h"
 #include "watch/hold.h"
 #include "watch/host_rules.h"
+#include "watch/life.h"
 #include "watch/probe.h"
 #include "watch/retention.h"
 #include "watch/page.h"
@@ -63,6 +64,7 @@ struct watch {
 	struct captures captures;
 	struct feed feed;
 	struct vitals vitals;
+	struct life life;
 	struct alarm alarm;
 	struct rule_state *own_states;
 	struct probe *probe; // of live heap and goroutines; NULL: not yet, or nobody asks
@@ -158,6 +160,8 @@ static void begin_triggers(struct watch *watch)
 	watch->probe_every_ns = VITALS_PROBE_NS;
 	*alarm = (struct alarm){.progress = &watch->progress,
 				.feed = &watch->feed,
+				.life = &watch->life,
+				.db = options->feed.db,
 				.out = options->out,
 				.current = watch->captures.store.name};
 	const struct host_fired *fired = options->fired;
@@ -379,6 +383,7 @@ static void update_triggers(struct watch *watch)
 	int64_t now_ns = clock_monotonic_ns();
 	update_probe(watch, now_ns);
 	vitals_update(&watch->vitals, &watch->sampler, now_ns);
+	life_sample(&watch->life, &watch->sampler, &watch->vitals);
 	if (!alarm->config)
 		return;
 	alarm_name_container(alarm, watch->captures.container_name);
@@ -524,6 +529,8 @@ static void finish(struct watch *watch)
 	result->kill.evidence_held = captures->ready->while_held;
 	end->kill = result->kill;
 	end->timeline = watch->sampler.timeline;
+	life_tell(&watch->life, watch->options->feed.db, watch->process.pid, result->kill.unix_ns,
+		  &end->course);
 	result->stored = captures_finish(captures, end, result->incident, sizeof result->incident,
 					 &result->store_error);
 	feed_finish(&watch->feed, &watch->sampler, &result->kill, result->incident,

@@ -137,7 +137,9 @@ static void decide(struct job *job, const struct worker_end *end, struct report 
 	const struct kill_facts *kill = end && !triggered ? &end->kill : NULL;
 	const struct kill_timeline *timeline = end ? &end->timeline : NULL;
 	const struct snapshot_baseline *baseline = job->before ? &job->baseline : NULL;
+	job->snapshot->course = end ? &end->course : NULL;
 	verdict_decide(job->snapshot, baseline, kill, verdict);
+	job->snapshot->course = NULL; // goes with `end`; the verdict has what it found in it
 	summarize(job->snapshot, verdict, &job->news.summary);
 	*report = (struct report){job->snapshot, baseline, verdict,
 				  kill,          timeline, triggered ? end->reason : NULL};

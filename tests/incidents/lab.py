@@ -21,6 +21,9 @@ Any program may have `variants`: name and what differs, `args` as a rule.
 
 `cgroup`: 2 where it is to be seen on cgroup v2 only: `./dev vmtest` plays those, in a guest.
 
+`mark`: what somebody notes on the timeline (`whyoom mark`) two seconds before it begins; `timeline`:
+patterns, each of which a line of the verdict's timeline has to match.
+
 `env`, `args`, `warm` (seconds before the first look), `module` (a folder with a go.mod of its own:
 third-party libraries), `cgo`, `flags` (for go build), `short`: part of the ordinary tests.
 """
@@ -269,6 +272,14 @@ class Result:
         return (Path(guilty.get("file", "")).name, guilty.get("line")) in markers
 
     @property
+    def timeline_right(self):
+        """None where nothing is asked of it."""
+        wanted = self.case.get("timeline")
+        lines = self.verdict.get("timeline", [])
+        return wanted and all(any(re.search(pattern, line) for line in lines)
+                              for pattern in wanted)
+
+    @property
     def accused_wrongly(self):
         """A healthy one that is said to have a cause, or one that must not be blamed."""
         if self.status != "cause":
@@ -284,7 +295,8 @@ class Result:
     @property
     def right(self):
         return (self.cause_right and self.function_right is not False and
-                self.line_right is not False and not self.accused_wrongly)
+                self.line_right is not False and self.timeline_right is not False and
+                not self.accused_wrongly)
 
 
 def base_function(name):
@@ -312,13 +324,24 @@ def look(case, program, result):
     result.report = json.loads(answer.stdout)
 
 
+def note(case, database):
+    if not case.get("mark"):
+        return
+    marked = run_whyoom("mark", case.get("mark"), "--db", database)
+    if marked.returncode:
+        raise RuntimeError(marked.stderr)
+    time.sleep(2)
+
+
 def watch_it_die(case, program, result, folder):
+    database = f"{folder}/whyoom.db"
     hold = [] if case.get("above_mib") else ["--hold"]  # that limit is not the program's own
     watch = subprocess.Popen([str(WHYOOM), "watch", "--pid", str(program.pid), *hold, "--json",
-                              "--out", folder], stdin=subprocess.DEVNULL,
+                              "--out", folder, "--db", database], stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         time.sleep(case.get("warm", 1))
+        note(case, database)
         program.go()
         program.process.wait(timeout=case.get("timeout", 90))
         died = time.monotonic()
@@ -344,7 +367,8 @@ def groups_of(case):
     return None, None
 
 
-def run(case, version=VERSION, stripped=False):
+def run(case, version=VERSION, stripped=False, keep=None):
+    """`keep`: a folder for the incident of a kill, which stays there."""
     result = Result(case)
     group = above = beside = program = None
     try:
@@ -356,7 +380,9 @@ def run(case, version=VERSION, stripped=False):
         if beside:
             Path(f"/proc/{program.pid}/oom_score_adj").write_text("900")
             beside.program.go()
-        if case.get("how") == "kill":
+        if case.get("how") == "kill" and keep:
+            watch_it_die(case, program, result, keep)
+        elif case.get("how") == "kill":
             with tempfile.TemporaryDirectory(prefix="whyoom-lab-") as folder:
                 os.chmod(folder, 0o777)
                 watch_it_die(case, program, result, folder)
@@ -391,29 +417,72 @@ def has_cgroup_v2():
     return controllers.exists() and "memory" in controllers.read_text().split()
 
 
+def is_chosen(case, options):
+    of_five = case.folder.parent.name == "five"
+    return (not options.names or case.name in options.names) and (of_five or not options.five)
+
+
+def can_run(case):
+    """Says so of a case that this machine cannot run."""
+    if case.get("cgroup") != 2 or has_cgroup_v2():
+        return True
+    print(f"| {case.name:24} | NOT RUN: needs cgroup v2; ./dev vmtest plays it in a guest |")
+    return False
+
+
+def run_one(case, version, options, show=True):
+    result = run(case, version, options.stripped)
+    if show:
+        print(line_of(result), flush=True)
+    if options.verbose and not result.right:
+        print(version, case.name, json.dumps(
+            {key: result.verdict.get(key) for key in ("sentence", "confidence", "steps", "timeline",
+                                                      "evidence", "rejected")}, indent=2),
+            result.error)
+    return result
+
+
+def share(results, right):
+    asked = [right(result) for result in results if right(result) is not None]
+    return f"{sum(asked)} of {len(asked)}"
+
+
+def run_versions(chosen, options):
+    """A line for each version of Go: of how many cases cause, function and line are right."""
+    everything = []
+    print("| Go        | form     | cause    | function | line     | accused | misses |")
+    print("|---|---|---|---|---|---|---|")
+    for version in options.version:
+        results = [run_one(case, version, options, show=False) for case in chosen
+                   if can_run(case)]
+        everything += results
+        misses = ", ".join(f"{r.case.name} ({r.rule or r.error[:40] or 'not determined'})"
+                           for r in results if not r.right)
+        print(f"| {version:9} | {'stripped' if options.stripped else 'plain':8} | "
+              f"{share(results, lambda r: r.cause_right):8} | "
+              f"{share(results, lambda r: r.function_right):8} | "
+              f"{share(results, lambda r: r.line_right):8} | "
+              f"{sum(r.accused_wrongly for r in results):7} | {misses} |", flush=True)
+    return everything
+
+
 def main():
     parser = argparse.ArgumentParser(description="Run the lab and print the table.")
     parser.add_argument("names", nargs="*", help="only these cases")
-    parser.add_argument("--version", default=VERSION, help="of Go")
+    parser.add_argument("--version", nargs="+", default=[VERSION], metavar="GO",
+                        help="of Go; with several, one line for each")
+    parser.add_argument("--five", action="store_true", help="only the five incidents")
     parser.add_argument("--stripped", action="store_true")
     parser.add_argument("--verbose", action="store_true", help="print what was said of misses")
     options = parser.parse_args()
-    results = []
-    print(f"| {'case':24} | cause | function | line | accused | verdict | said |")
-    print("|---|---|---|---|---|---|---|")
-    for case in cases():
-        if options.names and case.name not in options.names:
-            continue
-        if case.get("cgroup") == 2 and not has_cgroup_v2():
-            print(f"| {case.name:24} | NOT RUN: needs cgroup v2; ./dev vmtest plays it in a guest |")
-            continue
-        result = run(case, options.version, options.stripped)
-        results.append(result)
-        print(line_of(result), flush=True)
-        if options.verbose and not result.right:
-            print(json.dumps({key: result.verdict.get(key) for key in
-                              ("sentence", "confidence", "steps", "evidence", "rejected")},
-                             indent=2), result.error)
+    chosen = [case for case in cases() if is_chosen(case, options)]
+    if len(options.version) > 1:
+        results = run_versions(chosen, options)
+    else:
+        print(f"| {'case':24} | cause | function | line | accused | verdict | said |")
+        print("|---|---|---|---|---|---|---|")
+        results = [run_one(case, options.version[0], options) for case in chosen
+                   if can_run(case)]
     with_function = [r for r in results if r.function_right is not None]
     print(f"\n{len(results)} cases: cause right {sum(r.cause_right for r in results)}, function "
           f"{sum(bool(r.function_right) for r in with_function)} of {len(with_function)}, false "
