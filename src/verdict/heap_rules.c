@@ -132,7 +132,8 @@ static const struct rule rules[] = {
 		HOLDER,
 		.explains = "pools.bytes",
 		.when = {"pools.bytes >= 16MiB", "pools.largest >= 256KiB",
-			 "site >= 0.5 pools.bytes", "site.object_size >= 32KiB"},
+			 "site >= 0.5 pools.bytes", "site.object_size >= 32KiB",
+			 "?cpu.available > 0.17 procs"},
 		.title = N_("buffers that became large lie in a sync.Pool"),
 		.proof = {N_("{pools.objects} objects lie in pools and hold {pools.bytes}; the "
 			     "largest buffer is {pools.largest}")},
@@ -273,6 +274,25 @@ static const struct rule rules[] = {
 		.fix = N_(
 			"bound it: a ring of fixed size, or cut off what was processed (and copy the "
 			"rest, or the old array stays)"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "finalizer-cycle",
+		HOLDER,
+		.generic = true,
+		.when = {"finalizers.set.grown >= 500", "finalizers.set.grown >= 0.1 site.objects",
+			 "?fds.grown < 0.5 finalizers.set.grown",
+			 "?finalizers.waiting < 0.5 finalizers.set"},
+		.title = N_("objects with a finalizer that never runs"),
+		.proof = {N_("objects with a finalizer: {finalizers.set.before} -> "
+			     "{finalizers.set}; {finalizers.waiting} of these wait for theirs to "
+			     "run")},
+		.refuted_by = N_("finalizers that run, and objects that become fewer, at the next "
+				 "collections"),
+		.fix = N_("an object with a finalizer that can be reached from itself is never "
+			  "collected: break the cycle, or set the finalizer on a small object "
+			  "beside it; use runtime.AddCleanup (Go 1.24), and Close explicitly. If "
+			  "there is no cycle, something still holds them"),
 		.relief = LIVE_RELIEF,
 	},
 };
