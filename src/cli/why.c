@@ -275,8 +275,12 @@ static int read_files(void *context)
 	const struct snapshot_baseline *used = before ? &baseline : NULL;
 	verdict_decide_on(facts, used, kill, &verdict);
 	add_log(&loaded, &verdict);
-	struct report report = {
-		.snapshot = instant->snapshot, .verdict = &verdict, .baseline = used, .kill = kill};
+	struct report report = {.snapshot = instant->snapshot,
+				.verdict = &verdict,
+				.baseline = used,
+				.kill = kill,
+				.timeline = instant->timeline,
+				.reason = instant->reason[0] ? instant->reason : NULL};
 	int code = cli_flag(why->arguments, "facts") ? show_facts(why, &verdict, used, kill)
 						     : show_report(why, &report);
 	verdict_deinit(&verdict);
