@@ -248,10 +248,6 @@ static void add_log(const struct evidence_loaded *loaded, struct verdict *verdic
 	if (loaded->headline[0])
 		vec_push(&verdict->evidence,
 			 arena_string(&verdict->arena, loaded->headline, strlen(loaded->headline)));
-	if (!verdict->next_capture[0] && !loaded->instant->snapshot->heap)
-		verdict->next_capture =
-			_("goroutines alone do not show who holds the memory: whyoom "
-			  "watch takes the heap before the next kill");
 }
 
 static int read_files(void *context)

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "crash/crash.h"
+#include "goroutine/pprof.h"
 #include "profile/pprof_read.h"
 #include "store/archive_library.h"
 #include "store/incident_files.h"
@@ -265,6 +266,22 @@ static bool load_log(const struct evidence_file *file, struct evidence_loaded *l
 	return true;
 }
 
+// False, without an error, where it is a profile of something else.
+static bool load_goroutine_profile(const void *data, size_t size, struct evidence_loaded *loaded)
+{
+	_cleanup_(profile_freep) struct profile *profile = NULL;
+	struct snapshot_identity identity = {
+		.go_version = "", .module_path = "", .main_package = "main"};
+	struct goroutine_set set = {0};
+	if (!pprof_parse(data, size, &profile, NULL) ||
+	    !goroutine_set_from_profile(profile, &set, NULL))
+		return false;
+	goroutine_set_sort(&set);
+	loaded->instant = instant_of_goroutines(&identity, &set);
+	loaded->kind = "goroutine profile";
+	return true;
+}
+
 static bool load_json_or_profile(const struct evidence_file *file, const uint8_t *magic,
 				 struct evidence_loaded *loaded, struct error *error)
 {
@@ -273,6 +290,8 @@ static bool load_json_or_profile(const struct evidence_file *file, const uint8_t
 	if (!file_read(file->fd, file->path, EVIDENCE_BYTES_MAX, &data, &size, error))
 		return false;
 	bool json = magic[0] == '{';
+	if (!json && load_goroutine_profile(data, size, loaded))
+		return true;
 	loaded->kind = json ? "report" : "profile";
 	return json ? instant_read(data, size, NULL, 0, &loaded->instant, error)
 		    : instant_read(NULL, 0, data, size, &loaded->instant, error);
