@@ -168,10 +168,12 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 
 static bool group_matches(const struct rule *rule, const struct goroutine_group *group)
 {
+	// Of a profile nobody knows whether a goroutine waits, unless its stack tells.
+	bool unknown = !group->wait_reason && (!group->state || !group->state[0]);
 	const char *wait = group->wait_reason ? group->wait_reason : "";
 	bool waits = !rule->waits[0];
 	for (int i = 0; i < RULE_WAITS && rule->waits[i]; i++)
-		waits |= strcmp(rule->waits[i], wait) == 0;
+		waits |= !unknown && strcmp(rule->waits[i], wait) == 0;
 	return waits &&
 	       (!rule->created_by || frame_matches(rule->created_by, group->created_by.function)) &&
 	       (!rule->stack[0] ||

@@ -116,17 +116,22 @@ def module_of(case, version):
     return [f"-modfile={path}"]
 
 
+def environment(case):
+    """For go build."""
+    env = {**os.environ, "GOENV": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off",
+           "GO111MODULE": "on", "CGO_ENABLED": "1" if case.get("cgo") else "0"}
+    if os.environ.get("WHYOOM_CACHE"):
+        env |= {"GOMODCACHE": os.environ["WHYOOM_CACHE"] + "/mod",
+                "GOCACHE": os.environ["WHYOOM_CACHE"] + "/build"}
+    return env
+
+
 def build(case, version=VERSION, stripped=False):
     """The program of a case, built when it is not or is older than its source."""
     path = OUT / f"go{version}{'-stripped' if stripped else ''}" / case.folder.name
     if path.exists() and path.stat().st_mtime > newest_source(case.folder):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    env = {**os.environ, "GOENV": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off",
-           "GO111MODULE": "on", "CGO_ENABLED": "1" if case.get("cgo") else "0"}
-    if os.environ.get("WHYOOM_CACHE"):
-        env |= {"GOMODCACHE": os.environ["WHYOOM_CACHE"] + "/mod",
-                "GOCACHE": os.environ["WHYOOM_CACHE"] + "/build"}
     command = [go_of(version), "build", *case.get("flags", []), "-o", str(path),
                *module_of(case, version)]
     if int(version.split(".")[1]) >= 18:
@@ -134,7 +139,7 @@ def build(case, version=VERSION, stripped=False):
     if stripped:
         command.append("-ldflags=-s -w")
     subprocess.run([*command, "." if case.own_module else f"./{case.folder.name}"],
-                   cwd=case.folder if case.own_module else HERE, env=env, check=True)
+                   cwd=case.folder if case.own_module else HERE, env=environment(case), check=True)
     return path
 
 
