@@ -13,7 +13,8 @@ static const double GROWTH_MIN = 0.2;        // of the heap: less growth does no
 static const double GROWTH_SHARE_MIN = 0.05; // of the memory: less is the usual back and forth
 static const int64_t GROWTH_BYTES_MIN = 8 << 20; // likewise
 static const int64_t SMALL_HEAP_BYTES = 16 << 20;
-static const double KEPT_RARELY = 0.25;
+// A buffer that grows by a quarter each time it is full keeps a fifth of what was allocated for it.
+static const double KEPT_RARELY = 0.15;
 static const double COLLECTIONS_MIN = 3; // the profile is published two collections late
 
 static const struct {

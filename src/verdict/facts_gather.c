@@ -73,6 +73,13 @@ static void gather_process(struct facts *facts, const struct snapshot *snapshot)
 	const struct ledger *ledger = &snapshot->process_ledger;
 	if (!snapshot_has(&snapshot->process_ledger_absent))
 		return;
+	// What could not be told apart from Go's is not outside of Go.
+	if (snapshot->identity.is_go && !snapshot_has(&snapshot->go_absent)) {
+		facts_set(facts, "rss", (double)ledger->total_bytes);
+		facts_set(facts, "files", (double)ledger_bytes(ledger, "files"));
+		facts_set(facts, "shmem", (double)ledger_bytes(ledger, "shmem"));
+		return;
+	}
 	gather_rows(facts, "", ledger);
 	gather_zeros(facts, always, sizeof always / sizeof *always);
 	double freed = (double)(ledger_bytes(ledger, "anon.malloc.main.free") +
