@@ -29,7 +29,7 @@ PROGRAMS = {
     "charges": TARGETS / "go1.26.8/charges",
     "cgroup-ledger-dump": WHYOOM.parents[2] / "tests/ledger/cgroup-ledger-dump",
 }
-FOLDERS = ["bin", "dev", "etc", "proc", "sys", "tmp"]
+FOLDERS = ["bin", "dev", "etc", "proc", "run", "sys", "tmp"]
 USERS = "root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"
 # Emulation boots in two seconds, and works everywhere; a /dev/kvm that can be opened may still not.
 ONLY = os.environ.get("WHYOOM_VM_ONLY", "")
