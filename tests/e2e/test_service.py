@@ -57,7 +57,8 @@ def as_the_unit(state, names, *arguments):
     """The command that runs whyoom with what the unit leaves to it, and these capabilities."""
     if subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True).returncode:
         pytest.skip("no permission to make namespaces")
-    script = ('mount --make-rprivate / && mount --bind "$1" "$1" && '
+    script = ('mount --make-rprivate / && mount --bind "$1" "$1" && mkdir -p /run/whyoom && '
+              'mount --bind /run/whyoom /run/whyoom && '
               'mount -o remount,bind,ro / && kept=$2 && shift 2 && exec setpriv '
               '--no-new-privs --bounding-set="-all,$kept" --inh-caps=-all "$@"')
     kept = ",".join("+" + name.removeprefix("CAP_").lower() for name in names)
@@ -128,7 +129,10 @@ def test_what_the_unit_leaves_is_enough(cgroup, exportd, tmp_path):
         running = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
     try:
         output = (tmp_path / "out").read_text
-        wait_until(lambda: "baseline taken" in output(), 20, f"a baseline: {output()}")
+        try:
+            wait_until(lambda: "baseline taken" in output(), 20, "a baseline")
+        except AssertionError as late:
+            raise AssertionError(f"{late}: {output()}") from late
         service.download(200)
         assert running.wait(60) == OK, output()
     finally:
