@@ -131,6 +131,19 @@ static bool take_language(int *argc, char **argv, const char **language)
 	return true;
 }
 
+static bool take_value(struct cli_arguments *arguments, int place, const char *value)
+{
+	const char *before = arguments->values[place];
+	arguments->values[place] = value;
+	if (!before)
+		return true;
+	if (arguments->earlier_count == CLI_REPEATS_MAX)
+		return false;
+	arguments->earlier[arguments->earlier_count].place = place;
+	arguments->earlier[arguments->earlier_count++].value = before;
+	return true;
+}
+
 static int run_command(const struct cli_command *command, int argc, char **argv)
 {
 	struct option longs[CLI_OPTIONS_MAX + 2] = {0};
@@ -150,8 +163,8 @@ static int run_command(const struct cli_command *command, int argc, char **argv)
 						      : "unknown option",
 					 argv[optind - 1], command->name);
 		int place = found >= 1000 ? found - 1000 : find_letter(command->options, found);
-		if (place < count)
-			arguments.values[place] = optarg ? optarg : "";
+		if (place < count && !take_value(&arguments, place, optarg ? optarg : ""))
+			return cli_usage("%s: too many options", command->name);
 	}
 	for (int i = optind; i < argc; i++) {
 		if (arguments.positional_count == CLI_POSITIONAL_MAX)

@@ -22,6 +22,10 @@ static const struct crash_cause causes[] = {
 	 "out of memory: the system "
 	 "refused memory to the Go runtime",
 	 "", NEXT_MEMORY, true},
+	{"out-of-memory", CRASH_FATAL, "*failed to commit pages",
+	 "out of memory: the system "
+	 "refused memory to the Go runtime",
+	 "", NEXT_MEMORY, true},
 	{"too-many-maps", CRASH_FATAL, "*too many address space collisions",
 	 "the runtime found no "
 	 "free address space",
@@ -90,6 +94,10 @@ static const struct crash_cause causes[] = {
 	 "no crash of its own: somebody asked for this dump "
 	 "with SIGQUIT, and the program ended with it",
 	 "", "", false},
+	{"signal-cgo", CRASH_SIGNAL, "Exception 0xc0000005",
+	 "a fault in code that is not Go's: a library of Windows, or C", "", "", false},
+	{"signal", CRASH_SIGNAL, "Exception 0x", "the program ended by an exception of Windows", "",
+	 "", false},
 	{"signal", CRASH_SIGNAL, "SIG", "the program ended by a signal", "", "", false},
 	{"fatal", CRASH_FATAL, "", "a fatal error of the Go runtime", "", "", false},
 	{"panic-nil", CRASH_PANIC, "*nil pointer dereference", "panic: a nil pointer was used", "",

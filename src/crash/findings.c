@@ -122,8 +122,8 @@ static void say_sizes(struct crash *crash, struct crash_log *log)
 		else
 			say_last_straw(crash, log, asked->bytes.value);
 	} else if (grew->bytes.known && !grew->uncertain) {
-		bool giant =
-			is_giant(crash, grew->bytes.value) && grew->bytes.value % (64 * MIB) != 0;
+		// The heap grows by one arena, 64 MiB, or by as many as the request needs.
+		bool giant = is_giant(crash, grew->bytes.value) && grew->bytes.value != 64 * MIB;
 		say(crash, log, "grew",
 		    "The heap was to grow by %s (%" PRIu64 " bytes, from %s)%s.",
 		    human_bytes((int64_t)grew->bytes.value).text, grew->bytes.value, grew->from,
@@ -172,10 +172,13 @@ static void say_who(struct crash *crash, struct crash_log *log)
 		return;
 	}
 	const struct crash_frame *foreign = first_foreign(crash);
-	if (crash->own)
+	if (crash->own && !crash->first_id)
+		say(crash, log, "own-code", "It was in own code at %s%s.",
+		    name_frame(crash->own).text, name_module(crash->own).text);
+	else if (crash->own)
 		say(crash, log, "own-code", "Goroutine %" PRIu64 " was in own code at %s%s.",
 		    crash->first_id, name_frame(crash->own).text, name_module(crash->own).text);
-	if (foreign && (!crash->own || foreign < crash->own))
+	if (foreign && crash->first_id && (!crash->own || foreign < crash->own))
 		say(crash, log, "third-party", "Goroutine %" PRIu64 " %s third-party code at %s%s.",
 		    crash->first_id, crash->own ? "had called" : "was in", name_frame(foreign).text,
 		    name_module(foreign).text);

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "golang/instruction_library.h"
 #include "ledger/process_ledger.h"
 #include "snapshot/contention_profile.h"
 #include "snapshot/convert.h"
@@ -82,6 +83,7 @@ bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path, str
 	struct capture *capture = alloc_zero(sizeof *capture);
 	capture->files = PROCESS_FILES_NONE;
 	capture->guest = -1;
+	instruction_library_prepare();
 	if (!process_files_open(proc_root, pid, &capture->files, error)) {
 		free(capture);
 		return false;

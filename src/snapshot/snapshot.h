@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "golang/backlog.h"
 #include "golang/blocked.h"
 #include "golang/buckets.h"
 #include "golang/contention.h"
@@ -17,6 +18,7 @@
 #include "golang/last_collection.h"
 #include "golang/memstats.h"
 #include "golang/metrics.h"
+#include "golang/pools.h"
 #include "golang/reach.h"
 #include "golang/setting_places.h"
 #include "golang/settings.h"
@@ -32,6 +34,7 @@ struct snapshot_identity {
 	char command[32];         // as the kernel knows it
 	const char *executable;   // path, "" when not known
 	const char *build_id;     // GNU build ID, "" when there is none
+	const char *build_name;   // that, else Go's own; may be NULL
 	const char *container_id; // "" when it is in none that whyoom knows
 	const char *cgroup_path;  // of the memory controller; "" when there is none
 	// What is known of that container; its cgroup_path and main_pid are not filled.
@@ -120,6 +123,9 @@ struct snapshot_runtime {
 	struct go_metrics metrics;
 	struct go_span_classes classes;
 	struct go_scheduler scheduler;
+	bool pools_known, backlog_known;
+	struct go_backlog backlog;
+	struct go_pools pools;
 	struct snapshot_setting writable[GO_SETTING_COUNT];
 	int64_t taken_monotonic_ns; // the clock of the runtime's timers
 };

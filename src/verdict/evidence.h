@@ -37,9 +37,9 @@ struct class_figure {
 
 struct heap_stack {
 	const struct profile_stack_row *row;
-	int64_t value;
-	int64_t own;  // index of the nearest frame of the program's own code; -1: none
-	bool follows; // held by goroutines that are a consequence
+	int64_t value; // what it holds that is in memory
+	int64_t own;   // index of the nearest frame of the program's own code; -1: none
+	bool follows;  // held by goroutines that are a consequence
 };
 
 struct heap_view {
@@ -61,6 +61,7 @@ struct wait_group {
 		kind_before; // of all that began in the same function, wherever they are
 	int64_t waited_ns;
 	int64_t holds, holds_before; // by heap sites; see wait_group_link
+	uint64_t during;             // goroutines in what the rule's `during` says
 	const char *along;           // a pattern of creators whose goroutines go with these
 };
 

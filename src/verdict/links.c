@@ -59,7 +59,7 @@ static int64_t sum_linked(const struct heap_view *heap, const struct wait_group 
 	VEC_FOREACH (stack, &heap->list) {
 		const struct profile_stack *frames = &stack->row->stack;
 		if ((holds &&
-		     frames_match_any(holds, frames, frames->count, heap_frame_function)) ||
+		     frames_match_any(holds, frames, count_called(stack), heap_frame_function)) ||
 		    in_goroutine(stack, group) || by_creator(stack, group))
 			if (__builtin_add_overflow(sum, stack->value, &sum))
 				return INT64_MAX / 4;

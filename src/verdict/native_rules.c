@@ -8,7 +8,7 @@ static const struct rule rules[] = {
 	{
 		.name = "c-arenas",
 		NATIVE,
-		.explains = "anon.malloc",
+		.explains = "anon.malloc.free",
 		.when = {"anon.malloc.arenas.free >= 0.5 anon.malloc.arenas",
 			 "anon.malloc.arenas >= 32MiB"},
 		.sentence =
@@ -44,7 +44,7 @@ static const struct rule rules[] = {
 	{
 		.name = "c-heap",
 		NATIVE,
-		.explains = "anon.malloc",
+		.explains = "anon.malloc.used",
 		.when = {"anon.malloc >= 16MiB", "anon.malloc >= 0.5 anon",
 			 "?anon.malloc.grown >= 0.5 anon.grown"},
 		.surer = {"anon.malloc.grown >= 16MiB"},

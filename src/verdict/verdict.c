@@ -9,12 +9,13 @@
 #include "verdict/speak.h"
 
 // One line a family, here and in the table.
-extern const struct rule_family goroutine_family, heap_family, settings_family, native_family,
-	cgroup_family, holder_family, healthy_family;
+extern const struct rule_family goroutine_family, library_family, heap_family, settings_family,
+	native_family, cgroup_family, holder_family, healthy_family;
 
 // clang-format off
 const struct rule_family *const rule_families[] = {
 	&goroutine_family,
+	&library_family,
 	&heap_family,
 	&settings_family,
 	&native_family,

@@ -117,7 +117,8 @@ static void summarize(const struct snapshot *snapshot, const struct verdict *ver
 	summary->gauge_places = go->gauge_places;
 	snprintf(summary->container_name, sizeof summary->container_name, "%s",
 		 snapshot->identity.container.name);
-	snprintf(summary->build_id, sizeof summary->build_id, "%s", snapshot->identity.build_id);
+	snprintf(summary->build_id, sizeof summary->build_id, "%s",
+		 snapshot->identity.build_name ? snapshot->identity.build_name : "");
 	snprintf(incident->sentence, sizeof incident->sentence, "%s", verdict->sentence);
 	snprintf(incident->rule, sizeof incident->rule, "%s", verdict->rule);
 	snprintf(incident->confidence, sizeof incident->confidence, "%s",
