@@ -46,11 +46,12 @@ void life_sample(struct life *life, const struct sampler *sampler, const struct 
 	life->go_ns = vitals->go_ns;
 }
 
-void life_tell(const struct life *life, const char *db, int pid, int64_t end_ns,
-	       struct course *course)
+void life_tell(const struct life *life, const char *db, const struct process_files *process,
+	       int64_t end_ns, struct course *course)
 {
+	struct course_owner owner = {process->pid, life->started_unix_ns};
 	*course = life->course;
 	if (end_ns)
 		course_cut(course, end_ns);
-	course_add_stored(course, db, pid, STORED_PATIENCE_MS);
+	course_add_stored(course, db, &owner, STORED_PATIENCE_MS);
 }

@@ -210,6 +210,7 @@ static bool begin(struct watch *watch, struct error *error)
 	if (options->hold && !begin_hold(watch, error))
 		return false;
 	feed_begin(&watch->feed, &options->feed, &watch->process, watch->cgroup, &watch->progress);
+	watch->life.started_unix_ns = watch->feed.target.started_unix_ns;
 	begin_triggers(watch);
 	progress_say(&watch->progress, "watching process %d in %s, %s%s", pid, watch->cgroup_path,
 		     sampler_limit_text(&watch->sampler).text,
@@ -529,7 +530,7 @@ static void finish(struct watch *watch)
 	result->kill.evidence_held = captures->ready->while_held;
 	end->kill = result->kill;
 	end->timeline = watch->sampler.timeline;
-	life_tell(&watch->life, watch->options->feed.db, watch->process.pid, result->kill.unix_ns,
+	life_tell(&watch->life, watch->options->feed.db, &watch->process, result->kill.unix_ns,
 		  &end->course);
 	result->stored = captures_finish(captures, end, result->incident, sizeof result->incident,
 					 &result->store_error);
