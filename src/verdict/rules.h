@@ -35,10 +35,10 @@ struct rule {
 	enum rule_subject subject;
 	unsigned int classes; // of memory (CLASS_BIT) in which it can be the cause
 	enum verdict_status status;
-	bool generic;              // fits much: any other rule that fits goes first
-	bool recursion;            // of a group: the frame that calls itself is the one to name
-	bool few;                  // of a group: few goroutines of it are enough
-	bool even_flat;            // a trouble also where memory neither grows nor is near its limit
+	bool generic;   // fits much: any other rule that fits goes first
+	bool recursion; // of a group: the frame that calls itself is the one to name
+	bool few;       // of a group: few goroutines of it are enough
+	bool even_flat; // a trouble also where memory neither grows nor is near its limit
 	enum course_metric number; // whose growth it is about; a group's is that of goroutines
 
 	// Of a site's stacks and a group's stack.
