@@ -51,7 +51,7 @@ struct rule {
 	const char *waits[RULE_WAITS]; // one of these wait reasons ("" is: it does not wait)
 	const char *created_by;        // a pattern
 	// Where no frame of the group is the program's own: whose allocations lead to it, or who is
-	// in one of them right now.
+	// in one of them right now. Of a site without own code (the first): whom it has called.
 	const char *blame[FRAME_PATTERNS_MAX];
 	const char *along; // creators of other goroutines that these bring with them
 	const char *holds[FRAME_PATTERNS_MAX]; // whose memory these keep, where own code calls it

@@ -15,7 +15,8 @@ static bool is_due(const struct life *life, int64_t pinned_bytes, int64_t limit_
 {
 	int64_t since_ns = now_ns - life->sampled_ns;
 	int64_t moved = llabs(pinned_bytes - life->sampled_bytes);
-	return since_ns >= CALM_NS || (since_ns >= MOVING_NS && moved > limit_bytes / 100);
+	int64_t whole = limit_bytes > 0 ? limit_bytes : pinned_bytes; // there may be no limit
+	return since_ns >= CALM_NS || (since_ns >= MOVING_NS && moved > whole / 100);
 }
 
 static int64_t reading(const struct vitals *vitals, enum metric metric)

@@ -256,14 +256,13 @@ class Result:
     def cause_right(self):
         if self.case.get("healthy"):
             return self.status == "healthy" and self.rule in (self.case.causes or [self.rule])
-        if self.case.get("undetermined") and self.undetermined:
-            return True
-        return self.status == "cause" and self.rule in self.case.causes
+        return self.rightly_undetermined or (
+            self.status == "cause" and self.rule in self.case.causes)
 
     @property
     def function_right(self):
         """None where there is none to be seen."""
-        if not self.case.functions:
+        if not self.case.functions or self.rightly_undetermined:
             return None
         return (base_function(self.verdict.get("guilty", {}).get("function", "")) in
                 self.case.functions)
@@ -271,7 +270,7 @@ class Result:
     @property
     def line_right(self):
         markers = self.case.markers()
-        if not markers:
+        if not markers or self.rightly_undetermined:
             return None
         guilty = self.verdict.get("guilty", {})
         return (Path(guilty.get("file", "")).name, guilty.get("line")) in markers
@@ -296,6 +295,10 @@ class Result:
     @property
     def undetermined(self):
         return not self.verdict.get("determined", False)
+
+    @property
+    def rightly_undetermined(self):
+        return self.undetermined and bool(self.case.get("undetermined"))
 
     @property
     def right(self):

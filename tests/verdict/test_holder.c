@@ -338,6 +338,31 @@ static void a_heap_that_is_not_the_memory_is_not_the_cause(void **state)
 	snapshot_free(snapshot);
 }
 
+static struct verdict decide_on_mapped(bool go_is_known)
+{
+	struct snapshot *snapshot = hand_snapshot();
+	hand_account(snapshot, MIB, MIB, 200 * MIB);
+	ledger_add(&snapshot->process_ledger, 1, "anon.other", "mapped", 200 * MIB, 0, "");
+	snapshot->identity.is_go = true;
+	snapshot->go_absent = (struct error){0};
+	if (!go_is_known)
+		error_set(&snapshot->go_absent, ERROR_BAD_DATA, "they changed all the time");
+	struct kill_facts kill = hand_kill(210 * MIB);
+	struct verdict verdict = decide(snapshot, &kill);
+	snapshot_free(snapshot);
+	return verdict;
+}
+
+static void what_was_not_told_apart_is_not_outside_of_go(void **state)
+{
+	(void)state;
+	struct verdict known = decide_on_mapped(true), unknown = decide_on_mapped(false);
+	assert_string_equal(known.rule, "mapped-memory");
+	assert_string_equal(unknown.rule, "");
+	verdict_deinit(&known);
+	verdict_deinit(&unknown);
+}
+
 static void without_a_profile_it_says_why(void **state)
 {
 	(void)state;
@@ -396,6 +421,7 @@ int main(void)
 		cmocka_unit_test(goroutines_that_explain_less_than_half),
 		cmocka_unit_test(a_profile_of_little_of_the_heap_proves_nothing),
 		cmocka_unit_test(a_heap_that_is_not_the_memory_is_not_the_cause),
+		cmocka_unit_test(what_was_not_told_apart_is_not_outside_of_go),
 		cmocka_unit_test(without_a_profile_it_says_why),
 		cmocka_unit_test(nothing_at_all_is_not_determined),
 		cmocka_unit_test(extreme_values_are_no_danger),
