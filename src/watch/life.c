@@ -26,10 +26,7 @@ static int64_t reading(const struct vitals *vitals, enum metric metric)
 
 void life_sample(struct life *life, const struct sampler *sampler, const struct vitals *vitals)
 {
-	int64_t now_ns = clock_monotonic_ns();
-	// Where the machine's memory is the limit, others use most of it.
-	int64_t pinned_bytes =
-		sampler->by_node ? sampler->own_bytes : sampler_pinned_bytes(sampler);
+	int64_t now_ns = clock_monotonic_ns(), pinned_bytes = sampler_own_bytes(sampler);
 	bool gauged = vitals->gauged_ns != life->gauged_ns, heard = vitals->go_ns != life->go_ns;
 	if (!is_due(life, pinned_bytes, sampler->limit_bytes, now_ns) && !heard)
 		return;
