@@ -129,8 +129,11 @@ def test_killed_again_and_again_while_it_captures(whyoom, watch, cgroup, start, 
     for number in range(ROUNDS):
         running = watch("--pid", target.pid, "--out", out)
         wait_until(lambda: list(out.glob("*.partial/capture-1")), 20, running.output)
-        time.sleep(random.uniform(0, 0.12))
         partial = partials_in(out)[0]
+        if number % 2:  # in the middle of writing, however slow the machine is
+            wait_until(lambda: any(path.stat().st_size for path in partial.glob("capture-1/*")), 20,
+                       running.output)
+        time.sleep(random.uniform(0, 0.06))
         kill_all(running)
         torn = [path for path in partial.glob("capture-*/*") if path.stat().st_size]
         lost += not torn
@@ -179,6 +182,7 @@ def test_another_watch_that_lives_is_left_alone(watch, cgroup, start, tmp_path):
     first = watch("--pid", targets[0].pid, "--out", out)
     wait_until(lambda: said(first, "baseline taken"), 20, first.output)
     partial = partials_in(out)[0]
+    wait_until(lambda: not list(partial.rglob("*.new")), 20, "the capture is settled")
     files = sorted(path.name for path in partial.rglob("*"))
     (tmp_path / "b").mkdir()
     second = type(first)(tmp_path / "b", "--pid", targets[1].pid, "--out", out)

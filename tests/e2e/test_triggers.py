@@ -143,7 +143,7 @@ def test_files_and_threads_grow(begin, grow, out):
     fds, threads = re.fullmatch(r"trigger when-1: fds ([\d,]+), above 300 and threads (\d+), above 50",
                                 reason).groups()
     assert int(fds.replace(",", "")) == len(os.listdir(f"/proc/{grow.pid}/fd"))
-    assert int(threads) == len(os.listdir(f"/proc/{grow.pid}/task"))
+    assert 50 < int(threads) <= len(os.listdir(f"/proc/{grow.pid}/task"))  # it may grow still
 
 
 @pytest.mark.parametrize("condition", [

@@ -357,6 +357,21 @@ def case_trigger_ooms(results):
     return note
 
 
+def case_node_limit(results):
+    """No cgroup has a limit: the machine's memory is it, and the evidence is there all the same."""
+    check_started(results, "node")
+    contains("the first line", text(results, "node/err").splitlines()[0], ", the machine's memory")
+    check_exit(results, "node", OK)
+    assert "node/incident" in results, "no incident:\n" + text(results, "node/err")
+    report = json.loads(results["node/report.json"])
+    equal("kill.cause", report["kill"]["cause"], "global-oom")
+    equal("kill.pid", report["kill"]["pid"], int(text(results, "node/pid")))
+    check_guilty(report, "main.hoard")
+    share = explained(report, kept_bytes(results, "node"))
+    assert share > 0.5, f"the profile tells {share:.0%} of what the program kept"
+    return f"the profile tells {share:.0%}"
+
+
 def case_target_killed(results):
     """Hold: the target is killed by somebody else while it is held."""
     check_stopped(results, "killed-target")
@@ -580,6 +595,6 @@ ALL = [case_ledger_logs, case_ledger_tmpfs, case_ledger_sockets, case_ledger_fil
        case_relief, case_held_slow, case_held_explosion, case_held_giant, case_held_goroutines,
        case_held_ancestor, case_held_group, case_held_cache, case_held_child, case_held_signal,
        case_whyoom_hangs, case_whyoom_killed, case_guard_killed, case_both_killed,
-       case_both_killed_armed, case_trigger_pressure, case_trigger_cache, case_trigger_ooms, case_target_killed,
+       case_both_killed_armed, case_trigger_pressure, case_trigger_cache, case_trigger_ooms, case_node_limit, case_target_killed,
        case_limit_changed, case_foreign_high, case_oomd, case_traced, case_traced_kill, case_chosen, case_many_by_name, case_many_all, case_download, case_group, case_bystander, case_user, case_foreign,
        case_user_watch]
