@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/columns.h"
 #include "base/units.h"
 #include "report/text_priv.h"
 
@@ -20,12 +21,20 @@ void text_bold(struct strbuf *out, struct report_style style, const char *text)
 
 void text_pad(struct strbuf *out, const char *text, int columns)
 {
-	int used = 0;
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-		if ((*c & 0xc0) != 0x80)            // the first byte of a character
-			used += *c >= 0xe3 ? 2 : 1; // from U+3000 on
-	for (; used < columns; used++)
+	for (int used = (int)columns_of_text(text); used < columns; used++)
 		strbuf_add(out, " ");
+}
+
+void text_pad_left(struct strbuf *out, const char *text, int columns)
+{
+	text_pad(out, text, columns);
+	strbuf_add(out, text);
+}
+
+void text_pad_right(struct strbuf *out, const char *text, int columns)
+{
+	strbuf_add(out, text);
+	text_pad(out, text, columns);
 }
 
 void text_label(struct strbuf *out, const char *label)

@@ -193,19 +193,12 @@ static const struct profile_top_row *find_function(const struct profile_top *top
 	return NULL;
 }
 
-// At the right of `columns`.
-static void write_head(struct strbuf *out, const char *text, int columns)
-{
-	text_pad(out, text, columns);
-	strbuf_add(out, text);
-}
-
 static void write_functions(const struct profile_top *now, const struct profile_top *published,
 			    int limit, struct strbuf *out)
 {
-	write_head(out, _("now"), 13);
-	write_head(out, _("with calls"), 19);
-	write_head(out, _("published"), 12);
+	text_pad_left(out, _("now"), 13);
+	text_pad_left(out, _("with calls"), 19);
+	text_pad_left(out, _("published"), 12);
 	strbuf_addf(out, "   %s\n", _("function"));
 	for (size_t i = 0; i < now->rows.count && i < (size_t)limit; i++) {
 		const struct profile_top_row *row = &now->rows.items[i];
