@@ -131,6 +131,14 @@ static bool take_language(int *argc, char **argv, const char **language)
 	return true;
 }
 
+static int refuse_option(const struct cli_command *command, int found, const char *option)
+{
+	return found == ':' ? cli_usage("%s: a value is missing behind %s (see whyoom %s --help)",
+					command->name, option, command->name)
+			    : cli_usage("%s: unknown option %s (see whyoom %s --help)",
+					command->name, option, command->name);
+}
+
 static int run_command(const struct cli_command *command, int argc, char **argv)
 {
 	struct option longs[CLI_OPTIONS_MAX + 2] = {0};
@@ -145,10 +153,7 @@ static int run_command(const struct cli_command *command, int argc, char **argv)
 			return EXIT_OK;
 		}
 		if (found == '?' || found == ':')
-			return cli_usage("%s: %s %s (see whyoom %s --help)", command->name,
-					 found == ':' ? "a value is missing behind"
-						      : "unknown option",
-					 argv[optind - 1], command->name);
+			return refuse_option(command, found, argv[optind - 1]);
 		int place = found >= 1000 ? found - 1000 : find_letter(command->options, found);
 		if (place < count)
 			arguments.values[place] = optarg ? optarg : "";

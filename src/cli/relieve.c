@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "report/relief.h"
@@ -100,7 +101,7 @@ static int raise_limit(const struct cli_arguments *arguments, struct cgroup *cgr
 	if (report.record_path)
 		report_write_cgroup_relief_done(&report, &after);
 	else
-		strbuf_add(&after, "nothing was written\n");
+		strbuf_add(&after, _("nothing was written\n"));
 	return ok && print(&after) ? EXIT_OK : EXIT_INTERNAL;
 }
 

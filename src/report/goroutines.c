@@ -70,7 +70,7 @@ static void write_search(const struct snapshot *snapshot, struct strbuf *out)
 {
 	const struct go_reach *reach = &snapshot->reach;
 	if (!snapshot_has(&snapshot->reach_absent)) {
-		if (strcmp(snapshot->reach_absent.message, "not asked for") == 0)
+		if (strcmp(snapshot->reach_absent.message, _("not asked for")) == 0)
 			return;
 		strbuf_add(out, _("  who could wake them was not searched: "));
 		strbuf_add_safe(out, snapshot->reach_absent.message);

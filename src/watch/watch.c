@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -194,7 +195,7 @@ static bool begin(struct watch *watch, struct error *error)
 	begin_triggers(watch);
 	progress_say(&watch->progress, "watching process %d in %s, limit %s of %s%s", pid,
 		     watch->cgroup_path, human_bytes(watch->sampler.limit_bytes).text,
-		     watch->sampler.limit_path, watch->hold ? "; the kill will be held" : "");
+		     watch->sampler.limit_path, watch->hold ? _("; the kill will be held") : "");
 	return true;
 }
 
