@@ -113,6 +113,34 @@ static void account_piece(struct builder *builder, const struct go_span *span, u
 	add_uncertain(builder, ACCOUNT_FREE_SLOTS, resident - of_objects, uncertain);
 }
 
+// The entry of a size: its own, an empty one, or that of the size with the least.
+static struct untouched *untouched_of(struct builder *builder, uint64_t object_size)
+{
+	struct untouched *least = &builder->untouched[0];
+	for (int i = 0; i < UNTOUCHED_SIZES; i++) {
+		struct untouched *size = &builder->untouched[i];
+		if (size->object_size == object_size)
+			return size;
+		if (size->bytes < least->bytes)
+			least = size;
+	}
+	return least;
+}
+
+// A large object has a span of its own. Its pages that are not there were never written to.
+static void note_untouched(struct builder *builder, const struct go_span *span, int64_t missing)
+{
+	if (span->state != GO_SPAN_IN_USE || span->object_count != 1 ||
+	    span->object_size < UNTOUCHED_MIN_BYTES || missing <= 0)
+		return;
+	builder->untouched_bytes += missing;
+	struct untouched *size = untouched_of(builder, span->object_size);
+	if (size->object_size == span->object_size)
+		size->bytes += missing;
+	else if (size->bytes < missing)
+		*size = (struct untouched){span->object_size, missing};
+}
+
 // The spans of the mapping; returns the resident bytes in them, `limit` at most. Spans are sorted,
 // and so are mappings: next_span moves on.
 static int64_t account_spans(struct builder *builder, const struct mapping *mapping,
@@ -132,6 +160,8 @@ static int64_t account_spans(struct builder *builder, const struct mapping *mapp
 			int64_t resident = min_bytes(residency_bytes(residency, start, end), left);
 			left -= resident;
 			account_piece(builder, span, end - start, resident);
+			if ((residency->bits || !limit) && !known_or_zero(mapping->swap_bytes))
+				note_untouched(builder, span, (int64_t)(end - start) - resident);
 			builder->done = end;
 		}
 		if (span->start + span->bytes > mapping->end)

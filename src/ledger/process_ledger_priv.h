@@ -4,6 +4,13 @@
 
 #include "ledger/process_ledger.h"
 
+// Large objects of one size, and what of them was never touched.
+struct untouched {
+	uint64_t object_size;
+	int64_t bytes;
+};
+enum { UNTOUCHED_SIZES = 8, UNTOUCHED_MIN_BYTES = 1 << 20 };
+
 // In the order of the rows: a row is one of these or some that follow one another.
 enum account {
 	ACCOUNT_LIVE, // Go
@@ -72,6 +79,9 @@ struct builder {
 	int64_t go_huge;                        // huge pages in the Go heap
 	int64_t go_lazy_claimed; // given back with MADV_FREE inside the Go heap, as smaps says
 
+	int64_t untouched_bytes; // of large objects, without those of the swapped mappings
+	struct untouched untouched[UNTOUCHED_SIZES]; // the sizes with the most
+
 	size_t next_span;
 	taddr_t done; // the end of what was accounted for so far
 
@@ -133,9 +143,9 @@ void account_go_own(struct builder *builder, const struct mapping *mapping);
 void split_go_own(struct builder *builder);
 
 // process_native.c: what native/ knows. Returns how many of the mapping's resident bytes it
-// accounted for.
+// accounted for, `limit` at most.
 void prepare_native(struct builder *builder);
-int64_t account_native(struct builder *builder, const struct mapping *mapping);
+int64_t account_native(struct builder *builder, const struct mapping *mapping, int64_t limit);
 
 // process_mappings.c: what is not Go's. `index` in the table of mappings.
 void account_mapping(struct builder *builder, size_t index);

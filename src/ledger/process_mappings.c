@@ -185,7 +185,7 @@ static void account_anonymous_rest(struct builder *builder, const struct mapping
 static void account_anonymous(struct builder *builder, const struct mapping *mapping,
 			      const struct mapping *before, const struct mapping *next)
 {
-	int64_t rss = resident_bytes_of(mapping), told = account_native(builder, mapping);
+	int64_t rss = resident_bytes_of(mapping), told = account_native(builder, mapping, rss);
 	if (!told)
 		account_anonymous_rest(builder, mapping, before, next, rss);
 	else if (told < rss) // by what lies there, not by its neighbours

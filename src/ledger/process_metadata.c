@@ -108,6 +108,9 @@ void account_go_own(struct builder *builder, const struct mapping *mapping)
 	}
 	if (holds_own(builder->input->own, mapping))
 		account_ranges(builder, mapping, &rest);
+	if (!is_named(
+		    mapping)) // the kernel joins C's mappings with Go's where they lie side by side
+		rest -= account_native(builder, mapping, rest);
 	if (rest)
 		vec_push(&builder->own_mappings,
 			 (struct own_mapping){

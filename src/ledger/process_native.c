@@ -94,10 +94,10 @@ static int64_t account_piece(struct builder *builder, const struct native_piece 
 	return resident;
 }
 
-int64_t account_native(struct builder *builder, const struct mapping *mapping)
+int64_t account_native(struct builder *builder, const struct mapping *mapping, int64_t limit)
 {
 	struct residency residency;
-	int64_t rss = resident_bytes_of(mapping), left = rss;
+	int64_t left = limit;
 	taddr_t done = mapping->start;
 	size_t first = 0, high = builder->native_pieces.count;
 	while (first < high) { // the first piece that ends behind the mapping's start
@@ -107,7 +107,7 @@ int64_t account_native(struct builder *builder, const struct mapping *mapping)
 		else
 			high = middle;
 	}
-	if (!rss || first == builder->native_pieces.count ||
+	if (limit <= 0 || first == builder->native_pieces.count ||
 	    builder->native_pieces.items[first].start >= mapping->end)
 		return 0;
 	residency_read(builder->input->pagemap_fd, mapping, &residency);
@@ -123,5 +123,5 @@ int64_t account_native(struct builder *builder, const struct mapping *mapping)
 		done = end;
 	}
 	residency_deinit(&residency);
-	return rss - left;
+	return limit - left;
 }

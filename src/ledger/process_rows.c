@@ -262,6 +262,20 @@ static struct beside sum_beside(const struct maps *maps)
 	return sums;
 }
 
+static void write_untouched(const struct builder *builder, struct ledger *ledger)
+{
+	char key[64], label[64];
+	ledger_add_beside(ledger, "go.heap.untouched", "large objects that were never touched",
+			  builder->untouched_bytes, 0, "not resident");
+	for (int i = 0; i < UNTOUCHED_SIZES; i++) {
+		const struct untouched *size = &builder->untouched[i];
+		snprintf(key, sizeof key, "go.heap.untouched.%" PRIu64, size->object_size);
+		snprintf(label, sizeof label, "of these, objects of %s",
+			 human_bytes((int64_t)size->object_size).text);
+		ledger_add_beside(ledger, key, label, size->bytes, 0, "not resident");
+	}
+}
+
 static void write_beside(const struct builder *builder, struct ledger *ledger)
 {
 	const struct process_ledger_input *input = builder->input;
@@ -270,6 +284,7 @@ static void write_beside(const struct builder *builder, struct ledger *ledger)
 	ledger_add_beside(ledger, "go.heap.returned", "heap returned to the OS",
 			  returned - min_bytes(builder->bytes[ACCOUNT_LAZY_FREE], returned), 0,
 			  "not resident");
+	write_untouched(builder, ledger);
 	ledger_add_beside(ledger, "go.huge", "huge pages in the Go heap", builder->go_huge, 0,
 			  "part of the above");
 	ledger_add_beside(ledger, "huge", "anonymous huge pages", sums.huge, 0,

@@ -37,8 +37,19 @@ static bool add_count(struct strbuf *out, const char *label)
 	return false;
 }
 
+// "of these, objects of 64 MiB".
+static bool add_size(struct strbuf *out, const char *label)
+{
+	static const char objects[] = N_("of these, objects of ");
+	if (strncmp(label, objects, sizeof objects - 1) != 0)
+		return false;
+	strbuf_add(out, _(objects));
+	strbuf_add_safe(out, label + sizeof objects - 1);
+	return true;
+}
+
 void row_label_add(struct strbuf *out, const char *label)
 {
-	if (!add_process(out, label) && !add_count(out, label))
+	if (!add_process(out, label) && !add_count(out, label) && !add_size(out, label))
 		strbuf_add_safe(out, i18n_text(label));
 }

@@ -69,10 +69,11 @@ static bool heap_matters(const struct evidence *evidence, struct strbuf *why_not
 					       : share_of(resident, memory);
 	double objects = share_of(number(evidence, "go.heap.objects", 0), resident);
 	double counted = evidence->estimated ? number(evidence, "heap.marked", alloc) : alloc;
-	double covered = share_of((double)evidence->heap.total, counted);
-	if (alloc >= 0 && alloc < (double)SMALL_HEAP_BYTES)
+	double untouched = number(evidence, "go.heap.untouched", 0);
+	double covered = share_of((double)evidence->heap.total, counted - untouched);
+	if (alloc >= 0 && alloc - untouched < (double)SMALL_HEAP_BYTES)
 		strbuf_addf(why_not, "the Go heap is small (%s), and a few samples prove nothing",
-			    human_bytes((int64_t)alloc).text);
+			    human_bytes((int64_t)(alloc - untouched)).text);
 	else if (evidence->uncollected && evidence->by_growth)
 		strbuf_add(why_not, "nothing was collected yet, so what is new may be "
 				    "garbage");

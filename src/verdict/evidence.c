@@ -6,6 +6,7 @@
 
 #include "snapshot/heap_profile.h"
 #include "verdict/sites.h"
+#include "verdict/untouched.h"
 
 static const double PRESSURE_MIN = 0.7;      // of the limit: below, a process that lives has room
 static const double GROWTH_MIN = 0.2;        // of the heap: less growth does not decide
@@ -224,19 +225,26 @@ static void find_types(const struct profile *profile, struct heap_view *view)
 	}
 }
 
-static void view_heap(const struct facts *facts, const struct snapshot_identity *identity,
-		      const struct profile *profile, bool estimated, struct heap_view *view)
+// `turnover`: the facts that tell what is kept of what is new; `ledgers`: those of the profile's
+// time.
+static void view_heap(const struct facts *turnover, const struct facts *ledgers,
+		      const struct snapshot_identity *identity, const struct profile *profile,
+		      bool estimated, struct heap_view *view)
 {
 	if (!profile)
 		return;
 	find_types(profile, view);
 	if (!profile_top_stacks_new(profile, view->now, &view->stacks, NULL))
 		return;
+	struct untouched untouched;
+	untouched_gather(ledgers, view, &untouched);
 	VEC_FOREACH (row, &view->stacks->rows) {
 		int64_t own = find_own_frame(identity, &row->stack);
-		int64_t kept = view->published != PROFILE_NONE ? estimate(view, facts, row, own)
+		double there = touched_share(&untouched, view, row);
+		int64_t kept = view->published != PROFILE_NONE ? estimate(view, turnover, row, own)
 							       : row->value;
-		int64_t value = estimated ? kept : row->value;
+		kept = (int64_t)((double)kept * there);
+		int64_t value = estimated ? kept : (int64_t)((double)row->value * there);
 		view->kept += kept / 2; // no sum of a file's values may overflow
 		vec_push(&view->list, {row, value, own});
 		if (__builtin_add_overflow(view->total, value, &view->total))
@@ -275,9 +283,10 @@ static void gather_heap(struct evidence *evidence, const struct profile *before)
 		evidence->now->identity ? evidence->now->identity : &unknown;
 	check_collections(evidence);
 	// The turnover of now tells of both: garbage of then was collected meanwhile.
-	view_heap(evidence->now, identity, evidence->now->heap, evidence->estimated,
+	view_heap(evidence->now, evidence->now, identity, evidence->now->heap, evidence->estimated,
 		  &evidence->heap);
-	view_heap(evidence->now, identity, before, evidence->estimated, &evidence->heap_before);
+	view_heap(evidence->now, evidence->before, identity, before, evidence->estimated,
+		  &evidence->heap_before);
 	check_unknown(evidence);
 	gather_rises(evidence);
 	double growth = (double)evidence->heap.total - (double)evidence->heap_before.total;

@@ -37,8 +37,8 @@ struct class_figure {
 
 struct heap_stack {
 	const struct profile_stack_row *row;
-	int64_t value;
-	int64_t own; // index of the nearest frame of the program's own code; -1: none
+	int64_t value; // what it holds that is in memory
+	int64_t own;   // index of the nearest frame of the program's own code; -1: none
 };
 
 struct heap_view {

@@ -30,6 +30,20 @@ static const struct rule rules[] = {
 		.refuted_by = N_("a kill for want of memory while they are as large"),
 	},
 	{
+		.name = "healthy-ballast",
+		HEALTHY,
+		.classes = CLASSES_ALL,
+		.when = {LIVES, "go.heap.untouched >= 64MiB", "go.heap.untouched >= 0.5 heap.alloc",
+			 "?limit.used < 70%", "?memory.grown < 32MiB"},
+		.sentence = N_("Healthy: of the {heap.alloc} that the Go heap counts, "
+			       "{go.heap.untouched} were never touched and take no memory (a "
+			       "ballast, or a buffer or channel made too large); the memory is "
+			       "{memory}."),
+		.refuted_by = N_("resident memory that comes near to what the runtime counts"),
+		.fix = N_("GOMEMLIMIT does what a ballast is for, without the strange numbers "
+			  "(Go 1.19 and later)"),
+	},
+	{
 		.name = "healthy-idle-heap",
 		HEALTHY,
 		.classes = CLASSES_ALL,

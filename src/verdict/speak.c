@@ -304,6 +304,8 @@ static void prove_site(struct speech *speech)
 			"in the heap profile"));
 	prove(speech, _("the profile's samples stand for {heap.coverage} of the {heap.alloc} that "
 			"the Go heap holds"));
+	prove(speech, _("of those, {go.heap.untouched} were never touched and take no memory: they "
+			"are not counted here"));
 }
 
 static void prove_site_growth(struct speech *speech, const struct snapshot_baseline *baseline)

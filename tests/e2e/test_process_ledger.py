@@ -183,9 +183,18 @@ def test_huge_pages(account):
     assert seen.beside.get("huge", 0) == seen.beside.get("go.huge", 0) == huge
 
 
-def test_memory_that_was_read_and_never_written(account):
-    _, seen = account("untouched", 100)
+def test_memory_that_was_read_and_never_written(account, whyoom):
+    target, seen = account("untouched", 100)
     assert seen.ledger["total_bytes"] < 20 * MIB and seen["go.heap.objects"] < 2 * MIB
+    assert seen.beside["go.heap.untouched"] == 100 * MIB
+    assert seen.beside[f"go.heap.untouched.{100 * MIB}"] == 100 * MIB
+    verdict = json.loads(whyoom("why", target.pid, "--json").stdout)["verdict"]
+    assert not verdict["guilty"]["function"], "nobody holds memory that is not there"
+
+
+def test_large_objects_that_are_written_are_not_called_untouched(account):
+    _, seen = account("live", 100)
+    assert "go.heap.untouched" not in seen.beside
 
 
 def test_leak_of_c(account):

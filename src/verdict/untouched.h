@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Large objects that were allocated and never touched (a ballast, a buffer or a channel made too
+// large): the heap profile counts them, the memory does not.
+#pragma once
+
+#include "verdict/evidence.h"
+
+enum { UNTOUCHED_SIZES_MAX = 16 };
+
+struct untouched {
+	size_t count;
+	struct {
+		int64_t object_size;
+		double share; // of what the profile has of that size
+	} sizes[UNTOUCHED_SIZES_MAX];
+};
+
+// `facts` may be NULL: then nothing is known to be untouched.
+void untouched_gather(const struct facts *facts, const struct heap_view *view,
+		      struct untouched *untouched);
+// What of a row is in memory.
+double touched_share(const struct untouched *untouched, const struct heap_view *view,
+		     const struct profile_stack_row *row);
