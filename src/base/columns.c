@@ -65,12 +65,14 @@ static bool is_opening(const char *text)
 size_t columns_unbroken(const char *text)
 {
 	size_t length = 0;
+	bool inside = false; // "[...]" stays whole
 	while (text[length] && text[length] != ' ') {
 		const char *at = text + length;
 		size_t next = length + character_length(at);
 		bool breaks = is_wide(at) || (text[next] && is_wide(text + next));
+		inside = *at == '[' || (inside && *at != ']');
 		length = next;
-		if (breaks && !is_opening(at) && !is_closing(text + length))
+		if (breaks && !inside && !is_opening(at) && !is_closing(text + length))
 			break;
 	}
 	return length;

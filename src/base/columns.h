@@ -9,5 +9,5 @@
 size_t columns_of(const char *text, size_t length);
 size_t columns_of_text(const char *text);
 // Bytes at the beginning of `text`, which begins with no blank, that stay on one line: a word, or
-// one Chinese character with the punctuation behind it. 0 at the end.
+// one Chinese character with the punctuation behind it. What is in [] stays together. 0 at the end.
 size_t columns_unbroken(const char *text);

@@ -73,7 +73,7 @@ static void by_functions(struct guess *guess, const struct crash_frame *frame)
 		at_most(guess, functions[i].high, reason);
 	}
 	if (span_has(span_of(frame->function), SPAN("\302\267")))
-		at_most(guess, 4, _("closures have names like main.func·1"));
+		at_most(guess, 4, _("closures are named as before Go 1.5"));
 }
 
 // Since 1.17 a value of several words is in braces; since 1.18 "?" marks what may be stale.

@@ -204,7 +204,7 @@ static void write_crash(struct strbuf *out, const struct crash *crash, struct re
 		write_version(out, &crash->version);
 	strbuf_addf(out, _("From line %llu of the input%s%s\n"),
 		    (unsigned long long)crash->first_line,
-		    crash->wrapping[0] ? _("; unwrapped from ") : "", crash->wrapping);
+		    crash->wrapping[0] ? _("; unwrapped from ") : "", i18n_text(crash->wrapping));
 }
 
 void report_write_crashes(const struct crash_log *log, struct report_style style, size_t rows,

@@ -122,7 +122,7 @@ void report_write_ledger_rows(const struct ledger *ledger, enum report_ledger_de
 	(void)write_rows(ledger, 0, 0, NULL, detail, out);
 	if (detail == REPORT_LEDGER_SHORT || !ledger->beside.count)
 		return;
-	strbuf_add(out, "  no part of the sum:\n");
+	strbuf_add(out, _("  no part of the sum:\n"));
 	VEC_FOREACH (row, &ledger->beside)
 		write_beside(row, out);
 }
