@@ -163,19 +163,19 @@ static bool parse_number(const char *word, enum metric_unit unit, int64_t *numbe
 static bool fail_value(const char *word, enum metric metric, struct error *error)
 {
 	static const char *const kinds[] = {
-		[METRIC_BYTES] = "a size such as 900MiB, or a part of the limit such as 60%",
-		[METRIC_COUNT] = "a whole number such as 50000",
-		[METRIC_PERCENT] = "a percentage such as 80%",
-		[METRIC_BYTES_PER_S] = "a speed such as 50MiB/s",
-		[METRIC_TIME] = "a time such as 30s",
+		[METRIC_BYTES] = N_("a size such as 900MiB, or a part of the limit such as 60%"),
+		[METRIC_COUNT] = N_("a whole number such as 50000"),
+		[METRIC_PERCENT] = N_("a percentage such as 80%"),
+		[METRIC_BYTES_PER_S] = N_("a speed such as 50MiB/s"),
+		[METRIC_TIME] = N_("a time such as 30s"),
 	};
 	const char *name = metrics[metric].name;
 	if (word[0])
 		error_set(error, ERROR_USAGE, "%s is compared with %s, not with %s", name,
-			  kinds[metrics[metric].unit], word);
+			  _(kinds[metrics[metric].unit]), word);
 	else
 		error_set(error, ERROR_USAGE, "a value is missing behind %s", name);
-	return error_hint(error, "%s, or baseline 10m + 50%%", kinds[metrics[metric].unit]);
+	return error_hint(error, "%s, or baseline 10m + 50%%", _(kinds[metrics[metric].unit]));
 }
 
 // A time that has to be there, within bounds.

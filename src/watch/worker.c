@@ -25,6 +25,7 @@
 #include "snapshot/capture.h"
 #include "snapshot/heap_profile.h"
 #include "system/sandbox.h"
+#include "watch/worker_words.h"
 
 static const int64_t WORKER_TIME_LIMIT_NS = 10000000000;
 static const int64_t FINISH_TIMEOUT_NS = 10000000000;
@@ -149,6 +150,17 @@ static void write_report(struct job *job, const struct worker_end *end, struct r
 	job->news.stored = job->storing && incident_write(&job->incident, report, &job->news.error);
 }
 
+// What is stored is English; who watches reads the same rules' words over the same facts.
+static void write_for_reader(const struct job *job, struct report report, struct strbuf *text)
+{
+	struct verdict verdict;
+	i18n_use(job->language);
+	verdict_decide(job->snapshot, report.baseline, report.kill, &verdict);
+	report.verdict = &verdict;
+	report_write_text(&report, (struct report_style){job->request->colour}, text);
+	verdict_deinit(&verdict);
+}
+
 static bool print_report(const struct job *job, const struct report *report)
 {
 	struct strbuf text = {0};
@@ -158,9 +170,10 @@ static bool print_report(const struct job *job, const struct report *report)
 		json_decref(value);
 		strbuf_add(&text, dump ? dump : "{}");
 		strbuf_add(&text, "\n");
-	} else {
-		i18n_use(job->language);
+	} else if (job->language == I18N_ENGLISH) {
 		report_write_text(report, (struct report_style){job->request->colour}, &text);
+	} else {
+		write_for_reader(job, *report, &text);
 	}
 	bool ok = fputs(text.text, stdout) != EOF && fflush(stdout) == 0;
 	strbuf_deinit(&text);
@@ -342,6 +355,7 @@ static void take_news(struct worker *worker, struct worker_news *news)
 		set_failed(news, "the process that captured died");
 	news->error.message[sizeof news->error.message - 1] = '\0';
 	news->error.hint[sizeof news->error.hint - 1] = '\0';
+	worker_words(&news->error);
 	terminate_texts(&news->summary);
 	if (news->kind == NEWS_TARGET_FREE)
 		worker->needs_target = false;

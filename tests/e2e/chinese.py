@@ -8,6 +8,7 @@ NAME = re.compile(r"""
     `[^`]*`                             # a command or code
   | \[[^\]\n]*\]                        # a goroutine's state
   | "[^"\n]*"                           # words of a log
+  | Memory\ cgroup\ out\ of\ memory:.*$
   | ^\s*(?:panic|fatal\ error|runtime|kernel)[:：\ ].*$   # a log's own words
   | \b(?:chan\ (?:receive|send)|select|IO\ wait)(?:\ \((?:nil\ chan|no\ cases)\))?
   | \b(?:GC|runtime|sync|finalizer|debug)[ ](?:worker|background|assist|sweep|scavenge|wait|call|sleep)
