@@ -5,6 +5,7 @@
 go_package=golang-1.19-go # only to fetch the toolchains, where no newer Go is on PATH
 demo_go=1.26.8
 kernel_package=linux-image-cloud-amd64 # of the guest
+system_packages="systemd systemd-oomd" # of the guest that has a systemd
 
 die() {
 	echo "dev: $*" >&2
@@ -119,6 +120,36 @@ need_kernel() {
 	dpkg-deb -x "$kernels/$package"_*.deb "$kernels/package"
 	mv "$kernels/package/boot"/vmlinuz-* "$kernel"
 	rm -rf "$kernels/package" "$kernels"/*.deb
+}
+
+# need_system: sets $system, a folder with a real systemd and all that it needs. It is taken out of
+# Debian's packages into the cache, not installed: this machine gets no service by that.
+need_system() {
+	system=${WHYOOM_CACHE:-$PWD/.cache}/system
+	[ ! -x "$system/usr/lib/systemd/systemd-oomd" ] || return 0
+	command -v apt-get >/dev/null || die "not a Debian; put a tree with systemd and systemd-oomd at $system"
+	[ -n "$(apt-cache pkgnames systemd-oomd)" ] || as_root apt-get update -q
+	rm -rf "$system"
+	mkdir -p "$system/packages" "$system/usr/bin" "$system/usr/sbin" "$system/usr/lib" "$system/usr/lib64"
+	for folder in bin sbin lib lib64; do
+		ln -s "usr/$folder" "$system/$folder"
+	done
+	# shellcheck disable=SC2046,SC2086 # lists of words
+	(cd "$system/packages" && apt-get download -q $system_packages $(libraries_of_system))
+	for package in "$system/packages"/*.deb; do
+		dpkg-deb --fsys-tarfile "$package" | tar -x -C "$system" --keep-directory-symlink \
+			--no-same-owner --exclude=./usr/share/doc --exclude=./usr/share/man \
+			--exclude=./usr/share/locale
+	done
+	rm -rf "$system/packages"
+}
+
+# The packages with libraries that those of the system need, directly or not.
+libraries_of_system() {
+	# shellcheck disable=SC2086 # a list of words
+	apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
+		--no-replaces --no-enhances $system_packages | grep -E '^(lib[a-z0-9.-]+|zlib1g|mount)$' |
+		grep -v -E '^lib(elogind|textwrap|newt|slang|debian)' | sort -u
 }
 
 # configure FOLDER [MESON OPTION...]: once.

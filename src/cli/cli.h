@@ -20,7 +20,7 @@ enum exit_code {
 	EXIT_NOT_STORED = 5,  // done and printed, but not written to disk
 };
 
-enum { CLI_OPTIONS_MAX = 24, CLI_POSITIONAL_MAX = 8 };
+enum { CLI_OPTIONS_MAX = 24, CLI_POSITIONAL_MAX = 8, CLI_REPEATS_MAX = 32 };
 
 struct cli_option {
 	const char *name;     // "json"; NULL ends the list
@@ -33,6 +33,12 @@ struct cli_arguments {
 	const char *positional[CLI_POSITIONAL_MAX];
 	int positional_count;
 	const char *values[CLI_OPTIONS_MAX]; // by the option's place in its table; NULL: not given
+	struct {
+		int place;
+		const char *value;
+	} earlier[CLI_REPEATS_MAX]; // of options that were given more than once; `values` has the
+				    // last
+	int earlier_count;
 	const struct cli_option *options;
 };
 
@@ -49,6 +55,9 @@ extern const struct cli_command cli_commands[]; // ends with a name of NULL
 // The value of an option, "" for a flag that was given, NULL when it was not.
 const char *cli_value(const struct cli_arguments *arguments, const char *name);
 bool cli_flag(const struct cli_arguments *arguments, const char *name);
+// All values of an option that may be given more than once, in their order; `values` has room for
+// CLI_REPEATS_MAX + 1. Returns how many.
+int cli_values(const struct cli_arguments *arguments, const char *name, const char **values);
 // Prints what went wrong, why and what to do (as JSON with --json); returns the exit code for it.
 int cli_fail(const struct cli_arguments *arguments, const struct error *error);
 // The format is a whole text in English; it is translated here.

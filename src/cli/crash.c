@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "cli/cli.h"
 #include "crash/crash.h"
+#include "golang/instruction_library.h"
 #include "report/crash.h"
 
 enum { ROWS_DEFAULT = 10, ROWS_MAX = 1000000 };
@@ -124,6 +125,8 @@ int cli_crash(const struct cli_arguments *arguments)
 	_cleanup_close_ int fd = -1, exe_fd = -1;
 	if (exe && !file_open(AT_FDCWD, exe, &exe_fd, &error))
 		return cli_fail(arguments, &error);
+	if (exe)
+		instruction_library_prepare();
 	request.exe_fd = exe_fd;
 	request.fd = STDIN_FILENO;
 	if (strcmp(path, "-") != 0) {

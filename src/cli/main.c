@@ -139,6 +139,19 @@ static int refuse_option(const struct cli_command *command, int found, const cha
 					command->name, option, command->name);
 }
 
+static bool take_value(struct cli_arguments *arguments, int place, const char *value)
+{
+	const char *before = arguments->values[place];
+	arguments->values[place] = value;
+	if (!before)
+		return true;
+	if (arguments->earlier_count == CLI_REPEATS_MAX)
+		return false;
+	arguments->earlier[arguments->earlier_count].place = place;
+	arguments->earlier[arguments->earlier_count++].value = before;
+	return true;
+}
+
 static int run_command(const struct cli_command *command, int argc, char **argv)
 {
 	struct option longs[CLI_OPTIONS_MAX + 2] = {0};
@@ -155,8 +168,8 @@ static int run_command(const struct cli_command *command, int argc, char **argv)
 		if (found == '?' || found == ':')
 			return refuse_option(command, found, argv[optind - 1]);
 		int place = found >= 1000 ? found - 1000 : find_letter(command->options, found);
-		if (place < count)
-			arguments.values[place] = optarg ? optarg : "";
+		if (place < count && !take_value(&arguments, place, optarg ? optarg : ""))
+			return cli_usage("%s: too many options", command->name);
 	}
 	for (int i = optind; i < argc; i++) {
 		if (arguments.positional_count == CLI_POSITIONAL_MAX)

@@ -27,6 +27,18 @@ const char *cli_value(const struct cli_arguments *arguments, const char *name)
 	return NULL;
 }
 
+int cli_values(const struct cli_arguments *arguments, const char *name, const char **values)
+{
+	int count = 0;
+	for (int i = 0; i < arguments->earlier_count; i++)
+		if (strcmp(arguments->options[arguments->earlier[i].place].name, name) == 0)
+			values[count++] = arguments->earlier[i].value;
+	const char *last = cli_value(arguments, name);
+	if (last)
+		values[count++] = last;
+	return count;
+}
+
 bool cli_flag(const struct cli_arguments *arguments, const char *name)
 {
 	return cli_value(arguments, name) != NULL;

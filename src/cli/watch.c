@@ -111,13 +111,17 @@ static int watch_one(const struct watch_options *options)
 static bool load_config(const struct cli_arguments *arguments, struct watch_config **out,
 			struct error *error)
 {
-	const char *path = cli_value(arguments, "config"), *when = cli_value(arguments, "when");
-	const char *keep = cli_value(arguments, "keep");
+	const char *path = cli_value(arguments, "config"), *keep = cli_value(arguments, "keep");
+	const char *conditions[CLI_REPEATS_MAX + 1];
+	int count = cli_values(arguments, "when", conditions);
 	struct watch_config *config = *out = alloc_zero(sizeof *config);
 	config_init(config);
-	return (!path || config_load(path, config, error)) &&
-	       (!when || config_add_condition(when, config, error)) &&
-	       (!keep || config_parse_keep(keep, &config->keep, error));
+	if (path && !config_load(path, config, error))
+		return false;
+	for (int i = 0; i < count; i++)
+		if (!config_add_condition(conditions[i], config, error))
+			return false;
+	return !keep || config_parse_keep(keep, &config->keep, error);
 }
 
 static int watch_many(const struct cli_arguments *arguments)

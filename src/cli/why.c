@@ -23,13 +23,16 @@
 #include "report/instant.h"
 #include "report/report.h"
 #include "snapshot/capture.h"
+#include "snapshot/course.h"
 #include "snapshot/heap_profile.h"
 #include "store/evidence_file.h"
+#include "store/stored_course.h"
 #include "system/process.h"
 #include "verdict/verdict.h"
 
 enum {
 	SAVED_MAX = 512 << 20,
+	STORED_PATIENCE_MS = 2000,
 	PARTS = CAPTURE_ALL | CAPTURE_NATIVE | CAPTURE_RUNTIME | CAPTURE_EACH_GOROUTINE |
 		CAPTURE_BLOCKED
 };
@@ -45,6 +48,7 @@ struct why {
 	struct capture *capture;
 	struct evidence_file *files[2]; // what it is about, and the baseline
 	struct saved saved;             // -1: none
+	struct course course;           // as far as a watch has stored it
 	struct cli_page page;
 	bool colour;
 };
@@ -142,6 +146,7 @@ static int look(void *context)
 	    (why->files[1] && !evidence_file_load(why->files[1], &given, &error)))
 		return cli_fail(why->arguments, &error);
 	(void)capture_more_files(why->capture, snapshot);
+	snapshot->course = why->course.count ? &why->course : NULL;
 	int code = show(why, snapshot, before ? before : given.instant);
 	instant_free(before);
 	evidence_loaded_deinit(&given);
@@ -176,9 +181,18 @@ static int look_first(void *context)
 		       : cli_fail(why->arguments, &error);
 }
 
+static void find_course(struct why *why, const char *target)
+{
+	_cleanup_free_ char *db = cli_timeline_path(why->arguments);
+	int pid;
+	if (cli_parse_pid(target, &pid, NULL))
+		course_add_stored(&why->course, db, pid, STORED_PATIENCE_MS);
+}
+
 static int look_once(struct why *why, const char *target)
 {
 	struct error error = {0};
+	find_course(why, target);
 	if (!cli_open_capture(why->arguments, target, &why->capture, &error))
 		return cli_fail(why->arguments, &error);
 	capture_more_begin(why->capture, "/proc");

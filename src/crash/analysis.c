@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: a crash as it was read. Out: who is at fault in it, whose code, which version.
 #include "crash/findings.h"
+#include "crash/gccgo.h"
 #include "crash/owner.h"
 #include "crash/sizes.h"
 #include "crash/version.h"
@@ -35,6 +36,18 @@ static bool has_frame(const struct crash_group *group, const char *function)
 	return false;
 }
 
+// Windows: where an exception came, the stack follows without the goroutine's number.
+static void find_excepted(struct crash *crash)
+{
+	VEC_FOREACH (group, &crash->groups) {
+		if (group->kind != CRASH_STACK_GOROUTINE || group->id_count || group->state[0])
+			continue;
+		crash->fault = group;
+		crash->first_id = 0;
+		return;
+	}
+}
+
 // The runtime prints the goroutine at fault first; it runs, or is in C.
 static void find_fault(struct crash *crash)
 {
@@ -51,6 +64,8 @@ static void find_fault(struct crash *crash)
 			(crash->kind == CRASH_SIGNAL && in_c);
 	if (can_have && (runs || in_c))
 		crash->fault = first;
+	if (crash->kind == CRASH_SIGNAL && strncmp(crash->message, "Exception 0x", 12) == 0)
+		find_excepted(crash);
 }
 
 // A program that prints its own stack goes on: with a panic in it, it has recovered from one.
@@ -136,6 +151,9 @@ static void find_cut(struct crash *crash)
 
 void crash_analyse(struct crash_log *log, struct crash *crash)
 {
+	crash->is_gccgo = crash->is_gccgo || gccgo_has_made(crash);
+	if (crash->is_gccgo)
+		gccgo_restore_names(crash, log);
 	set_owners(crash, log);
 	version_guess(crash, log);
 	find_fault(crash);

@@ -24,6 +24,7 @@ typedef long long halves __attribute__((vector_size(16)));
 	ROW('O', 'm', 7, "Out of memory: Killed", 21) \
 	ROW('o', 'm', 7, "out of memory: Killed", 21) \
 	ROW('S', 'G', 2, "SIG", 3)                    \
+	ROW('E', 'x', 11, "Exception 0x", 12)         \
 	ROW('[', 'n', 4, "[signal ", 8)               \
 	ROW('u', 'f', 11, "unexpected fault ", 17)    \
 	ROW('c', 'b', 8, "created by ", 11)           \

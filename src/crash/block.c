@@ -20,6 +20,11 @@ bool block_is_open(const struct block *block)
 	return block->is_open;
 }
 
+bool block_wants_file(const struct block *block)
+{
+	return block->lines.count && !block->lines.items[block->lines.count - 1].path_length;
+}
+
 uint64_t block_id(const struct block *block)
 {
 	return block->header.kind == LINE_HEADER ? block->header.number : 0;
@@ -272,6 +277,7 @@ void block_finish(struct block *block, struct crash_log *log, struct crash *cras
 		return;
 	if (!block->lines.count)
 		use_addresses(block);
+	block->no_stack = block->no_stack || !block->lines.count;
 	enum crash_stack_kind kind = kind_of(&block->header);
 	struct state state = kind == CRASH_STACK_ACCESS ? (struct state){.text = state_of(block)}
 							: parse_state(state_of(block));

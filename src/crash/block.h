@@ -33,4 +33,6 @@ void block_add(struct block *block, const struct crash_line *line);
 // Puts the goroutine into its group.
 void block_finish(struct block *block, struct crash_log *log, struct crash *crash);
 bool block_is_open(const struct block *block);
+// Whether its last line is a function whose file has not come yet.
+bool block_wants_file(const struct block *block);
 uint64_t block_id(const struct block *block);

@@ -24,6 +24,10 @@ static const struct crash_cause causes[] = {
 	 N_("out of memory: the system "
 	    "refused memory to the Go runtime"),
 	 "", NEXT_MEMORY, true},
+	{"out-of-memory", CRASH_FATAL, "*failed to commit pages",
+	 "out of memory: the system "
+	 "refused memory to the Go runtime",
+	 "", NEXT_MEMORY, true},
 	{"too-many-maps", CRASH_FATAL, "*too many address space collisions",
 	 N_("the runtime found no "
 	    "free address space"),
@@ -94,6 +98,10 @@ static const struct crash_cause causes[] = {
 	{"signal-quit", CRASH_SIGNAL, "SIGQUIT",
 	 N_("no crash of its own: somebody asked for this dump "
 	    "with SIGQUIT, and the program ended with it"),
+	 "", "", false},
+	{"signal-cgo", CRASH_SIGNAL, "Exception 0xc0000005",
+	 N_("a fault in code that is not Go's: a library of Windows, or C"), "", "", false},
+	{"signal", CRASH_SIGNAL, "Exception 0x", N_("the program ended by an exception of Windows"),
 	 "", "", false},
 	{"signal", CRASH_SIGNAL, "SIG", N_("the program ended by a signal"), "", "", false},
 	{"fatal", CRASH_FATAL, "", N_("a fatal error of the Go runtime"), "", "", false},

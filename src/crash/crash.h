@@ -124,7 +124,7 @@ struct crash {
 	VEC(struct crash_group) groups; // most numerous first; the stack at fault stays `fault`
 	struct map group_map;
 	uint64_t goroutines, left_out; // the latter: in no group, for want of room
-	uint64_t first_id;             // of the first goroutine, if first_set
+	uint64_t first_id;             // of the first goroutine, if first_set; 0: without a number
 	bool first_set, last_open;     // last_open: the last line is half a frame
 	uint64_t profile_total;        // as the profile states it
 	bool cut_front, cut_end;

@@ -121,8 +121,8 @@ static void say_sizes(struct crash *crash, struct crash_log *log)
 		else
 			say_last_straw(crash, log, asked->bytes.value);
 	} else if (grew->bytes.known && !grew->uncertain) {
-		bool giant =
-			is_giant(crash, grew->bytes.value) && grew->bytes.value % (64 * MIB) != 0;
+		// The heap grows by one arena, 64 MiB, or by as many as the request needs.
+		bool giant = is_giant(crash, grew->bytes.value) && grew->bytes.value != 64 * MIB;
 		say(crash, log, "grew", _("The heap was to grow by %s (%llu bytes, from %s)%s."),
 		    human_bytes((int64_t)grew->bytes.value).text,
 		    (unsigned long long)grew->bytes.value, i18n_text(grew->from),
@@ -173,11 +173,14 @@ static void say_who(struct crash *crash, struct crash_log *log)
 		return;
 	}
 	const struct crash_frame *foreign = first_foreign(crash);
-	if (crash->own)
+	if (crash->own && !crash->first_id)
+		say(crash, log, "own-code", _("It was in own code at %s%s."),
+		    name_frame(crash->own).text, name_module(crash->own).text);
+	else if (crash->own)
 		say(crash, log, "own-code", _("Goroutine %llu was in own code at %s%s."),
 		    (unsigned long long)crash->first_id, name_frame(crash->own).text,
 		    name_module(crash->own).text);
-	if (foreign && (!crash->own || foreign < crash->own))
+	if (foreign && crash->first_id && (!crash->own || foreign < crash->own))
 		say(crash, log, "third-party",
 		    crash->own ? _("Goroutine %llu had called third-party code at %s%s.")
 			       : _("Goroutine %llu was in third-party code at %s%s."),

@@ -266,6 +266,7 @@ static const struct {
 	{{"signal arrived during ", 22}, LINE_NOTE, true},
 	{{"fatal: ", 7}, LINE_FATAL, false},
 	{{"PC=0x", 5}, LINE_NOTE, true},
+	{{"Exception 0x", 12}, LINE_SIGNAL, true}, // of Windows
 	{{"WARNING: DATA RACE", 18}, LINE_RACE, true},
 	{{"goroutine profile: total ", 25}, LINE_PROFILE, true},
 	{{"==================", 18}, LINE_RULE, true},
@@ -276,7 +277,7 @@ static const struct {
 
 static bool take_mark(struct span line, struct crash_line *out)
 {
-	if (!strchr("fp\thruSPWg=e[", line.at[0]))
+	if (!strchr("fp\thruSPEWg=e[", line.at[0]))
 		return false;
 	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
 		if (!span_starts(line, marks[i].start))
@@ -327,7 +328,7 @@ struct crash_line crash_line_parse(struct span line)
 		return out;
 	if (is_elided(trimmed))
 		return (struct crash_line){.kind = LINE_ELIDED, .text = trimmed};
-	if (trimmed.length == line.length && is_function_name(trimmed))
+	if (is_function_name(trimmed))
 		return (struct crash_line){.kind = LINE_NAME, .name = trimmed};
 	return (struct crash_line){.kind = LINE_OTHER, .text = line};
 }
@@ -350,6 +351,7 @@ static const struct span anchors[] = {
 	{"SIGTRAP: ", 9},
 	{"SIGILL: ", 8},
 	{"SIGSYS: ", 8},
+	{"Exception 0x", 12},
 	{"[signal ", 8},
 	{"WARNING: DATA RACE", 18},
 	{"unexpected fault ", 17},
@@ -374,7 +376,7 @@ static bool anchors_at(struct span rest)
 size_t crash_line_find_anchor(struct span line)
 {
 	for (size_t i = 0; i < line.length; i++) {
-		if (!memchr("gfphrSW[uc", line.at[i], 10))
+		if (!memchr("gfphrSEW[uc", line.at[i], 11))
 			continue;
 		// Not in the middle of a word.
 		if (i && ((line.at[i - 1] >= 'a' && line.at[i - 1] <= 'z') ||

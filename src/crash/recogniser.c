@@ -260,7 +260,7 @@ static void keep_name(struct recogniser *recogniser, struct span name)
 static void use_name(struct recogniser *recogniser)
 {
 	struct crash_line line = {.kind = LINE_FUNCTION};
-	if (!recogniser->name_text.length)
+	if (!recogniser->name_text.length || block_wants_file(&recogniser->block))
 		return;
 	line.name = (struct span){recogniser->name_text.text, recogniser->name_text.length};
 	recogniser->crash.is_gccgo =
@@ -456,7 +456,8 @@ bool recogniser_take(struct recogniser *recogniser, const struct crash_line *par
 		line = (struct crash_line){.kind = LINE_OTHER, .text = text};
 	if (line.kind == LINE_NAME && block_is_open(&recogniser->block))
 		keep_name(recogniser, line.name);
-	else if (line.kind != LINE_FILE)
+	else if (line.kind != LINE_FILE &&
+		 line.kind != LINE_OTHER) // lines of others may stand between
 		strbuf_clear(&recogniser->name_text);
 	bool taken = take_line(recogniser, &line, text, number, wrapping);
 	if (line.kind == LINE_NAME)

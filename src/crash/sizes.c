@@ -86,19 +86,30 @@ static void look(struct crash *crash, struct crash_log *log, const struct crash_
 	}
 }
 
-// "runtime: out of memory: cannot allocate 34359738368-byte block (3932160 in use)"
+static bool take_between(struct span note, struct span front, struct span *rest, uint64_t *value)
+{
+	size_t at = span_find(note, front);
+	if (at == SPAN_NONE)
+		return false;
+	*rest = span_from(note, at + front.length);
+	return span_take_u64(rest, value);
+}
+
+// "runtime: out of memory: cannot allocate 34359738368-byte block (3932160 in use)", on Windows
+// also "runtime: VirtualAlloc of 34359738368 bytes failed with errno=1455"
 static void look_at_note(struct crash *crash, struct span note)
 {
+	static const char from[] = N_("the runtime's message");
+	struct span rest;
 	uint64_t grew, in_use;
-	size_t at = span_find(note, SPAN("cannot allocate "));
-	if (at == SPAN_NONE)
+	if (take_between(note, SPAN("VirtualAlloc of "), &rest, &grew) &&
+	    span_starts(rest, SPAN(" bytes failed")))
+		crash->grew = (struct crash_size){known(grew), from, false};
+	if (!take_between(note, SPAN("cannot allocate "), &rest, &grew) ||
+	    !span_skip(&rest, SPAN("-byte block (")) || !span_take_u64(&rest, &in_use))
 		return;
-	struct span rest = span_from(note, at + SPAN("cannot allocate ").length);
-	if (!span_take_u64(&rest, &grew) || !span_skip(&rest, SPAN("-byte block (")) ||
-	    !span_take_u64(&rest, &in_use))
-		return;
-	crash->grew = (struct crash_size){known(grew), N_("the runtime's message"), false};
-	crash->in_use = (struct crash_size){known(in_use), N_("the runtime's message"), false};
+	crash->grew = (struct crash_size){known(grew), from, false};
+	crash->in_use = (struct crash_size){known(in_use), from, false};
 }
 
 // What makes a buffer larger: function, and what it is in words.

@@ -118,7 +118,7 @@ static bool take_cri(struct unwrap *unwrap, uint64_t key, struct span line, unsi
 		return false;
 	rest = span_from(rest, tag == SPAN_NONE ? 1 : tag + 1);
 	key = crash_hash(is_stderr ? SPAN("stderr") : SPAN("stdout"), key);
-	take_piece(unwrap, key, rest, full, "the container runtime's log (CRI)", depth);
+	take_piece(unwrap, key, rest, full, N_("the container runtime's log (CRI)"), depth);
 	return true;
 }
 

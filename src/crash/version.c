@@ -31,7 +31,8 @@ static void at_most(struct guess *guess, int minor, const char *reason)
 	snprintf(guess->high_reason, sizeof guess->high_reason, "%s", reason);
 }
 
-// What only some versions have in their functions' names.
+// What only some versions have at the start of their functions' names; "(": that is all of the
+// name.
 static const struct {
 	const char *start;
 	int low, high;
@@ -52,23 +53,31 @@ static const struct {
 	{"internal/poll.", 9, NEWEST},
 	{"main.init.func", 22, NEWEST},
 	{"main.glob..func", 5, 21},
-	{"net/http.HandlerFunc", 0, NEWEST},
 	{"sync.runtime_SemacquireMutex", 8, 23},
 	{"sync.runtime_SemacquireWaitGroup", 25, NEWEST},
 	{"sync.runtime_SemacquireRWMutex", 20, NEWEST},
 	{"runtime.(*pageAlloc)", 14, NEWEST},
-	{"runtime.fatal", 19, NEWEST},
+	{"runtime.fatal(", 19, NEWEST},
 	{"io.ReadAll", 16, NEWEST},
 	{"runtime.unique", 23, NEWEST},
 };
+
+static bool is_named(struct span function, struct span *start)
+{
+	if (!span_ends(*start, SPAN("(")))
+		return span_starts(function, *start);
+	*start = span_first(*start, start->length - 1);
+	return span_equals(function, *start);
+}
 
 static void by_functions(struct guess *guess, const struct crash_frame *frame)
 {
 	char reason[REASON_MAX];
 	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-		if (!span_starts(span_of(frame->function), span_of(functions[i].start)))
+		struct span start = span_of(functions[i].start);
+		if (!is_named(span_of(frame->function), &start))
 			continue;
-		snprintf(reason, sizeof reason, _("it has %s"), functions[i].start);
+		snprintf(reason, sizeof reason, _("it has %.*s"), (int)start.length, start.at);
 		at_least(guess, functions[i].low, reason);
 		at_most(guess, functions[i].high, reason);
 	}
@@ -185,7 +194,8 @@ static void by_text(struct guess *guess, const struct crash *crash)
 	if (crash->wide_headers)
 		at_least(guess, 22, _("goroutines with gp= and mp="));
 	VEC_FOREACH (note, &crash->notes)
-		if (span_has(span_of(*note), SPAN("[signal 0x")))
+		if (span_has(span_of(*note), SPAN("[signal 0x")) &&
+		    !span_has(span_of(*note), SPAN("[signal 0xc00000"))) // always so on Windows
 			at_most(guess, 8, _("\"[signal 0xb ...]\""));
 }
 
@@ -208,6 +218,27 @@ static void write(const struct guess *guess, struct crash *crash, struct crash_l
 	version->reason = crash_text(log, span_of(reason));
 }
 
+// Its library of Go has functions and lines of its own, and stays at Go 1.18 (GCC 12 to 15).
+static void by_gccgo(struct guess *guess)
+{
+	at_most(guess, 18, _("gccgo has built it"));
+}
+
+static void by_stacks(struct guess *guess, const struct crash *crash)
+{
+	VEC_FOREACH (group, &crash->groups) {
+		by_group(guess, crash, group);
+		for (size_t i = 0; i < group->depth; i++) {
+			by_functions(guess, &group->frames[i]);
+			by_arguments(guess, &group->frames[i]);
+			by_path(guess, &group->frames[i]);
+		}
+	}
+	VEC_FOREACH (group, &crash->groups)
+		for (size_t i = 0; i < group->depth; i++)
+			by_lines(guess, &group->frames[i]);
+}
+
 void version_guess(struct crash *crash, struct crash_log *log)
 {
 	struct guess guess = {.low = 0, .high = NEWEST};
@@ -215,17 +246,10 @@ void version_guess(struct crash *crash, struct crash_log *log)
 	if (crash->kind == CRASH_KERNEL_OOM)
 		return;
 	by_text(&guess, crash);
-	VEC_FOREACH (group, &crash->groups) {
-		by_group(&guess, crash, group);
-		for (size_t i = 0; i < group->depth; i++) {
-			by_functions(&guess, &group->frames[i]);
-			by_arguments(&guess, &group->frames[i]);
-			by_path(&guess, &group->frames[i]);
-		}
-	}
-	VEC_FOREACH (group, &crash->groups)
-		for (size_t i = 0; i < group->depth; i++)
-			by_lines(&guess, &group->frames[i]);
+	if (crash->is_gccgo)
+		by_gccgo(&guess);
+	else
+		by_stacks(&guess, crash);
 	if (guess.low > guess.high) { // contradictions: say nothing rather than something wrong
 		guess.low = 0;
 		guess.high = NEWEST;

@@ -2,12 +2,12 @@
 // In: the machine code of one function. Out: the addresses that it works on.
 #include "golang/code_operands.h"
 
-#include <capstone/capstone.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "golang/instruction_library.h"
 
 enum {
 	FUNCTION_BYTES_MAX = 64 << 10,
@@ -16,6 +16,7 @@ enum {
 };
 
 struct code_reader {
+	struct instruction_library library;
 	enum elf_machine machine;
 	csh handle;
 	cs_insn *instruction;
@@ -23,22 +24,34 @@ struct code_reader {
 	taddr_t pages[REGISTERS];
 };
 
+static cs_err open_handle(struct code_reader *reader)
+{
+	const struct instruction_library *library = &reader->library;
+	bool amd64 = reader->machine == ELF_MACHINE_AMD64;
+	cs_err status = library->open(amd64 ? CS_ARCH_X86 : CS_ARCH_ARM64,
+				      amd64 ? CS_MODE_64 : CS_MODE_LITTLE_ENDIAN, &reader->handle);
+	if (status == CS_ERR_OK)
+		status = library->option(reader->handle, CS_OPT_DETAIL, CS_OPT_ON);
+	if (status == CS_ERR_OK)
+		reader->instruction = library->malloc(reader->handle);
+	return status;
+}
+
 bool code_reader_new(enum elf_machine machine, struct code_reader **out, struct error *error)
 {
 	struct code_reader *reader = alloc_zero(sizeof *reader);
-	bool amd64 = machine == ELF_MACHINE_AMD64;
-	cs_err status = cs_open(amd64 ? CS_ARCH_X86 : CS_ARCH_ARM64,
-				amd64 ? CS_MODE_64 : CS_MODE_LITTLE_ENDIAN, &reader->handle);
-	if (status == CS_ERR_OK)
-		status = cs_option(reader->handle, CS_OPT_DETAIL, CS_OPT_ON);
-	if (status == CS_ERR_OK)
-		reader->instruction = cs_malloc(reader->handle);
+	reader->machine = machine;
+	if (!instruction_library_load(&reader->library, error)) {
+		free(reader);
+		return false;
+	}
+	cs_err status = open_handle(reader);
 	if (!reader->instruction) {
+		const char *why = reader->library.strerror(status);
 		code_reader_free(reader);
 		return error_set(error, ERROR_UNSUPPORTED,
-				 "capstone cannot decode this machine: %s", cs_strerror(status));
+				 "capstone cannot decode this machine: %s", why);
 	}
-	reader->machine = machine;
 	*out = reader;
 	return true;
 }
@@ -48,9 +61,9 @@ void code_reader_free(struct code_reader *reader)
 	if (!reader)
 		return;
 	if (reader->instruction)
-		cs_free(reader->instruction, 1);
+		reader->library.free(reader->instruction, 1);
 	if (reader->handle)
-		cs_close(&reader->handle);
+		reader->library.close(&reader->handle);
 	free(reader);
 }
 
@@ -141,8 +154,8 @@ static void forget_written_registers(struct code_reader *reader)
 {
 	cs_regs read, written;
 	uint8_t read_count, written_count;
-	if (cs_regs_access(reader->handle, reader->instruction, read, &read_count, written,
-			   &written_count) != CS_ERR_OK)
+	if (reader->library.regs_access(reader->handle, reader->instruction, read, &read_count,
+					written, &written_count) != CS_ERR_OK)
 		return;
 	for (uint8_t i = 0; i < written_count; i++)
 		set_page(reader, written[i], 0);
@@ -180,7 +193,8 @@ static void decode(struct code_reader *reader, const uint8_t *code, size_t size,
 	size_t step = amd64 ? 1 : ARM64_STEP;
 	memset(reader->pages, 0, sizeof reader->pages);
 	while (size >= step) {
-		if (!cs_disasm_iter(reader->handle, &code, &size, &entry, reader->instruction)) {
+		if (!reader->library.disasm_iter(reader->handle, &code, &size, &entry,
+						 reader->instruction)) {
 			code += step;
 			size -= step;
 			entry += step;

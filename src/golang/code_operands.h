@@ -2,7 +2,8 @@
 /*
  * What one function of a program reads, writes and calls at fixed addresses, from its
  * instructions: on amd64 operands relative to the instruction pointer, on arm64 a page (ADRP) and
- * what is added to it. The instructions are decoded by capstone, and never run.
+ * what is added to it. The instructions are decoded by capstone, which is loaded for it, and never
+ * run.
  */
 #pragma once
 

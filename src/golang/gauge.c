@@ -3,9 +3,16 @@
 #include "golang/gauge.h"
 
 #include <endian.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { PROCESSORS_MAX = 1024, AT_ONCE = 64 };
+enum {
+	PROCESSORS_MAX = 1024,
+	AT_ONCE = 64,
+	CONTROLLER_BYTES_MAX = 4096,
+	HEADROOM_PERCENT = 3,
+	HEADROOM_PERCENT_SINCE = 21, // Go 1.21, as in pacer.c
+};
 
 // ---- where they are ----
 
@@ -30,6 +37,35 @@ static void find_heap(const struct go_runtime *runtime, struct go_gauge_places *
 			 has_pacer ? GO_GC_CONTROLLER_STATE_HEAP_MARKED : GO_MSTATS_HEAP_MARKED);
 }
 
+static void find_goal(const struct go_runtime *runtime, struct go_gauge_places *places)
+{
+	static const enum go_field fields[GO_GAUGE_GOALS] = {
+		[GO_GAUGE_PERCENT_GOAL] = GO_GC_CONTROLLER_STATE_GC_PERCENT_HEAP_GOAL,
+		[GO_GAUGE_MEMORY_LIMIT] = GO_GC_CONTROLLER_STATE_MEMORY_LIMIT,
+		[GO_GAUGE_MAPPED_READY] = GO_GC_CONTROLLER_STATE_MAPPED_READY,
+		[GO_GAUGE_HEAP_FREE] = GO_GC_CONTROLLER_STATE_HEAP_FREE,
+		[GO_GAUGE_TOTAL_ALLOC] = GO_GC_CONTROLLER_STATE_TOTAL_ALLOC,
+		[GO_GAUGE_TOTAL_FREE] = GO_GC_CONTROLLER_STATE_TOTAL_FREE,
+		[GO_GAUGE_SWEEP_DIST] = GO_GC_CONTROLLER_STATE_SWEEP_DIST_MIN_TRIGGER,
+		[GO_GAUGE_TRIGGERED] = GO_GC_CONTROLLER_STATE_TRIGGERED,
+	};
+	const struct go_layout *layout = &runtime->layout;
+	places->heap_goal =
+		place_of(runtime, GO_SYMBOL_GC_CONTROLLER, GO_GC_CONTROLLER_STATE_HEAP_GOAL);
+	if (!places->heap_goal)
+		places->heap_goal = place_of(runtime, GO_SYMBOL_MEMSTATS, GO_MSTATS_NEXT_GC);
+	if (places->heap_goal || !layout_has(layout, GO_GC_CONTROLLER_STATE_MEMORY_LIMIT))
+		return;
+	places->controller = runtime->symbols[GO_SYMBOL_GC_CONTROLLER];
+	places->headroom_percent = layout->minor >= HEADROOM_PERCENT_SINCE ? HEADROOM_PERCENT : 0;
+	for (int i = 0; i < GO_GAUGE_GOALS; i++) {
+		places->goal_offsets[i] = layout->offset[fields[i]];
+		if (places->goal_offsets[i] < 0 ||
+		    places->goal_offsets[i] > CONTROLLER_BYTES_MAX - 8)
+			places->controller = 0; // nothing, rather than a wrong goal
+	}
+}
+
 static void find_goroutines(const struct go_runtime *runtime, struct go_gauge_places *places)
 {
 	static const enum go_field reusable[GO_GAUGE_REUSABLE] = {
@@ -50,6 +86,7 @@ void go_gauge_places_find(const struct go_runtime *runtime, struct go_gauge_plac
 {
 	*places = (struct go_gauge_places){0};
 	find_heap(runtime, places);
+	find_goal(runtime, places);
 	find_goroutines(runtime, places);
 }
 
@@ -120,6 +157,53 @@ static bool read_goroutines(int mem, const struct go_gauge_places *places, uint6
 	return true;
 }
 
+static uint64_t goal_part(const uint8_t *bytes, const struct go_gauge_places *places,
+			  enum go_gauge_goal part)
+{
+	uint64_t raw;
+	memcpy(&raw, bytes + places->goal_offsets[part], sizeof raw);
+	return le64toh(raw);
+}
+
+// One read for all of them; the heap that was marked is known.
+static bool compute_goal(int mem, const struct go_gauge_places *places, struct go_gauges *gauges)
+{
+	uint8_t bytes[CONTROLLER_BYTES_MAX];
+	size_t size = 0;
+	for (int i = 0; i < GO_GAUGE_GOALS; i++) {
+		int32_t offset = places->goal_offsets[i]; // told by one who saw hostile bytes
+		if (offset < 0 || offset > CONTROLLER_BYTES_MAX - 8)
+			return false;
+		if ((size_t)offset + 8 > size)
+			size = (size_t)offset + 8;
+	}
+	if (!read_bytes(mem, places->controller, bytes, size))
+		return false;
+	struct go_pacer pacer = {
+		.has_limit = true,
+		.heap_marked = gauges->heap_marked,
+		.headroom_percent = places->headroom_percent,
+		.gc_percent_goal = goal_part(bytes, places, GO_GAUGE_PERCENT_GOAL),
+		.memory_limit = (int64_t)goal_part(bytes, places, GO_GAUGE_MEMORY_LIMIT),
+		.mapped_ready = goal_part(bytes, places, GO_GAUGE_MAPPED_READY),
+		.heap_free = goal_part(bytes, places, GO_GAUGE_HEAP_FREE),
+		.total_alloc = goal_part(bytes, places, GO_GAUGE_TOTAL_ALLOC),
+		.total_free = goal_part(bytes, places, GO_GAUGE_TOTAL_FREE),
+		.sweep_dist_min_trigger = goal_part(bytes, places, GO_GAUGE_SWEEP_DIST),
+		.triggered = goal_part(bytes, places, GO_GAUGE_TRIGGERED),
+	};
+	gauges->heap_goal = go_pacer_goal(&pacer, NULL);
+	return true;
+}
+
+static bool read_goal(int mem, const struct go_gauge_places *places, struct go_gauges *gauges)
+{
+	if (!gauges->has_heap)
+		return false;
+	return places->heap_goal ? read_u64(mem, places->heap_goal, &gauges->heap_goal)
+				 : places->controller && compute_goal(mem, places, gauges);
+}
+
 void go_gauges_read(int mem, const struct go_gauge_places *places, struct go_gauges *out)
 {
 	struct go_gauges gauges = {0};
@@ -128,6 +212,7 @@ void go_gauges_read(int mem, const struct go_gauge_places *places, struct go_gau
 			  read_u64(mem, places->heap_marked, &gauges.heap_marked) &&
 			  gauges.heap_live < (uint64_t)1 << 48 &&
 			  gauges.heap_marked < (uint64_t)1 << 48;
+	gauges.has_goal = read_goal(mem, places, &gauges);
 	gauges.has_goroutines = read_goroutines(mem, places, &gauges.goroutines);
 	*out = gauges;
 }

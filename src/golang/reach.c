@@ -15,6 +15,8 @@
 enum {
 	PIECE_BYTES = 1 << 20, // of variables and stacks, at once
 	STACK_BYTES_MAX = 64 << 20,
+	STACKS_BYTES_MAX = 128 << 20, // of all stacks, and
+	STACK_BYTES_MEAN = 32 << 10,  // so much for each
 	G_BYTES_MAX = 1024,
 	HEAP_NO_WAITER = -1,
 };
@@ -48,6 +50,7 @@ struct search {
 	VEC(struct waiter) waiters;
 	struct map first_waiter; // by object's number: index in waiters
 	bool stuck_only; // at the end: those that nothing can wake are looked at for holders
+	uint64_t stack_bytes_left;
 	uint8_t *piece;
 };
 
@@ -201,7 +204,7 @@ static void drain_objects(struct search *search)
 
 static void take_range(struct search *search, taddr_t start, taddr_t end, struct origin origin)
 {
-	while (start + 8 <= end) {
+	while (start < end && end - start >= 8) { // `end` may be the last address there is
 		uint64_t size = end - start < PIECE_BYTES ? end - start : PIECE_BYTES;
 		size -= size % 8;
 		origin.address = start;
@@ -211,6 +214,18 @@ static void take_range(struct search *search, taddr_t start, taddr_t end, struct
 			search->out->unreadable++;
 		start += size;
 	}
+}
+
+// What is too long, or too much together, was not read by anybody who looked.
+static void take_stack(struct search *search, taddr_t low, taddr_t high, struct origin origin)
+{
+	uint64_t size = high - low;
+	if (size > STACK_BYTES_MAX || size > search->stack_bytes_left) {
+		search->out->unreadable++;
+		return;
+	}
+	search->stack_bytes_left -= size;
+	take_range(search, low, high, origin);
 }
 
 static void take_goroutine(struct search *search, uint32_t index)
@@ -223,8 +238,7 @@ static void take_goroutine(struct search *search, uint32_t index)
 		    low >= goroutine->stack_high;
 	if (runs)
 		low = goroutine->stack_low;
-	if (goroutine->stack_high - low <= STACK_BYTES_MAX)
-		take_range(search, low, goroutine->stack_high, origin);
+	take_stack(search, low, goroutine->stack_high, origin);
 	take_range(search, goroutine->address, goroutine->address + g_size, origin);
 }
 
@@ -371,6 +385,8 @@ bool go_reach_find(const struct go_runtime *runtime, const struct go_goroutines 
 	struct go_reach made = {0};
 	struct search search = {
 		.runtime = runtime, .goroutines = goroutines, .blocks = blocks, .out = &made};
+	search.stack_bytes_left =
+		STACKS_BYTES_MAX + goroutines->list.count * (uint64_t)STACK_BYTES_MEAN;
 	bool ok = reach_heap_init(&search.heap, runtime->target, spans, error);
 	search.piece = alloc_array(PIECE_BYTES, 1);
 	ok = ok && run(&search, error);

@@ -49,6 +49,8 @@ enum go_symbol {
 	GO_SYMBOL_FING_STATUS, // Go 1.20 and later
 	GO_SYMBOL_FINQUEUED,   // Go 1.25 and later
 	GO_SYMBOL_FINEXECUTED, // Go 1.25 and later
+	GO_SYMBOL_ALL_POOLS,   // of package sync, where the program has it
+	GO_SYMBOL_OLD_POOLS,   // likewise; Go 1.13 and later
 	GO_SYMBOL_COUNT
 };
 

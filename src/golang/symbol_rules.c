@@ -19,6 +19,7 @@ enum pick {
 	PICK_FIRST,        // the first of several
 	PICK_SECOND,       // the second
 	PICK_SLICE,        // X, where X + 8 is there as well
+	PICK_OTHER_SLICE,  // the same, and not the slice `known`, which may stand right before it
 	PICK_ALSO_IN,      // that function `other` has, too
 	PICK_ALSO_ADDRESS, // whose address is taken, too
 	PICK_OTHER_THAN,   // that is not the variable `known`
@@ -27,7 +28,7 @@ enum pick {
 	PICK_NEXT,         // the first new one behind `known`
 };
 
-enum { NO_FIELD = -1, CANDIDATES_MAX = 32, FUNCTIONS_MAX = 128 };
+enum { SLICE_BYTES = 24, NO_FIELD = -1, CANDIDATES_MAX = 32, FUNCTIONS_MAX = 128 };
 
 struct rule {
 	enum go_symbol symbol;
@@ -167,6 +168,10 @@ static const struct rule rules[] = {
 	 "runtime.lock2"},
 	{GO_SYMBOL_SCAVENGE, "runtime.wakeScavenger", PICK_BEFORE_CALL, ADDRESS, 0, NO_FIELD,
 	 "runtime.lock"},
+	// sync/pool.go
+	{GO_SYMBOL_ALL_POOLS, "sync.(*Pool).pinSlow", PICK_SLICE, LOAD, 8, NO_FIELD},
+	{GO_SYMBOL_OLD_POOLS, "sync.poolCleanup", PICK_OTHER_SLICE, LOAD, 8, NO_FIELD,
+	 .known = GO_SYMBOL_ALL_POOLS},
 };
 // clang-format on
 
@@ -299,6 +304,9 @@ static bool keeps(const struct rule *rule, const struct candidates *all,
 	switch (rule->pick) {
 	case PICK_SLICE:
 		return is_among(all, address + 8) && !is_among(all, address - 8);
+	case PICK_OTHER_SLICE:
+		return known && address != known && is_among(all, address + 8) &&
+		       (!is_among(all, address - 8) || address == known + SLICE_BYTES);
 	case PICK_ALSO_IN:
 	case PICK_ALSO_ADDRESS:
 		return is_among(others, address);

@@ -167,8 +167,12 @@ static void write_groups(struct strbuf *out, const struct crash *crash, struct r
 	size_t left = crash->groups.count - (crash->fault != NULL);
 	if (crash->fault) {
 		text_title(out, style, crash->recovered ? _("PANICKED") : _("AT FAULT"));
-		strbuf_addf(out, _("goroutine %llu [%s]; > own code, + third party\n"),
-			    (unsigned long long)crash->first_id, crash->fault->state);
+		if (crash->first_id)
+			strbuf_addf(out, _("goroutine %llu [%s]; > own code, + third party\n"),
+				    (unsigned long long)crash->first_id, crash->fault->state);
+		else
+			strbuf_add(out,
+				   _("its number is not in the log; > own code, + third party\n"));
 		write_frames(out, crash->fault, FAULT_FRAMES);
 	}
 	if (!left)

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "profile/pprof_read.h"
+#include "report/course.h"
 #include "report/json_build.h"
 #include "report/ledger_json.h"
 #include "snapshot/capture.h"
@@ -106,6 +107,8 @@ static void read_identity(const json_t *report, struct snapshot *snapshot)
 	identity->go_version = keep(snapshot, text_of(object, "go_version"));
 	identity->main_package = keep(snapshot, text_of(object, "main_package"));
 	identity->module_path = keep(snapshot, text_of(object, "module"));
+	snprintf(identity->arguments_digest, sizeof identity->arguments_digest, "%.8s",
+		 text_of(object, "arguments_digest"));
 	identity->module_version = keep(snapshot, text_of(object, "module_version"));
 	identity->vcs_revision = keep(snapshot, text_of(object, "vcs_revision"));
 	identity->started_unix_ns = time_of(object, "started");
@@ -342,8 +345,12 @@ static void read_report(const json_t *report, struct instant *instant)
 
 static void read_written(const json_t *root, struct facts *facts)
 {
+	struct onsets onsets;
 	read_numbers(root, facts);
 	read_kinds(root, facts);
+	course_of_json(json_object_get(root, "course"), &onsets);
+	if (onsets.to_ns)
+		facts_set_onsets(facts, &onsets);
 }
 
 bool instant_read(const char *report, size_t report_size, const void *heap, size_t heap_size,

@@ -7,6 +7,7 @@
 #include "profile/top.h"
 #include "report/report.h"
 #include "snapshot/heap_profile.h"
+#include "report/course.h"
 #include "report/goroutine_groups.h"
 #include "report/instant.h"
 #include "report/json_build.h"
@@ -72,6 +73,7 @@ json_t *report_identity_to_json(const struct snapshot_identity *identity)
 	set_int(object, "threads", identity->threads);
 	set_text(object, "go_version", identity->go_version);
 	set_text(object, "main_package", identity->main_package);
+	set_text(object, "arguments_digest", identity->arguments_digest);
 	set_text(object, "module", identity->module_path);
 	set_text(object, "module_version", identity->module_version);
 	set_text(object, "vcs_revision", identity->vcs_revision);
@@ -131,6 +133,8 @@ json_t *report_verdict_to_json(const struct verdict *verdict)
 	json_object_set_new(object, "growth_share", json_real(verdict->growth_share));
 	json_object_set_new(object, "steps",
 			    texts_to_json(verdict->steps.items, verdict->steps.count));
+	json_object_set_new(object, "timeline",
+			    texts_to_json(verdict->timeline.items, verdict->timeline.count));
 	json_object_set_new(object, "evidence",
 			    texts_to_json(verdict->evidence.items, verdict->evidence.count));
 	json_object_set_new(object, "rejected",
@@ -389,6 +393,9 @@ json_t *report_to_json(const struct report *report)
 	if (report->timeline)
 		json_object_set_new(object, "timeline", timeline_to_json(report->timeline));
 	json_object_set_new(object, "evidence", report_quality_to_json(&snapshot->quality));
+	if (report->verdict->facts && report->verdict->facts->onsets.to_ns)
+		json_object_set_new(object, "course",
+				    course_to_json(&report->verdict->facts->onsets));
 	if (report->verdict->facts)
 		json_object_set_new(object, "facts", facts_to_json(report->verdict->facts));
 	return object;

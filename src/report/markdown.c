@@ -76,6 +76,7 @@ static void write_verdict(const json_t *report, struct strbuf *out)
 static void write_reasons(const json_t *report, struct strbuf *out)
 {
 	const json_t *verdict = json_object_get(report, "verdict");
+	write_items(out, _("On the timeline"), json_object_get(verdict, "timeline"));
 	write_items(out, _("Proof"), json_object_get(verdict, "evidence"));
 	write_items(out, _("Fix"), json_object_get(verdict, "fix"));
 	write_items(out, _("Relief, until it is fixed"), json_object_get(verdict, "relief"));

@@ -78,6 +78,7 @@ static void write_verdict(const struct report *report, struct report_style style
 		write_item(out, _("confidence"), i18n_text(confidence_name(verdict->confidence)));
 	write_item(out, _("why now"), report->reason ? report->reason : "");
 	write_items(out, _("seen"), verdict->steps.items, verdict->steps.count);
+	write_items(out, _("timeline"), verdict->timeline.items, verdict->timeline.count);
 	write_items(out, _("proof"), verdict->evidence.items, verdict->evidence.count);
 	write_items(out, _("not"), verdict->rejected.items, verdict->rejected.count);
 	write_item(out, _("fix"), verdict->fix);

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sha256.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "golang/instruction_library.h"
 #include "ledger/process_ledger.h"
 #include "snapshot/contention_profile.h"
 #include "snapshot/convert.h"
@@ -22,6 +24,8 @@
 #include "system/container.h"
 #include "system/frozen.h"
 #include "system/maps.h"
+
+enum { ARGUMENTS_LIMIT = 2 << 20 };
 
 void capture_close(struct capture *capture)
 {
@@ -79,6 +83,7 @@ bool capture_open(const char *proc_root, pid_t pid, const char *cgroup_path, str
 	struct capture *capture = alloc_zero(sizeof *capture);
 	capture->files = PROCESS_FILES_NONE;
 	capture->guest = -1;
+	instruction_library_prepare();
 	if (!process_files_open(proc_root, pid, &capture->files, error)) {
 		free(capture);
 		return false;
@@ -133,6 +138,19 @@ const char *taking_keep(struct taking *taking, const char *text)
 	return copy ? copy : "";
 }
 
+// Of 32 bits, so that nobody can guess from it what the arguments are.
+static void digest_arguments(const struct process_files *files, char *digest, size_t capacity)
+{
+	char sha256[SHA256_DIGEST_STRING_LENGTH];
+	_cleanup_free_ char *arguments = NULL;
+	size_t size;
+	if (files->cmdline < 0 || !file_read(files->cmdline, "/proc/PID/cmdline", ARGUMENTS_LIMIT,
+					     &arguments, &size, NULL))
+		return;
+	SHA256Data((const uint8_t *)arguments, size, sha256);
+	snprintf(digest, capacity, "%.8s", sha256);
+}
+
 static bool read_process_identity(struct taking *taking, struct error *error)
 {
 	struct snapshot_identity *identity = &taking->snapshot->identity;
@@ -151,6 +169,8 @@ static bool read_process_identity(struct taking *taking, struct error *error)
 	identity->cgroup_path = taking_keep(taking, capture->place.path);
 	if (capture->container && container_sources_read(capture->container, &identity->container))
 		identity->container_id = taking_keep(taking, identity->container.id);
+	digest_arguments(&capture->files, identity->arguments_digest,
+			 sizeof identity->arguments_digest);
 	snprintf(taking->exe_path, sizeof taking->exe_path, "%s", identity->executable);
 	char *deleted = strstr(taking->exe_path, " (deleted)");
 	if (deleted)

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "golang/instruction_library.h"
 #include "snapshot/capture_priv.h"
 #include "system/scout.h"
 #include "target/core.h"
@@ -144,6 +145,7 @@ bool capture_open_core(const char *core_path, const char *exe_path, struct captu
 	struct core_files *files = alloc_zero(sizeof *files);
 	capture->files = PROCESS_FILES_NONE;
 	capture->guest = -1;
+	instruction_library_prepare();
 	capture->core = files;
 	files->core = files->exe = files->rebuilt = -1;
 	files->core_path = alloc_string(core_path);

@@ -16,6 +16,8 @@ static void read_build_identity(struct taking *taking)
 	const struct go_buildinfo *info = &taking->info;
 	identity->is_go = true;
 	identity->build_id = taking_keep(taking, elf_image_build_id(taking->image));
+	identity->build_name =
+		taking_keep(taking, build_ids_name(elf_image_build_ids(taking->image)));
 	identity->go_version = taking_keep(taking, info->version_text);
 	identity->main_package = taking_keep(taking, info->main_package);
 	identity->module_path = taking_keep(taking, info->main_module.path);

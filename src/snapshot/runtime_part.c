@@ -31,6 +31,8 @@ bool runtime_part_take(const struct runtime_part_source *source, struct snapshot
 	go_settings_read(source->runtime, source->stats, &out->settings);
 	add_environment(source->environ_fd, &out->settings);
 	go_span_classes_sum(source->spans, &out->classes);
+	out->pools_known = go_pools_read(source->runtime, source->spans, &out->pools, NULL);
+	out->backlog_known = go_backlog_find(source->runtime, source->spans, &out->backlog, NULL);
 	go_metrics_compute(source->runtime, source->stats, &out->gc, &out->scheduler,
 			   &out->metrics);
 	for (int i = 0; i < GO_SETTING_COUNT; i++)

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "golang/backlog.h"
 #include "golang/blocked.h"
 #include "golang/buckets.h"
 #include "golang/contention.h"
@@ -17,6 +18,7 @@
 #include "golang/last_collection.h"
 #include "golang/memstats.h"
 #include "golang/metrics.h"
+#include "golang/pools.h"
 #include "golang/reach.h"
 #include "golang/setting_places.h"
 #include "golang/settings.h"
@@ -32,6 +34,7 @@ struct snapshot_identity {
 	char command[32];         // as the kernel knows it
 	const char *executable;   // path, "" when not known
 	const char *build_id;     // GNU build ID, "" when there is none
+	const char *build_name;   // that, else Go's own; may be NULL
 	const char *container_id; // "" when it is in none that whyoom knows
 	const char *cgroup_path;  // of the memory controller; "" when there is none
 	// What is known of that container; its cgroup_path and main_pid are not filled.
@@ -40,6 +43,7 @@ struct snapshot_identity {
 	int threads;
 	bool is_go, is_race; // is_race: built with -race
 	const char *go_version, *main_package, *module_path, *module_version, *vcs_revision;
+	char arguments_digest[9];           // whether two command lines are the same; "" not known
 	VEC(const char *) replaced_modules; // paths that a replace directive made the user's own
 };
 
@@ -119,9 +123,14 @@ struct snapshot_runtime {
 	struct go_metrics metrics;
 	struct go_span_classes classes;
 	struct go_scheduler scheduler;
+	bool pools_known, backlog_known;
+	struct go_backlog backlog;
+	struct go_pools pools;
 	struct snapshot_setting writable[GO_SETTING_COUNT];
 	int64_t taken_monotonic_ns; // the clock of the runtime's timers
 };
+
+struct course;
 
 // One part that can be missing: `absent.code` is ERROR_NONE when it is there.
 struct snapshot {
@@ -160,6 +169,7 @@ struct snapshot {
 	struct ledger cgroup_ledger; // sums to the cgroup's charge
 	struct error files_absent;   // for what is not worth the time, too
 	struct snapshot_files files;
+	const struct course *course; // how it came to this; borrowed; NULL: nobody watched
 };
 
 // What was there before, to tell who grew from who is large.

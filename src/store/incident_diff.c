@@ -16,6 +16,7 @@
 #include "report/account.h"
 #include "report/ledger_json.h"
 #include "snapshot/heap_profile.h"
+#include "store/experiment.h"
 
 enum { HOLDERS_SHOWN = 12, HOLDERS_IN_JSON = 100, TEXT_SHOWN = 64 };
 
@@ -30,6 +31,7 @@ struct incident_diff {
 	struct side before, after;
 	struct profile_diff *holders; // NULL: not both have a heap
 	struct ledger_diff process, cgroup;
+	json_t *experiment;
 	bool has_process, has_cgroup;
 };
 
@@ -115,6 +117,7 @@ bool incident_diff_new(const struct incident_files *before, const struct inciden
 			    &diff->process, &diff->has_process, error) &&
 	    compare_ledgers(&a->cgroup, &b->cgroup, a->has_cgroup && b->has_cgroup, &diff->cgroup,
 			    &diff->has_cgroup, error)) {
+		diff->experiment = experiment_new(a->report, b->report);
 		*out = diff;
 		return true;
 	}
@@ -131,6 +134,7 @@ void incident_diff_free(struct incident_diff *diff)
 		ledger_diff_deinit(&diff->process);
 	if (diff->has_cgroup)
 		ledger_diff_deinit(&diff->cgroup);
+	json_decref(diff->experiment);
 	side_deinit(&diff->before);
 	side_deinit(&diff->after);
 	free(diff);
@@ -311,6 +315,7 @@ static void write_goroutines(const struct incident_diff *diff, struct strbuf *ou
 void incident_diff_write_text(const struct incident_diff *diff, struct report_style style,
 			      struct strbuf *out)
 {
+	experiment_write_text(diff->experiment, out);
 	for (int section = 0; section < SECTIONS; section++)
 		write_section(diff, section, out);
 	if (diff->has_cgroup)
@@ -372,6 +377,7 @@ json_t *incident_diff_to_json(const struct incident_diff *diff)
 	json_t *after = (json_t *)(uintptr_t)states_of(&diff->after);
 	for (int section = 0; section < SECTIONS; section++)
 		json_object_set_new(object, section_names[section], section_to_json(diff, section));
+	json_object_set(object, "experiment", diff->experiment);
 	json_object_set_new(object, "process_ledger",
 			    diff->has_process ? report_ledger_diff_to_json(&diff->process)
 					      : json_null());

@@ -68,7 +68,7 @@ static const struct rule rules[] = {
 		.classes = CLASSES_ALL,
 		.generic = true,
 		.when = {"killed == 1", "memory.before > 0", "memory.grown < 0.15 memory",
-			 "rss.grown < 0.15 rss", "killed.above != 1"},
+			 "rss.grown < 0.15 rss", "?killed.above != 1", "killed.global != 1"},
 		.sentence =
 			N_("{command} was killed, but it did not grow: {memory.before} -> {memory} "
 			   "in {interval}. The limit of {limit} is too small for what it always "
@@ -77,6 +77,40 @@ static const struct rule rules[] = {
 		.fix = N_("raise the limit to a quarter above the largest that it needs, or let it "
 			  "hold less"),
 		.relief = N_("raise the limit (whyoom relieve --cgroup PATH --limit +25%)"),
+	},
+	{
+		.name = "limit-above",
+		CHARGE,
+		.classes = CLASSES_ALL,
+		.generic = true,
+		.when = {"killed == 1", "killed.above == 1", "rss.before > 0",
+			 "rss.grown < 0.15 rss"},
+		.surer = {"rss < 0.7 limit"},
+		.sentence = N_("{command} was killed at the limit of {limit} of a cgroup above its "
+			       "own, but it did not grow: it holds {rss}, {rss.before} before. The "
+			       "rest belongs to others below the same limit."),
+		.proof = {N_("who used the most when the kernel looked: {killed.consumer}")},
+		.refuted_by = N_("a kill although nobody else below that limit holds much"),
+		.fix = N_("look at what else runs below that limit (whyoom account --cgroup of the "
+			  "cgroup above); give each its own limit, so that who grows is killed"),
+		.relief = N_("restart who holds the rest, or raise the limit above"),
+	},
+	{
+		.name = "machine-full",
+		CHARGE,
+		.classes = CLASSES_ALL,
+		.generic = true,
+		.when = {"killed == 1", "killed.global == 1", "rss.before > 0",
+			 "rss.grown < 0.15 rss"},
+		.sentence =
+			N_("{command} was killed because the machine had no memory left, but it "
+			   "did not grow: it holds {rss}, {rss.before} before."),
+		.proof = {N_("who used the most when the kernel looked: {killed.consumer}")},
+		.refuted_by = N_("a machine with room when it was killed"),
+		.fix = N_("give each program on the machine a limit, so that who grows is killed, "
+			  "and request as much memory as is needed (Kubernetes: requests equal to "
+			  "limits)"),
+		.relief = N_("restart who holds the most on the machine"),
 	},
 };
 

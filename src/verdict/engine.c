@@ -3,6 +3,7 @@
 #include "verdict/engine.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/i18n.h"
@@ -51,7 +52,24 @@ static double score_of(const struct rule *rule, double share)
 	return fmin(share, 1) - (rule->generic ? GENERIC_MALUS : 0);
 }
 
+// What a rule names as explained. Of what grew only what it grew by itself counts, where known.
+static bool explained_bytes(const struct scope *scope, const struct rule *rule, bool by_growth,
+			    double *bytes)
+{
+	char grown[FACT_NAME_MAX + 8];
+	if (!rule->explains)
+		return false;
+	snprintf(grown, sizeof grown, "%s.grown", rule->explains);
+	return (by_growth && scope_number(scope, grown, bytes)) ||
+	       scope_number(scope, rule->explains, bytes);
+}
+
 // ---- sites ----
+
+static const char *group_frame_function(const void *stack, size_t index)
+{
+	return ((const struct goroutine_group *)stack)->frames[index].function;
+}
 
 static double number(const struct evidence *evidence, const char *name, double otherwise)
 {
@@ -111,12 +129,28 @@ static void say_too_little(const struct evidence *evidence, const struct site *s
 	strbuf_addf(why_not, _(", explains %s"), human_percent(share).text);
 }
 
+// Goroutines in what the rule's `during` says, called from `function` (NULL: from anywhere).
+static uint64_t count_during(const struct evidence *evidence, const struct rule *rule,
+			     const char *function)
+{
+	const char *const patterns[FRAME_PATTERNS_MAX] = {rule->during, function};
+	uint64_t count = 0;
+	if (!rule->during || !evidence->now->goroutines)
+		return 0;
+	VEC_FOREACH (group, &evidence->now->goroutines->groups)
+		if (frames_match(patterns, group, group->depth, group_frame_function))
+			count += group->count;
+	return count;
+}
+
 // Sites of one rule are one cause; the largest of them is named.
 static void ask_sites(struct engine *engine, const struct rule *rule)
 {
 	const struct evidence *evidence = engine->evidence;
 	struct sites_filter filter = {.stack = rule->stack[0] ? rule->stack : NULL,
 				      .without = rule->without[0] ? rule->without : NULL,
+				      .partly = rule->partly[0] ? rule->partly : NULL,
+				      .called = rule->called,
 				      .ownerless = !rule->generic};
 	struct sites sites = {0};
 	int64_t sum = 0;
@@ -129,11 +163,14 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 		strbuf_add(engine->why_not,
 			   _("no function of the program's own code is in any stack"));
 	if (largest) {
-		struct scope scope = {.evidence = evidence, .site = largest};
+		struct site site = *largest;
+		struct scope scope = {.evidence = evidence, .site = &site};
 		double part = rule->generic ? (double)site_rise(evidence, largest) : (double)sum;
+		site.during = count_during(evidence, rule, site.frame.function);
+		(void)explained_bytes(&scope, rule, evidence->heap_by_growth, &part);
 		double share = share_of(part, (double)heap_rise(evidence));
 		struct finding finding = {.rule = rule,
-					  .site = *largest,
+					  .site = site,
 					  .has_site = true,
 					  .share = share,
 					  .score = score_of(rule, share)};
@@ -147,11 +184,6 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 }
 
 // ---- groups ----
-
-static const char *group_frame_function(const void *stack, size_t index)
-{
-	return ((const struct goroutine_group *)stack)->frames[index].function;
-}
 
 static bool group_matches(const struct rule *rule, const struct goroutine_group *group)
 {
@@ -198,6 +230,37 @@ static bool find_blamed(const struct evidence *evidence, const struct rule *rule
 	return false;
 }
 
+static bool is_starter(const struct rule *rule, const char *creator, const char *function)
+{
+	bool starter = creator[0] && strcmp(function, creator) == 0;
+	for (int i = 0; i < FRAME_PATTERNS_MAX && rule->blame[i]; i++)
+		starter |= frame_matches(rule->blame[i], function);
+	return starter;
+}
+
+// Who is in the function that makes such goroutines: main, in http.Serve.
+static bool find_starter(const struct evidence *evidence, const struct rule *rule,
+			 const struct wait_group *group, struct site *out)
+{
+	const struct snapshot_identity *identity = evidence->now->identity;
+	VEC_FOREACH (other, &evidence->now->goroutines->groups) {
+		bool inside = false;
+		for (size_t i = 0; identity && i < other->depth; i++) {
+			const struct goroutine_frame *frame = &other->frames[i];
+			if (inside && code_owner_of(identity, frame->function) == CODE_OWN) {
+				*out = (struct site){
+					.frame = {frame->function, frame->file, frame->line},
+					.callee = other->frames[i - 1].function,
+					.entry = ""};
+				return true;
+			}
+			inside |= is_starter(rule, group->example->created_by.function,
+					     frame->function);
+		}
+	}
+	return false;
+}
+
 static void ask_group(struct engine *engine, const struct rule *rule, struct wait_group *group)
 {
 	struct evidence *evidence = engine->evidence;
@@ -206,6 +269,7 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 	    !group_matches(rule, group->example))
 		return;
 	wait_group_link(evidence, group, rule->holds, rule->along);
+	group->during = count_during(evidence, rule, NULL);
 	double rise = go_rise(evidence);
 	double share = rise > 0 ? share_of((double)wait_group_costs(evidence, group), rise)
 				: number(evidence, "goroutines.largest_group", 0);
@@ -219,7 +283,8 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 	if (share < EXPLAINED_MIN || finding.score <= engine->best.score ||
 	    !all_hold(&scope, rule->when))
 		return;
-	finding.has_site = !group->own && find_blamed(evidence, rule, &finding.site);
+	finding.has_site = !group->own && (find_blamed(evidence, rule, &finding.site) ||
+					   find_starter(evidence, rule, group, &finding.site));
 	offer(engine, &finding);
 }
 
@@ -248,7 +313,7 @@ static void ask_process(struct engine *engine, const struct rule *rule)
 	const struct evidence *evidence = engine->evidence;
 	struct scope scope = {.evidence = evidence};
 	double share = 1, bytes;
-	if (rule->explains && scope_number(&scope, rule->explains, &bytes))
+	if (explained_bytes(&scope, rule, evidence->by_growth, &bytes))
 		share = share_of(bytes, (double)class_rise(evidence, rule->classes));
 	else if (rule->classes && rule->classes != CLASSES_ALL)
 		share = class_share(evidence, rule->classes);
@@ -262,9 +327,19 @@ static void ask_process(struct engine *engine, const struct rule *rule)
 
 // ---- all ----
 
+// What began to grow after the memory did cannot be what it began with.
+static bool is_consequence(const struct evidence *evidence, const struct rule *rule)
+{
+	enum course_metric number = rule->subject == RULE_GROUP ? COURSE_GOROUTINES : rule->number;
+	return rule->status == VERDICT_CAUSE &&
+	       onsets_is_consequence(&evidence->now->onsets, number);
+}
+
 static void ask(struct engine *engine, const struct rule *rule, bool heap_counts)
 {
 	const struct evidence *evidence = engine->evidence;
+	if (is_consequence(evidence, rule))
+		return;
 	bool classes_known = evidence->rise > 0 && rule->classes && rule->classes != CLASSES_ALL;
 	if (rule->subject == RULE_SITE) {
 		if (heap_counts)
@@ -301,8 +376,9 @@ void engine_run(struct evidence *evidence, struct finding *finding, struct strbu
 	// A process of which it is known that it does not grow, and that has room, is well.
 	bool well = evidence->memory_before > 0 && !engine_in_trouble(evidence) &&
 		    !evidence->uncollected;
-	bool of_group = engine.best.rule && engine.best.rule->subject == RULE_GROUP;
-	if ((!engine.best.rule && !evidence->uncollected) || (well && !of_group)) {
+	bool even_flat = engine.best.rule &&
+			 (engine.best.rule->subject == RULE_GROUP || engine.best.rule->even_flat);
+	if ((!engine.best.rule && !evidence->uncollected) || (well && !even_flat)) {
 		struct finding cause = engine.best;
 		engine.best = (struct finding){.score = -1};
 		ask_all(&engine, true, heap_counts);

@@ -247,7 +247,7 @@ static void view_heap(const struct facts *turnover, const struct facts *ledgers,
 		kept = (int64_t)((double)kept * there);
 		int64_t value = estimated ? kept : (int64_t)((double)row->value * there);
 		view->kept += kept / 2; // no sum of a file's values may overflow
-		vec_push(&view->list, {row, value, own});
+		vec_push(&view->list, {row, value, own, false});
 		if (__builtin_add_overflow(view->total, value, &view->total))
 			view->total = INT64_MAX / 4;
 	}
@@ -472,6 +472,7 @@ void evidence_gather(const struct facts *now, const struct snapshot_baseline *ba
 	if (!evidence->mismatch)
 		gather_groups(evidence, evidence->before, true);
 	sum_groups(evidence);
+	evidence_find_following(evidence);
 }
 
 void evidence_deinit(struct evidence *evidence)

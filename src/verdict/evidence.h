@@ -39,6 +39,7 @@ struct heap_stack {
 	const struct profile_stack_row *row;
 	int64_t value; // what it holds that is in memory
 	int64_t own;   // index of the nearest frame of the program's own code; -1: none
+	bool follows;  // held by goroutines that are a consequence
 };
 
 struct heap_view {
@@ -60,6 +61,7 @@ struct wait_group {
 		kind_before; // of all that began in the same function, wherever they are
 	int64_t waited_ns;
 	int64_t holds, holds_before; // by heap sites; see wait_group_link
+	uint64_t during;             // goroutines in what the rule's `during` says
 	const char *along;           // a pattern of creators whose goroutines go with these
 };
 
@@ -87,6 +89,10 @@ struct evidence {
 	VEC(struct wait_group) groups;
 	bool groups_by_growth;
 	uint64_t group_rise; // of all
+	// Goroutines began to pile up after the memory had begun to grow: they are no cause, and
+	// what waits with them (in the rise of the heap) is a consequence, too.
+	bool goroutines_follow;
+	int64_t following_bytes;
 };
 
 // `baseline` as verdict_decide takes it.
@@ -101,6 +107,9 @@ bool evidence_killed(const struct evidence *evidence);
 bool evidence_near_limit(const struct evidence *evidence);
 // Memory grew enough that something is going on.
 bool evidence_grew(const struct evidence *evidence);
+
+// Finds what the goroutines hold that are a consequence.
+void evidence_find_following(struct evidence *evidence);
 
 // What a condition or a text refers to besides the facts.
 struct site;

@@ -13,6 +13,7 @@
 #include "snapshot/heap_profile.h"
 #include "snapshot/kill.h"
 #include "snapshot/snapshot.h"
+#include "verdict/onsets.h"
 
 enum { FACTS_MAX = 4096, FACT_NAME_MAX = 256 };
 
@@ -42,12 +43,15 @@ struct facts {
 	const char *heap_absent; // why there is none, or NULL
 	const struct goroutine_set *goroutines;
 	int64_t taken_unix_ns; // 0: not known
+	struct onsets onsets;  // what began to grow when; empty where nobody watched
 };
 
 // `kill` NULL: the process lives.
 void facts_gather(const struct snapshot *snapshot, const struct kill_facts *kill,
 		  struct facts *facts);
 void facts_deinit(struct facts *facts);
+// With the numbers that follow from them.
+void facts_set_onsets(struct facts *facts, const struct onsets *onsets);
 // The last one counts. Names that are too long, and more than FACTS_MAX, are left out.
 void facts_set(struct facts *facts, const char *name, double value);
 bool facts_get(const struct facts *facts, const char *name, double *value);

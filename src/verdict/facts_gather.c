@@ -6,7 +6,14 @@
 
 #include "snapshot/heap_profile.h"
 #include "verdict/facts.h"
+#include "verdict/frames.h"
 #include "verdict/verdict.h"
+
+#define DECODERS                                                                             \
+	"encoding/...|github.com/json-iterator/go...|github.com/goccy/go-json...|"           \
+	"github.com/bytedance/sonic...|google.golang.org/protobuf...|gopkg.in/yaml%2ev3...|" \
+	"gopkg.in/yaml.v3...|github.com/vmihailenco/msgpack..."
+enum { G_STRUCT_BYTES = 448 }; // runtime.g
 
 static void set_if(struct facts *facts, bool known, const char *name, double value)
 {
@@ -68,6 +75,10 @@ static void gather_process(struct facts *facts, const struct snapshot *snapshot)
 		return;
 	gather_rows(facts, "", ledger);
 	gather_zeros(facts, always, sizeof always / sizeof *always);
+	double freed = (double)(ledger_bytes(ledger, "anon.malloc.main.free") +
+				ledger_bytes(ledger, "anon.malloc.arenas.free"));
+	facts_set(facts, "anon.malloc.free", freed);
+	facts_set(facts, "anon.malloc.used", (double)ledger_bytes(ledger, "anon.malloc") - freed);
 	facts_set(facts, "rss", (double)ledger->total_bytes);
 	facts_set(facts, "heap.resident",
 		  (double)(ledger_bytes(ledger, "go.heap.objects") +
@@ -191,6 +202,26 @@ static void gather_scheduler(struct facts *facts, const struct go_scheduler *sch
 	       scheduler->finalizers.running);
 }
 
+static void gather_containers(struct facts *facts, const struct snapshot_runtime *runtime)
+{
+	const struct go_pools *pools = &runtime->pools;
+	const struct go_backlog *backlog = &runtime->backlog;
+	if (runtime->pools_known) {
+		facts_set(facts, "pools", (double)pools->pools);
+		facts_set(facts, "pools.objects", (double)pools->objects);
+		facts_set(facts, "pools.bytes", (double)pools->bytes);
+		facts_set(facts, "pools.largest", (double)pools->largest_bytes);
+	}
+	if (!runtime->backlog_known)
+		return;
+	facts_set(facts, "queue.address", (double)backlog->channel); // of 48 bits
+	facts_set(facts, "queue.length", (double)backlog->length);
+	facts_set(facts, "queue.capacity", (double)backlog->capacity);
+	facts_set(facts, "queue.bytes", (double)backlog->bytes);
+	facts_set(facts, "queue.receivers", backlog->receivers);
+	facts_set(facts, "queue.senders", backlog->senders);
+}
+
 static void gather_runtime(struct facts *facts, const struct snapshot *snapshot)
 {
 	const struct snapshot_runtime *runtime = &snapshot->runtime;
@@ -204,6 +235,7 @@ static void gather_runtime(struct facts *facts, const struct snapshot *snapshot)
 	set_if(facts, runtime->gc.cpu.known, "gc.total_cpu_ns", (double)runtime->gc.cpu.total);
 	set_if(facts, runtime->last_collection.known, "heap.survived",
 	       (double)runtime->last_collection.survived);
+	gather_containers(facts, runtime);
 	set_if(facts, settings->gogc.known, "gc.environment", settings->gogc.set);
 	set_if(facts, settings->mem_profile_rate_known, "profile.rate",
 	       (double)settings->mem_profile_rate);
@@ -214,6 +246,20 @@ static void gather_runtime(struct facts *facts, const struct snapshot *snapshot)
 	}
 	facts_set(facts, "heap.large", large);
 	facts_set(facts, "heap.large_objects", objects);
+}
+
+// Their stacks go at the next collection, into those that are kept for new goroutines or to the
+// heap; their structures (runtime.g) stay for ever.
+static void gather_dead(struct facts *facts, const struct snapshot *snapshot)
+{
+	double stacks, structures = (double)snapshot->dead_goroutines * G_STRUCT_BYTES;
+	if (!snapshot->dead_goroutines)
+		return;
+	facts_set(facts, "goroutines.dead", (double)snapshot->dead_goroutines);
+	if (!facts_get(facts, "go.stacks", &stacks))
+		stacks = 0;
+	stacks -= (double)snapshot->goroutines.stack_bytes;
+	facts_set(facts, "goroutines.dead_bytes", structures + (stacks > 0 ? stacks : 0));
 }
 
 static void gather_goroutines(struct facts *facts, const struct snapshot *snapshot)
@@ -237,8 +283,7 @@ static void gather_goroutines(struct facts *facts, const struct snapshot *snapsh
 			running += group->count;
 	}
 	facts_set(facts, "goroutines", (double)set->user);
-	set_if(facts, snapshot->dead_goroutines > 0, "goroutines.dead",
-	       (double)snapshot->dead_goroutines);
+	gather_dead(facts, snapshot);
 	facts_set(facts, "goroutines.stacks", (double)set->stack_bytes);
 	facts_set(facts, "goroutines.running", (double)running);
 	set_share(facts, "goroutines.stack_size", (double)set->stack_bytes, (double)set->total);
@@ -247,10 +292,12 @@ static void gather_goroutines(struct facts *facts, const struct snapshot *snapsh
 
 // ---- the rest ----
 
-// The nearest own function above an allocation; NULL: none.
+// The nearest own function above an allocation; NULL: none. `decoded`: it is what a decoder made,
+// whose maps and slices are the shape of a message and say nothing of who keeps it.
 static const char *own_function(const struct snapshot *snapshot,
-				const struct profile_sample *sample)
+				const struct profile_sample *sample, bool *decoded)
 {
+	*decoded = false;
 	const struct profile *profile = snapshot->heap;
 	for (uint32_t i = 0; i < sample->location_count; i++) {
 		const struct profile_location *location =
@@ -260,6 +307,7 @@ static const char *own_function(const struct snapshot *snapshot,
 				profile->functions.items[location->lines[j].function].name;
 			if (code_owner_of(&snapshot->identity, name) == CODE_OWN)
 				return name;
+			*decoded |= frame_matches(DECODERS, name);
 		}
 	}
 	return NULL;
@@ -271,10 +319,11 @@ static void gather_kinds(struct facts *facts, const struct snapshot *snapshot, u
 	const struct go_buckets *buckets = &snapshot->buckets;
 	for (size_t i = 0; snapshot->heap_kinds && i < snapshot->heap->samples.count; i++) {
 		const struct profile_sample *sample = &snapshot->heap->samples.items[i];
-		const char *function = own_function(snapshot, sample);
+		bool decoded;
+		const char *function = own_function(snapshot, sample, &decoded);
 		if (!function)
 			continue;
-		if (sample->values[type])
+		if (sample->values[type] && !decoded)
 			facts_add_kind(facts, function, snapshot->heap_kinds[i],
 				       (double)sample->values[type]);
 		if (i < buckets->buckets.count)
@@ -309,6 +358,8 @@ static void gather_kill(struct facts *facts, const struct snapshot *snapshot,
 	bool global = kill && kill->cause == KILL_GLOBAL_OOM;
 	facts_set(facts, "killed", kill && kill_is_for_memory(kill));
 	facts_set(facts, "killed.global", global);
+	set_if(facts, kill && kill->consumer.rss_bytes > 0, "killed.consumer",
+	       kill ? (double)kill->consumer.rss_bytes : 0);
 	facts_set(facts, "killed.other",
 		  kill && (kill->cause == KILL_SIGNAL || kill->cause == KILL_EXIT));
 	if (of_cgroup && kill->limit_bytes > 0)
@@ -346,6 +397,26 @@ static void gather_identity(struct facts *facts, const struct snapshot *snapshot
 		  (double)(around->fds - around->sockets - around->files - around->pipes));
 }
 
+void facts_set_onsets(struct facts *facts, const struct onsets *onsets)
+{
+	char name[FACT_NAME_MAX];
+	facts->onsets = *onsets;
+	for (enum course_metric i = 0; i < COURSE_METRICS; i++) {
+		snprintf(name, sizeof name, "growing.%s", course_metric_name(i));
+		set_if(facts, onsets->metrics[i].grew, name,
+		       (double)(onsets->to_ns - onsets->metrics[i].unix_ns));
+	}
+}
+
+static void gather_course(struct facts *facts, const struct course *course)
+{
+	struct onsets onsets;
+	if (!course)
+		return;
+	onsets_find(course, &onsets);
+	facts_set_onsets(facts, &onsets);
+}
+
 void facts_gather(const struct snapshot *snapshot, const struct kill_facts *kill,
 		  struct facts *facts)
 {
@@ -360,4 +431,5 @@ void facts_gather(const struct snapshot *snapshot, const struct kill_facts *kill
 	gather_profile(facts, snapshot);
 	gather_goroutines(facts, snapshot);
 	gather_kill(facts, snapshot, kill);
+	gather_course(facts, snapshot->course);
 }

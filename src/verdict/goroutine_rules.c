@@ -128,9 +128,10 @@ static const struct rule rules[] = {
 	{
 		.name = "grpc-dial-each",
 		LEAK,
-		.stack = {"google.golang.org/grpc/internal/transport...|"
-			  "google.golang.org/grpc/internal/grpcsync..."},
-		.without = {"...newClientStream..."},
+		.created_by = "google.golang.org/grpc/internal/transport.NewHTTP2Client...|"
+			      "google.golang.org/grpc/internal/transport.newHTTP2Client...|"
+			      "google.golang.org/grpc/internal/grpcsync.NewCallbackSerializer|"
+			      "google.golang.org/grpc.newCCBalancerWrapper",
 		.when = {GROWS, MANY},
 		.blame = {"google.golang.org/grpc.Dial...|google.golang.org/grpc.NewClient",
 			  "google.golang.org/grpc...."},
@@ -157,12 +158,21 @@ static const struct rule rules[] = {
 		LEAK,
 		.created_by = "github.com/klauspost/compress/zstd...|github.com/pierrec/lz4...|"
 			      "github.com/klauspost/pgzip...",
-		.when = {GROWS, "group >= 100"},
+		.during = "github.com/klauspost/compress/zstd.(*Decoder).Read|"
+			  "github.com/klauspost/compress/zstd.(*Decoder).WriteTo|"
+			  "github.com/klauspost/compress/zstd.(*Encoder).Write|"
+			  "github.com/pierrec/lz4/v4.(*Reader)...|"
+			  "github.com/pierrec/lz4/v4.(*Writer)...|"
+			  "github.com/klauspost/pgzip.(*Reader).Read|"
+			  "github.com/klauspost/pgzip.(*Writer).Write",
+		.when = {GROWS, "group >= 100", "group.during < 0.3 group"},
 		.blame = {"github.com/klauspost/compress...|github.com/pierrec...|"
 			  "github.com/klauspost/pgzip..."},
 		.holds = {"github.com/klauspost/compress...|github.com/pierrec...|"
 			  "github.com/klauspost/pgzip..."},
 		.title = N_("decoders or encoders that are not closed"),
+		.proof = {N_("goroutines that read or write through one right now: "
+			     "{group.during}")},
 		.refuted_by = N_("codecs that are in use, as many as goroutines"),
 		.fix = N_("Close each decoder and encoder, or keep a few in a pool and Reset them"),
 		.relief = NO_RELIEF,
@@ -188,11 +198,58 @@ static const struct rule rules[] = {
 			     "live as long as it is open"),
 	},
 	{
+		.name = "idle-connections",
+		LEAK,
+		.stack = {"github.com/gorilla/websocket.(*Conn)...|"
+			  "github.com/coder/websocket.(*Conn)...|"
+			  "nhooyr.io/websocket.(*Conn)...|golang.org/x/net/websocket.(*Conn)...|"
+			  "github.com/gobwas/ws/wsutil..."},
+		.waits = {"IO wait", "select"},
+		.when = {GROWS, MANY},
+		.holds = {"github.com/gorilla/websocket...", "github.com/coder/websocket...",
+			  "nhooyr.io/websocket...|golang.org/x/net/websocket...",
+			  "net/http...|crypto/tls...|net.(*TCPListener)...|"
+			  "github.com/gobwas/ws..."},
+		.title = N_("websocket connections that stay open"),
+		.proof = {N_("sockets {fds.sockets.before} -> {fds.sockets}; each of them keeps "
+			     "its buffers")},
+		.refuted_by = N_("connections that close by themselves, as many as come"),
+		.fix = N_("ping, and set a read deadline, so that those whose peer is gone end; "
+			  "limit their number; smaller buffers and a WriteBufferPool make each "
+			  "of them cheaper"),
+		.relief = N_("a load balancer that closes idle connections; the memory of each is "
+			     "live as long as it is open"),
+	},
+	{
+		.name = "idle-connections",
+		LEAK,
+		.stack = {"google.golang.org/grpc/internal/transport.(*http2Server).HandleStreams"},
+		.waits = {"IO wait"},
+		.when = {GROWS, MANY},
+		.blame = {"google.golang.org/grpc.(*Server).Serve"},
+		.along = "google.golang.org/grpc/internal/transport.NewServerTransport|"
+			 "google.golang.org/grpc/internal/transport.newHTTP2Server",
+		.holds = {"google.golang.org/grpc/internal/transport...",
+			  "golang.org/x/net/http2...", "google.golang.org/grpc.(*Server)...",
+			  "crypto/tls...|net.(*TCPListener)..."},
+		.title = N_("connections of gRPC clients that stay open"),
+		.proof = {N_("sockets {fds.sockets.before} -> {fds.sockets}; each of them keeps "
+			     "its buffers")},
+		.refuted_by = N_("connections that close by themselves, as many as come"),
+		.fix = N_("clients that share one connection; on the server "
+			  "keepalive.ServerParameters with MaxConnectionIdle and "
+			  "MaxConnectionAge"),
+		.relief = N_("a load balancer that closes idle connections; the memory of each is "
+			     "live as long as it is open"),
+	},
+	{
 		.name = "goroutine-mutex",
 		LEAK,
 		.waits = {"sync.Mutex.Lock", "sync.RWMutex.Lock", "sync.RWMutex.RLock",
 			  "semacquire"},
-		.without = {"sync.(*WaitGroup).Wait"},
+		// who allocates may have to wait for a collection to begin
+		.without = {"sync.(*WaitGroup).Wait", "runtime.gcStart|runtime.mallocgc...|"
+						      "runtime.stopTheWorld..."},
 		.when = {GROWS, MANY},
 		.title = N_("goroutines that pile up at a lock"),
 		.proof = {N_("who holds the lock has gone on, or returned without unlocking: that "
@@ -234,13 +291,24 @@ static const struct rule rules[] = {
 		.name = "goroutine-send",
 		LEAK,
 		.waits = {"chan send", "chan send (nil chan)"},
-		.when = {GROWS, MANY},
+		.when = {GROWS, MANY, "?group.on_queue < 1"},
 		.title =
 			N_("goroutines that send to a channel from which nobody receives any more"),
 		.refuted_by = COMES_BACK,
 		.fix = N_("make the channel with room for one (make(chan T, 1)), or select on "
 			  "ctx.Done() beside the send"),
 		.relief = NO_RELIEF,
+	},
+	{
+		.name = "queue-full",
+		LEAK,
+		.waits = {"chan send"},
+		.when = {GROWS, MANY, "group.on_queue == 1", "queue.receivers == 0"},
+		.title = N_("a queue is full, and producers wait for it"),
+		.proof = {QUEUE_PROOF},
+		.refuted_by = QUEUE_REFUTED,
+		.fix = QUEUE_FIX,
+		.relief = QUEUE_RELIEF,
 	},
 	{
 		.name = "goroutine-receive",
@@ -330,10 +398,12 @@ static const struct rule rules[] = {
 		.classes =
 			CLASS_BIT(CLASS_HEAP) | CLASS_BIT(CLASS_STACKS) | CLASS_BIT(CLASS_RUNTIME),
 		.status = VERDICT_CAUSE,
-		.when = {"goroutines.dead >= 20000", "goroutines.dead >= 10 goroutines",
-			 "goroutines.dead.share > 0", "goroutines.dead >= 100"},
-		.sentence = N_("A burst of goroutines is over, and its structures stay: "
-			       "{goroutines.dead} that ended, {goroutines} that live."),
+		.explains = "goroutines.dead_bytes",
+		.when = {"goroutines.dead >= 20000", "goroutines.dead >= 10 goroutines"},
+		.surer = {"goroutines.dead >= 0"},
+		.sentence = N_("A burst of goroutines is over, and what it needed stays: "
+			       "{goroutines.dead} that ended keep {goroutines.dead_bytes}, "
+			       "{goroutines} live."),
 		.proof = {N_(
 			"the runtime keeps the structure of each goroutine (some 450 bytes) for "
 			"a new one, and never gives it back")},

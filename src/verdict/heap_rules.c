@@ -67,8 +67,10 @@ static const struct rule rules[] = {
 		.name = "json-large",
 		HOLDER,
 		.stack = {"encoding/json..."},
+		.called = true,
 		.generic = true,
-		.title = N_("large JSON"),
+		.when = {"?site.map < 3% site"},
+		.title = N_("JSON that is decoded or encoded as a whole"),
 		.refuted_by = LATER,
 		.fix = N_("decode and encode in pieces, straight from and to the stream, and limit "
 			  "the input"),
@@ -87,32 +89,6 @@ static const struct rule rules[] = {
 		.fix = N_(
 			"look at image.DecodeConfig first and refuse what is too large; limit how "
 			"many are decoded at once"),
-		.relief = LIVE_RELIEF,
-	},
-	{
-		.name = "unpack-bomb",
-		HOLDER,
-		.stack = {"...", "compress/gzip...|compress/flate...|compress/zlib...|"
-				 "archive/zip..."},
-		.without = {"compress/flate.NewWriter|compress/gzip.NewWriter..."},
-		.title = N_("compressed input is unpacked whatever its size"),
-		.refuted_by = LATER,
-		.fix = N_(
-			"limit what comes out (io.LimitReader on the unpacked side), not what goes "
-			"in"),
-		.relief = LIVE_RELIEF,
-	},
-	{
-		.name = "encoder-each",
-		HOLDER,
-		.stack = {"compress/flate.NewWriter|compress/gzip.NewWriterLevel|"
-			  "compress/flate.(*compressor).init|compress/flate.newHuffman..."},
-		.title = N_("a new compressor for each request"),
-		.proof = {N_(
-			"one is {site.object_size} and more; {site.allocated} were allocated in "
-			"all")},
-		.refuted_by = LATER,
-		.fix = N_("keep writers in a sync.Pool and Reset them; Close them when done"),
 		.relief = LIVE_RELIEF,
 	},
 	{
@@ -153,46 +129,31 @@ static const struct rule rules[] = {
 		.relief = LIVE_RELIEF,
 	},
 	{
-		.name = "tls-config-each",
+		.name = "pool-giants",
 		HOLDER,
-		.stack = {"crypto/x509.(*CertPool)...|crypto/x509.SystemCertPool|"
-			  "crypto/x509.loadSystemRoots|crypto/x509.ParseCertificate|"
-			  "crypto/x509.parseCertificate|crypto/tls.(*lruSessionCache)..."},
-		.title = N_("certificates are loaded again for each configuration"),
-		.refuted_by = LATER,
-		.fix = N_("make one tls.Config (and one CertPool) and share it"),
-		.relief = LIVE_RELIEF,
-	},
-	{
-		.name = "metric-labels",
-		HOLDER,
-		.stack = {"github.com/prometheus/client_golang...|go.opentelemetry.io/otel..."},
-		.title = N_("metrics with too many different labels"),
-		.refuted_by = LATER,
-		.fix = N_("drop labels whose values are ids, addresses or URLs"),
-		.relief = LIVE_RELIEF,
-	},
-	{
-		.name = "protobuf-kept",
-		HOLDER,
-		.stack = {"google.golang.org/protobuf...|github.com/golang/protobuf...|"
-			  "github.com/gogo/protobuf..."},
-		.title = N_("decoded protobuf messages are kept"),
-		.refuted_by = LATER,
+		.explains = "pools.bytes",
+		.when = {"pools.bytes >= 16MiB", "pools.largest >= 256KiB",
+			 "site >= 0.5 pools.bytes", "site.object_size >= 32KiB"},
+		.title = N_("buffers that became large lie in a sync.Pool"),
+		.proof = {N_("{pools.objects} objects lie in pools and hold {pools.bytes}; the "
+			     "largest buffer is {pools.largest}")},
+		.refuted_by = N_("pools that stay as large after two collections without load: "
+				 "they drop then what nobody took out"),
 		.fix = N_(
-			"copy the few fields that are needed and let the message go; who keeps it "
-			"may be another function"),
-		.relief = LIVE_RELIEF,
+			"look at the size before Put, and let go of what is too large (say, above 64 KiB); or keep a pool for each size"),
+		.relief = N_("less load: what lies in a pool for two collections is let go"),
 	},
 	{
-		.name = "sql-result",
+		.name = "queue-backlog",
 		HOLDER,
-		.stack = {"database/sql.(*Rows)...|database/sql.convertAssign...|"
-			  "github.com/jackc/pgx...|github.com/go-sql-driver/mysql..."},
-		.title = N_("a whole result of a query is in memory"),
-		.refuted_by = LATER,
-		.fix = N_("page through it, or write each row to where it goes"),
-		.relief = LIVE_RELIEF,
+		.explains = "queue.bytes",
+		.when = {"queue.bytes >= 8MiB", "queue.receivers == 0", "site >= 0.5 queue.bytes",
+			 "?queue.length.grown >= 0.1 queue.length"},
+		.title = N_("what waits in a queue, whose consumers are too slow"),
+		.proof = {QUEUE_PROOF},
+		.refuted_by = QUEUE_REFUTED,
+		.fix = QUEUE_FIX,
+		.relief = QUEUE_RELIEF,
 	},
 	{
 		.name = "defer-in-loop",
@@ -219,8 +180,12 @@ static const struct rule rules[] = {
 	{
 		.name = "list-grows",
 		HOLDER,
-		.stack = {"container/list.(*List)...|container/heap..."},
+		.generic = true,
+		.partly = {"container/list.(*List)..."},
+		.when = {"site.part >= 3% site", "?site.part >= 0.5 site.append"},
 		.title = N_("a list that grows"),
+		.proof = {N_("{site.part} of it are the list's own elements, the rest what is in "
+			     "them")},
 		.refuted_by = LATER,
 		.fix = N_("bound it: drop the oldest, or make the producer wait"),
 		.relief = LIVE_RELIEF,

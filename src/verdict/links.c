@@ -6,7 +6,7 @@
 #include "verdict/frames.h"
 #include "verdict/sites.h"
 
-enum { LINK_FRAMES = 12 };
+enum { LINK_FRAMES = 12, FOLLOWING_MIN = 20, OBJECTS_EACH = 8 };
 
 // Functions that have everything below them say nothing.
 static bool is_common(const char *function)
@@ -59,12 +59,44 @@ static int64_t sum_linked(const struct heap_view *heap, const struct wait_group 
 	VEC_FOREACH (stack, &heap->list) {
 		const struct profile_stack *frames = &stack->row->stack;
 		if ((holds &&
-		     frames_match_any(holds, frames, frames->count, heap_frame_function)) ||
+		     frames_match_any(holds, frames, count_called(stack), heap_frame_function)) ||
 		    in_goroutine(stack, group) || by_creator(stack, group))
 			if (__builtin_add_overflow(sum, stack->value, &sum))
 				return INT64_MAX / 4;
 	}
 	return sum;
+}
+
+// One thing or a few for each of them: a request's buffers, not what a function has collected.
+static bool waits_with(const struct evidence *evidence, const struct heap_stack *stack,
+		       const struct wait_group *group)
+{
+	uint32_t type = evidence->heap.objects;
+	int64_t objects = type == PROFILE_NONE ? 0 : stack->row->values[type];
+	return objects >= (int64_t)group->count / 2 &&
+	       objects <= (int64_t)group->count * OBJECTS_EACH && in_goroutine(stack, group);
+}
+
+static void mark_following(struct evidence *evidence, const struct wait_group *group)
+{
+	VEC_FOREACH (stack, &evidence->heap.list) {
+		if (stack->follows || !waits_with(evidence, stack, group))
+			continue;
+		stack->follows = true;
+		if (__builtin_add_overflow(evidence->following_bytes, stack->value,
+					   &evidence->following_bytes))
+			evidence->following_bytes = INT64_MAX / 4;
+	}
+}
+
+void evidence_find_following(struct evidence *evidence)
+{
+	if (!onsets_is_consequence(&evidence->now->onsets, COURSE_GOROUTINES))
+		return;
+	evidence->goroutines_follow = true;
+	VEC_FOREACH (group, &evidence->groups)
+		if (wait_group_rise(evidence, group) >= FOLLOWING_MIN)
+			mark_following(evidence, group);
 }
 
 void wait_group_link(const struct evidence *evidence, struct wait_group *group,

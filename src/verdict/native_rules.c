@@ -8,7 +8,7 @@ static const struct rule rules[] = {
 	{
 		.name = "c-arenas",
 		NATIVE,
-		.explains = "anon.malloc",
+		.explains = "anon.malloc.free",
 		.when = {"anon.malloc.arenas.free >= 0.5 anon.malloc.arenas",
 			 "anon.malloc.arenas >= 32MiB"},
 		.sentence =
@@ -23,6 +23,7 @@ static const struct rule rules[] = {
 	{
 		.name = "thread-growth",
 		.subject = RULE_PROCESS,
+		.number = COURSE_THREADS,
 		.classes = CLASS_BIT(CLASS_NATIVE) | CLASSES_GO,
 		.status = VERDICT_CAUSE,
 		.stack = {"runtime.cgocall|syscall...|internal/runtime/syscall...|_cgo_runtime...|"
@@ -43,7 +44,7 @@ static const struct rule rules[] = {
 	{
 		.name = "c-heap",
 		NATIVE,
-		.explains = "anon.malloc",
+		.explains = "anon.malloc.used",
 		.when = {"anon.malloc >= 16MiB", "anon.malloc >= 0.5 anon",
 			 "?anon.malloc.grown >= 0.5 anon.grown"},
 		.surer = {"anon.malloc.grown >= 16MiB"},

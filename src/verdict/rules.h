@@ -35,20 +35,29 @@ struct rule {
 	enum rule_subject subject;
 	unsigned int classes; // of memory (CLASS_BIT) in which it can be the cause
 	enum verdict_status status;
-	bool generic;   // fits much: any other rule that fits goes first
-	bool recursion; // of a group: the frame that calls itself is the one to name
-	bool few;       // of a group: few goroutines of it are enough
+	bool generic;              // fits much: any other rule that fits goes first
+	bool recursion;            // of a group: the frame that calls itself is the one to name
+	bool few;                  // of a group: few goroutines of it are enough
+	bool even_flat;            // a trouble also where memory neither grows nor is near its limit
+	enum course_metric number; // whose growth it is about; a group's is that of goroutines
 
 	// Of a site's stacks and a group's stack.
 	const char *stack[FRAME_PATTERNS_MAX];   // all, innermost first
-	const char *without[FRAME_PATTERNS_MAX]; // none of them
+	const char *without[FRAME_PATTERNS_MAX]; // none of them; of a site: of what it calls
+	// Of a site.
+	bool called;                            // `stack` is of what it calls, not of who calls it
+	const char *partly[FRAME_PATTERNS_MAX]; // what it calls besides: see site.part
 	// Of a group.
 	const char *waits[RULE_WAITS]; // one of these wait reasons ("" is: it does not wait)
 	const char *created_by;        // a pattern
-	// Where no frame of the group is the program's own: whose allocations lead to it.
+	// Where no frame of the group is the program's own: whose allocations lead to it, or who is
+	// in one of them right now.
 	const char *blame[FRAME_PATTERNS_MAX];
 	const char *along; // creators of other goroutines that these bring with them
-	const char *holds[FRAME_PATTERNS_MAX]; // sites whose memory these goroutines keep
+	const char *holds[FRAME_PATTERNS_MAX]; // whose memory these keep, where own code calls it
+
+	// Goroutines in these: see site.during (that are in the site as well) and group.during.
+	const char *during;
 
 	const char *when[RULE_CONDITIONS];  // all must hold
 	const char *surer[RULE_CONDITIONS]; // all must hold for a high confidence
@@ -62,6 +71,16 @@ struct rule {
 	// Beyond the table: NULL as a rule.
 	bool (*check)(const struct scope *scope, struct strbuf *why_not);
 };
+
+// A queue is seen by what lies in it, and by who waits for it: rules of two families.
+#define QUEUE_PROOF                                                                        \
+	N_("{queue.length} of {queue.capacity} places of one channel are taken, and hold " \
+	   "{queue.bytes}; nobody waits to take something out")
+#define QUEUE_REFUTED N_("a queue that becomes empty by itself while the load stays")
+#define QUEUE_FIX                                                                        \
+	N_("make the queue as short as the wait that is acceptable, and refuse or drop " \
+	   "what does not fit; more consumers, or faster ones, with a deadline for each piece")
+#define QUEUE_RELIEF N_("less load until the queue has drained")
 
 struct rule_family {
 	const char *name;

@@ -109,6 +109,10 @@ static bool site_number(const struct scope *scope, const char *name, double *val
 		*value = (double)site_rise(evidence, site);
 	else if (strcmp(name, "site.rise_share") == 0)
 		return ratio((double)site_rise(evidence, site), (double)heap_rise(evidence), value);
+	else if (strcmp(name, "site.part") == 0)
+		*value = (double)site->part_bytes;
+	else if (strcmp(name, "site.during") == 0)
+		*value = (double)site->during;
 	else if (strcmp(name, "site.stacks") == 0)
 		*value = (double)site->stacks;
 	else
@@ -139,6 +143,16 @@ static bool is_idle_pool(const struct scope *scope, double *value)
 	return true;
 }
 
+static bool is_on_queue(const struct scope *scope, double *value)
+{
+	double queue;
+	const struct goroutine_group *example = scope->group->example;
+	if (!example->objects.count || !facts_get(scope->evidence->now, "queue.address", &queue))
+		return false;
+	*value = queue > 0 && (double)example->objects.items[0].address == queue;
+	return true;
+}
+
 static bool group_number(const struct scope *scope, const char *name, double *value)
 {
 	const struct wait_group *group = scope->group;
@@ -166,8 +180,12 @@ static bool group_number(const struct scope *scope, const char *name, double *va
 		*value = (double)wait_group_costs(evidence, group);
 	else if (strcmp(name, "group.waits") == 0)
 		*value = (double)group->waited_ns;
+	else if (strcmp(name, "group.on_queue") == 0)
+		return is_on_queue(scope, value);
 	else if (strcmp(name, "group.idle_pool") == 0)
 		return is_idle_pool(scope, value);
+	else if (strcmp(name, "group.during") == 0)
+		*value = (double)group->during;
 	else if (strcmp(name, "group.others") == 0)
 		*value = others_of(evidence, group);
 	else
@@ -203,12 +221,31 @@ int64_t wait_group_costs(const struct evidence *evidence, const struct wait_grou
 	return sum + (holds > 0 ? holds : 0);
 }
 
+static bool grown_number(const struct scope *scope, const char *name, double *value)
+{
+	double now, before;
+	if (scope->evidence->mismatch || !facts_get(scope->evidence->now, name, &now) ||
+	    !facts_get(scope->evidence->before, name, &before))
+		return false;
+	*value = now - before;
+	return true;
+}
+
+static bool cpu_now(const struct scope *scope, double *value)
+{
+	double collector, all;
+	return grown_number(scope, "gc.cpu_ns", &collector) &&
+	       grown_number(scope, "gc.total_cpu_ns", &all) && ratio(collector, all, value);
+}
+
 static bool plain_number(const struct scope *scope, const char *name, double *value)
 {
 	if (strcmp(name, "interval") == 0) {
 		*value = (double)scope->evidence->interval_ns;
 		return scope->evidence->interval_ns > 0;
 	}
+	if (strcmp(name, "gc.cpu_now") == 0)
+		return cpu_now(scope, value);
 	if (strcmp(name, "heap.kept") == 0) {
 		*value = 2 * (double)scope->evidence->heap.kept;
 		return scope->evidence->heap.stacks != NULL;

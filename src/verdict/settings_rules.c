@@ -46,13 +46,16 @@ static const struct rule rules[] = {
 		.name = "gc-death-spiral",
 		SETTING,
 		HEAP,
+		.even_flat = true,
 		.when = {"gc.limited == 1", "heap.marked >= 0.75 gc.memory_limit",
-			 "gc.cycles.grown >= 5"},
-		.surer = {"gc.limiter_on == 1"},
+			 "gc.cycles.grown >= 5", "?gc.cpu_now >= 20%", "?gc.cpu >= 5%",
+			 "?heap.marked.grown < 0.1 heap.marked"},
+		.surer = {"gc.cpu_now >= 20%"},
 		.sentence = N_("{command}: what is live ({heap.marked}) has reached GOMEMLIMIT "
 			       "({gc.memory_limit}), so the collector runs all the time: "
 			       "{gc.cycles.grown} collections in {interval}."),
-		.proof = {N_("share of the collector since the start: {gc.cpu}")},
+		.proof = {N_("share of the CPU that the collector had meanwhile: {gc.cpu_now}"),
+			  N_("share of the collector since the start: {gc.cpu}")},
 		.refuted_by = N_("a live heap far below GOMEMLIMIT"),
 		.fix = N_("raise the limit and GOMEMLIMIT, or keep less live: see who holds it"),
 		.relief = N_(

@@ -18,16 +18,21 @@ const char *heap_frame_function(const void *stack, size_t index)
 	return ((const struct profile_stack *)stack)->frames[index]->function;
 }
 
+size_t count_called(const struct heap_stack *stack)
+{
+	return stack->own < 0 ? stack->row->stack.count : (size_t)stack->own;
+}
+
 static bool passes(const struct sites_filter *filter, const struct heap_stack *stack)
 {
 	const struct profile_stack *frames = &stack->row->stack;
-	if (stack->own < 0 && !filter->ownerless)
+	size_t called = count_called(stack), depth = filter->called ? called : frames->count;
+	if ((stack->own < 0 && !filter->ownerless) || stack->follows)
 		return false;
-	if (filter->stack &&
-	    !frames_match(filter->stack, frames, frames->count, heap_frame_function))
+	if (filter->stack && !frames_match(filter->stack, frames, depth, heap_frame_function))
 		return false;
 	return !filter->without ||
-	       !frames_match_any(filter->without, frames, frames->count, heap_frame_function);
+	       !frames_match_any(filter->without, frames, called, heap_frame_function);
 }
 
 static const char *find_entry(const struct evidence *evidence, const struct profile_stack *stack)
@@ -87,6 +92,9 @@ void sites_collect(const struct evidence *evidence, const struct sites_filter *f
 		if (stack->value == site->largest_stack_bytes)
 			site->entry = find_entry(evidence, &stack->row->stack);
 		add(&site->bytes, stack->value);
+		if (filter->partly && frames_match(filter->partly, &stack->row->stack,
+						   count_called(stack), heap_frame_function))
+			add(&site->part_bytes, stack->value);
 		add_type(&site->objects, stack->row, now->objects);
 		add_type(&site->published, stack->row, now->published);
 		add_type(&site->allocated, stack->row, now->allocated);
@@ -116,9 +124,8 @@ int64_t site_rise(const struct evidence *evidence, const struct site *site)
 
 int64_t heap_rise(const struct evidence *evidence)
 {
-	return evidence->heap_by_growth
-		       ? subtract(evidence->heap.total, evidence->heap_before.total)
-		       : evidence->heap.total;
+	int64_t now = subtract(evidence->heap.total, evidence->following_bytes);
+	return evidence->heap_by_growth ? subtract(now, evidence->heap_before.total) : now;
 }
 
 const struct site *sites_largest(const struct sites *sites, bool by_growth)

@@ -12,7 +12,10 @@ struct site {
 	const char *entry;  // the program's own function that its goroutine came through first; ""
 	int64_t bytes, before_bytes, largest_stack_bytes;
 	int64_t objects, published, allocated, allocations;
+	int64_t part_bytes; // of `bytes`, in stacks that the filter's `partly` matches
 	uint64_t stacks;
+	uint64_t
+		during; // goroutines that are in it right now, and in what the rule's `during` says
 };
 
 struct sites {
@@ -21,10 +24,11 @@ struct sites {
 };
 
 // Which stacks count: NULL patterns are all. Stacks without own code count for the function "" if
-// `ownerless` is set.
+// `ownerless` is set. `without` and `partly` are of what the own function calls; so is `stack` if
+// `called` is set: what calls the function says nothing of what it keeps.
 struct sites_filter {
-	const char *const *stack, *const *without;
-	bool ownerless;
+	const char *const *stack, *const *without, *const *partly;
+	bool called, ownerless;
 };
 
 void sites_collect(const struct evidence *evidence, const struct sites_filter *filter,
@@ -39,4 +43,6 @@ const struct site *sites_largest(const struct sites *sites, bool by_growth);
 // All that was ever allocated decides: for who calls something whose memory is held elsewhere.
 const struct site *sites_busiest(const struct sites *sites);
 
+// Frames below the nearest own one: what it calls.
+size_t count_called(const struct heap_stack *stack);
 const char *heap_frame_function(const void *stack, size_t index); // of a struct profile_stack

@@ -313,6 +313,12 @@ static void prove_site_growth(struct speech *speech, const struct snapshot_basel
 	const struct evidence *evidence = speech->evidence;
 	const struct site *site = &speech->finding->site;
 	struct verdict *verdict = speech->verdict;
+	if (evidence->following_bytes)
+		vec_push(&verdict->evidence,
+			 verdict_text(verdict,
+				      _("left out: %s of the Go heap that goroutines hold which "
+					"began to pile up later"),
+				      human_bytes(evidence->following_bytes).text));
 	if (!baseline || !evidence->heap_before.stacks || evidence->mismatch)
 		return;
 	int64_t charge =
@@ -458,9 +464,10 @@ static void set_bytes(struct speech *speech)
 		verdict->share = share_of((double)verdict->bytes, (double)evidence->heap.total);
 		if (evidence->heap_by_growth) {
 			verdict->grown_bytes = site_grown_bytes(&finding->site);
-			verdict->growth_share = fmin(
-				share_of((double)verdict->grown_bytes, (double)heap_rise(evidence)),
-				1);
+			double rise =
+				(double)heap_rise(evidence) + (double)evidence->following_bytes;
+			verdict->growth_share =
+				fmin(share_of((double)verdict->grown_bytes, rise), 1);
 		}
 	} else {
 		verdict->bytes = finding->rule->classes && finding->rule->classes != CLASSES_ALL

@@ -13,6 +13,8 @@ void speak_not_determined(const struct evidence *evidence, const char *why_not,
 			  struct verdict *verdict);
 // Class, part of the Go heap: for every verdict.
 void speak_steps(const struct evidence *evidence, struct verdict *verdict);
+// What began to grow when, and after which mark: for every verdict, where somebody watched.
+void speak_timeline(const struct evidence *evidence, struct verdict *verdict);
 // Alternatives that the numbers reject, whatever the rule.
 void speak_rejected(const struct evidence *evidence, const struct finding *finding,
 		    struct verdict *verdict);

@@ -9,12 +9,13 @@
 #include "verdict/speak.h"
 
 // One line a family, here and in the table.
-extern const struct rule_family goroutine_family, heap_family, settings_family, native_family,
-	cgroup_family, holder_family, healthy_family;
+extern const struct rule_family goroutine_family, library_family, heap_family, settings_family,
+	native_family, cgroup_family, holder_family, healthy_family;
 
 // clang-format off
 const struct rule_family *const rule_families[] = {
 	&goroutine_family,
+	&library_family,
 	&heap_family,
 	&settings_family,
 	&native_family,
@@ -28,6 +29,7 @@ const struct rule_family *const rule_families[] = {
 void verdict_deinit(struct verdict *verdict)
 {
 	vec_deinit(&verdict->steps);
+	vec_deinit(&verdict->timeline);
 	vec_deinit(&verdict->evidence);
 	vec_deinit(&verdict->rejected);
 	arena_deinit(&verdict->arena);
@@ -79,6 +81,7 @@ void verdict_decide_on(struct facts *facts, const struct snapshot_baseline *base
 	evidence_gather(facts, baseline, kill, &evidence);
 	engine_run(&evidence, &finding, &why_not);
 	speak_steps(&evidence, &verdict);
+	speak_timeline(&evidence, &verdict);
 	if (finding.rule) {
 		speak_finding(&evidence, &finding, &verdict);
 		speak_rejected(&evidence, &finding, &verdict);

@@ -46,6 +46,7 @@ struct verdict {
 	int64_t grown_bytes;         // since the baseline; 0 without one
 	double growth_share;         // of what the Go heap grew by; 0 without a baseline
 	VEC(const char *) steps;     // class, part, site: how it was narrowed down
+	VEC(const char *) timeline;  // what began to grow when, after which mark
 	VEC(const char *) evidence;  // the numbers for it
 	VEC(const char *) rejected;  // alternatives, each with the number that rejects it
 	const char *refuted_by;      // what would show that it is wrong

@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "system/container.h"
 #include "watch/actions.h"
+#include "watch/life.h"
 #include "watch/retention.h"
 
 static const int64_t END_PATIENCE_NS = 2000000000;
@@ -212,6 +213,7 @@ static void go_on(struct alarm *alarm, const struct sampler *sampler)
 	if (!alarm->finishing) {
 		_cleanup_free_ struct worker_end *end = alloc_zero(sizeof *end);
 		end->timeline = sampler->timeline;
+		life_tell(alarm->life, alarm->db, alarm->process->pid, 0, &end->course);
 		snprintf(end->reason, sizeof end->reason, "%s", alarm->serving_reason);
 		alarm->finishing = true;
 		if (!worker_finish_begin(worker, end, &error))

@@ -16,11 +16,15 @@
 
 enum { ALARM_REASON_MAX = 512, ALARM_RUNNERS_MAX = 4 };
 
+struct life;
+
 struct alarm {
 	const struct watch_config *config; // borrowed, as all pointers here
 	struct rule_state *states;         // one for each rule
 	const struct progress *progress;
 	struct feed *feed;
+	const struct life *life;
+	const char *db; // of the timeline; NULL: none
 	const struct process_files *process;
 	const char *cgroup_path, *out, *current; // `current`: not to be removed
 	char name[PROCESS_NAME_MAX], executable[256], container_id[128], container_name[256];

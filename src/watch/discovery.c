@@ -33,11 +33,18 @@ struct seen {
 	bool reported;
 };
 
+// What one executable is.
+struct exe_class {
+	bool is_go;
+	char build_id[64];
+};
+
 struct discovery {
 	char *proc_root, *pattern;
 	struct map by_pid; // index in `list`
 	VEC(struct seen) list;
-	struct map go_by_exe; // 0 or 1
+	struct map file_by_exe; // index in `files`
+	VEC(struct exe_class) files;
 };
 
 // Executables that nobody has looked at yet.
@@ -48,7 +55,7 @@ struct unknown {
 };
 
 struct classes {
-	uint8_t is_go[FILES_AT_ONCE];
+	struct exe_class files[FILES_AT_ONCE];
 };
 
 struct discovery *discovery_new(const char *proc_root, const char *pattern)
@@ -64,7 +71,8 @@ void discovery_free(struct discovery *discovery)
 	if (!discovery)
 		return;
 	map_deinit(&discovery->by_pid);
-	map_deinit(&discovery->go_by_exe);
+	map_deinit(&discovery->file_by_exe);
+	vec_deinit(&discovery->files);
 	vec_deinit(&discovery->list);
 	free(discovery->proc_root);
 	free(discovery->pattern);
@@ -116,12 +124,26 @@ static bool look(void *context, void *answer, struct error *error)
 		if (!elf_image_open(unknown->fds[i], &image, NULL))
 			continue;
 		if (go_buildinfo_read(unknown->fds[i], image, &info, NULL)) {
-			classes->is_go[i] = 1;
+			struct exe_class *file = &classes->files[i];
+			file->is_go = true;
+			snprintf(file->build_id, sizeof file->build_id, "%s",
+				 build_ids_name(elf_image_build_ids(image)));
 			go_buildinfo_deinit(&info);
 		}
 		elf_image_free(image);
 	}
 	return true;
+}
+
+// From a process that has seen hostile bytes.
+static void learn(struct discovery *discovery, uint64_t exe, const struct exe_class *told)
+{
+	struct exe_class file = *told;
+	bool is_new;
+	file.build_id[sizeof file.build_id - 1] = '\0';
+	map_put(&discovery->file_by_exe, exe, discovery->files.count, &is_new);
+	if (is_new)
+		vec_push(&discovery->files, file);
 }
 
 static bool classify(struct discovery *discovery, struct unknown *unknown, struct error *error)
@@ -131,8 +153,7 @@ static bool classify(struct discovery *discovery, struct unknown *unknown, struc
 	for (size_t i = 0; i < unknown->count; i++) {
 		close(unknown->fds[i]);
 		if (ok)
-			map_put(&discovery->go_by_exe, unknown->exes[i], classes.is_go[i] == 1,
-				NULL);
+			learn(discovery, unknown->exes[i], &classes.files[i]);
 	}
 	return ok;
 }
@@ -182,17 +203,18 @@ static bool is_due(const struct seen *seen, pid_t pid)
 	       (seen->scans <= YOUNG_SCANS || (seen->scans + (uint32_t)pid) % OLD_EVERY == 0);
 }
 
-// Whether it is a Go program; false also as long as nobody has looked at the file.
-static bool is_go(struct discovery *discovery, struct seen *seen, pid_t pid,
-		  struct unknown *unknown)
+// NULL: it is no Go program, or nobody has looked at the file yet.
+static const struct exe_class *find_go(struct discovery *discovery, struct seen *seen, pid_t pid,
+				       struct unknown *unknown)
 {
 	seen->exe = identify_exe(discovery, pid);
 	if (!seen->exe)
-		return false;
-	const uint64_t *known = map_find(&discovery->go_by_exe, seen->exe);
+		return NULL;
+	const uint64_t *known = map_find(&discovery->file_by_exe, seen->exe);
 	if (!known)
 		note_unknown(discovery, unknown, pid, seen->exe);
-	return known && *known;
+	return known && discovery->files.items[*known].is_go ? &discovery->files.items[*known]
+							     : NULL;
 }
 
 static void visit(struct discovery *discovery, pid_t pid, uint64_t entry, struct unknown *unknown,
@@ -201,8 +223,11 @@ static void visit(struct discovery *discovery, pid_t pid, uint64_t entry, struct
 	struct discovered process = {.pid = pid};
 	struct seen *seen = find_seen(discovery, pid, entry);
 	seen->scans++;
-	if (!is_due(seen, pid) || !is_go(discovery, seen, pid, unknown))
+	const struct exe_class *file =
+		is_due(seen, pid) ? find_go(discovery, seen, pid, unknown) : NULL;
+	if (!file)
 		return;
+	memcpy(process.build_id, file->build_id, sizeof process.build_id);
 	seen->reported = true; // also where the name does not match: it stays what it is
 	if (read_name(discovery, pid, process.name, sizeof process.name) &&
 	    name_matches(discovery, pid, process.name))

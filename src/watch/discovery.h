@@ -15,6 +15,7 @@
 struct discovered {
 	pid_t pid;
 	char name[PROCESS_NAME_MAX]; // as the kernel knows it; untrusted
+	char build_id[64];           // of its executable, "" where there is none; untrusted
 };
 
 typedef VEC(struct discovered) discovered_list;

@@ -18,10 +18,17 @@ enum { GO_FATAL_EXIT = 2 };
 
 void ending_begin(struct ending *ending, struct cgroup *cgroup, const struct process_files *process)
 {
+	ending_begin_calm(ending, cgroup, process);
+	ending->patience_ns = PATIENCE_NS;
+	(void)!kernel_trace_open(process->pid, &ending->trace, NULL);
+}
+
+void ending_begin_calm(struct ending *ending, struct cgroup *cgroup,
+		       const struct process_files *process)
+{
 	*ending = (struct ending){
 		.cgroup = cgroup, .process = process, .oom_kills_before = -1, .oom_kills_now = -1};
 	oomd_read_marks(cgroup, &ending->oomd);
-	(void)!kernel_trace_open(process->pid, &ending->trace, NULL);
 	ending->has_log = kmsg_open("/dev/kmsg", KMSG_FROM_NOW, &ending->log, NULL);
 }
 
@@ -277,7 +284,7 @@ void ending_find(struct ending *ending, bool ended, struct kill_facts *out)
 		.oom_kills_before = ending->oom_kills_before,
 		.oom_kills_after = -1,
 	};
-	int64_t deadline = clock_monotonic_ns() + (ended ? PATIENCE_NS : 0);
+	int64_t deadline = clock_monotonic_ns() + (ended ? ending->patience_ns : 0);
 	bool logged = !ended, exited = !ended;
 	do {
 		logged = logged || read_log(ending, &facts);

@@ -33,15 +33,19 @@ struct ending {
 	struct oomd_marks oomd;     // when the watch began
 	struct kernel_trace *trace; // NULL: not allowed here
 	bool traced_victim;
+	int64_t patience_ns; // how long to wait for what is not there yet
 };
 
 // Opens the kernel's log and its tracepoints where that is allowed; without them the others have to
 // do.
 void ending_begin(struct ending *ending, struct cgroup *cgroup,
 		  const struct process_files *process);
+// The same for one of many: without the tracepoints, and without waiting in the end.
+void ending_begin_calm(struct ending *ending, struct cgroup *cgroup,
+		       const struct process_files *process);
 void ending_deinit(struct ending *ending);
 // The cgroup's counter of kills, whenever it was sampled; -1: not known.
 void ending_update(struct ending *ending, int64_t oom_kills);
 // Call once the process has ended (or, for KILL_NONE, when the watch ends before). Waits a moment
-// for the log and the exit status, never longer than a second.
+// for the log and the exit status, never longer than its patience.
 void ending_find(struct ending *ending, bool ended, struct kill_facts *facts);

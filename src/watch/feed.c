@@ -161,11 +161,9 @@ static const char *cause_of(const struct kill_facts *kill)
 	return names[kill->cause];
 }
 
-static void describe_end(const struct feed *feed, const struct kill_facts *kill, char *text,
-			 size_t capacity)
+static void say_end(const struct kill_facts *kill, const char *name, char *text, size_t capacity)
 {
-	const char *name = feed->target.name;
-	int pid = feed->target.pid;
+	int pid = kill->pid;
 	switch (kill->cause) {
 	case KILL_CGROUP_OOM:
 		snprintf(text, capacity, "%s (process %d) killed at the limit of its cgroup, %s",
@@ -197,6 +195,13 @@ static void describe_end(const struct feed *feed, const struct kill_facts *kill,
 	}
 }
 
+void feed_describe_end(const struct kill_facts *kill, const char *name, struct store_ending *ending)
+{
+	*ending = (struct store_ending){.unix_ns = kill->unix_ns ? kill->unix_ns : clock_unix_ns()};
+	set_text(ending->cause, sizeof ending->cause, cause_of(kill));
+	say_end(kill, name, ending->text, sizeof ending->text);
+}
+
 static void tell_incident(struct feed *feed, int64_t unix_ns, const char *cause,
 			  const char *incident, const struct worker_summary *summary)
 {
@@ -223,7 +228,7 @@ void feed_incident(struct feed *feed, const char *cause, const char *incident,
 void feed_finish(struct feed *feed, const struct sampler *sampler, const struct kill_facts *kill,
 		 const char *incident, const struct worker_summary *summary)
 {
-	struct store_ending ending = {.unix_ns = kill->unix_ns ? kill->unix_ns : clock_unix_ns()};
+	struct store_ending ending;
 	if (!feed->writer)
 		return;
 	if (feed->handle < 0)
@@ -232,8 +237,7 @@ void feed_finish(struct feed *feed, const struct sampler *sampler, const struct 
 	struct store_sample sample = store_sample_at(clock_unix_ns());
 	feed_fill(sampler, &sample);
 	store_sample(feed->writer, feed->handle, &sample);
-	set_text(ending.cause, sizeof ending.cause, cause_of(kill));
-	describe_end(feed, kill, ending.text, sizeof ending.text);
+	feed_describe_end(kill, feed->target.name, &ending);
 	store_ending(feed->writer, feed->handle, &ending);
 	if (incident[0] && summary)
 		tell_incident(feed, ending.unix_ns, ending.cause, incident, summary);

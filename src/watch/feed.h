@@ -35,6 +35,10 @@ void feed_describe(const struct process_files *process, const struct cgroup *cgr
 		   struct store_target *target);
 void feed_fill(const struct sampler *sampler, struct store_sample *sample);
 
+// How it ended, for the timeline: "leak (process 4711) exited with code 1".
+void feed_describe_end(const struct kill_facts *kill, const char *name,
+		       struct store_ending *ending);
+
 void feed_begin(struct feed *feed, const struct feed_options *options,
 		const struct process_files *process, const struct cgroup *cgroup,
 		const struct progress *progress);

@@ -40,7 +40,7 @@ struct host {
 	sigset_t old_signals;
 	struct progress progress;
 	struct store_writer *timeline; // NULL: none
-	struct host_rules *rules;      // NULL: none
+	struct host_rules *rules;
 	struct budget budget;
 	struct worker *baseline; // at most one is being taken
 	struct host_group *baseline_group;
@@ -48,7 +48,8 @@ struct host {
 	int64_t baselines_rest_ns; // until then only first ones are taken
 	int64_t scan_due_ns, line_due_ns;
 	int watchers, signal;
-	bool told_unlimited;
+	struct node_memory node;
+	bool told_unseen;
 };
 
 // ---- who is there ----
@@ -56,7 +57,7 @@ struct host {
 static struct host_group *find_group(struct host *host, const char *path)
 {
 	VEC_FOREACH (group, &host->groups)
-		if (strcmp((*group)->path, path) == 0)
+		if (!(*group)->alone && strcmp((*group)->path, path) == 0)
 			return *group;
 	return NULL;
 }
@@ -69,18 +70,20 @@ static bool is_known(const struct host *host, pid_t pid)
 	return false;
 }
 
-static struct host_group *make_group(struct host *host, const char *path)
+static struct host_group *make_group(struct host *host, const char *path, pid_t pid)
 {
 	struct host_group *group;
-	if (host->groups.count == GROUPS_MAX || !host_group_open(path, &group, NULL))
+	struct error error = {0};
+	if (host->groups.count == GROUPS_MAX)
 		return NULL;
-	vec_push(&host->groups, group);
-	if (!group->limited && !host->told_unlimited) {
-		host->told_unlimited = true;
-		progress_say(&host->progress,
-			     "programs without a memory limit are not watched, the first is in %s",
-			     path);
+	if (!host_group_open(path, host->node.fd >= 0 ? &host->node : NULL, pid, &group, &error)) {
+		if (!host->told_unseen)
+			progress_say(&host->progress, "process %d is not watched: %s", pid,
+				     error.message);
+		host->told_unseen = true;
+		return NULL;
 	}
+	vec_push(&host->groups, group);
 	return group;
 }
 
@@ -92,21 +95,17 @@ static void add_process(struct host *host, const struct discovered *process)
 	int pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
 	struct host_group *group = find_group(host, path);
 	if (!group)
-		group = make_group(host, path);
+		group = make_group(host, path, process->pid);
 	if (!group || pidfd < 0) {
 		cleanup_close(&pidfd);
 		return;
 	}
 	struct host_member *member = host_group_add(group, process, pidfd);
-	if (host->rules && group->limited)
-		member->judge = host_rules_add(host->rules, process->pid, group->cgroup);
+	member->judge = host_rules_add(host->rules, process, group->cgroup);
 	struct epoll_event event = {.events = EPOLLIN};
 	epoll_ctl(host->ends, EPOLL_CTL_ADD, pidfd, &event);
-	if (group->limited && group->timeline < 0)
-		host_group_introduce(group, host->timeline);
-	if (group->limited)
-		progress_say(&host->progress, "found process %d (%s) in %s, limit %s", process->pid,
-			     process->name, path, human_bytes(group->sampler.limit_bytes).text);
+	progress_say(&host->progress, "found process %d (%s) in %s, %s", process->pid,
+		     process->name, path, sampler_limit_text(&group->sampler).text);
 }
 
 static void scan(struct host *host, int64_t now_ns)
@@ -185,12 +184,22 @@ static void begin_watch(struct host *host, struct host_group *group, pid_t pid,
 		return;
 	}
 	group->watcher = child;
+	group->watched = pid;
 	host->watchers++;
+}
+
+static bool has_ended(const struct host_member *member)
+{
+	struct pollfd ended = {.fd = member->pidfd, .events = POLLIN};
+	return poll(&ended, 1, 0) > 0;
 }
 
 // A baseline went with its incident, if there was one.
 static void end_watch(struct host *host, struct host_group *group)
 {
+	const struct host_member *member = host_group_find(group, group->watched);
+	if (member && !has_ended(member)) // then the watch has not told how it ended
+		group->watched = 0;
 	group->watcher = 0;
 	group->last_ns = 0;
 	host->watchers--;
@@ -231,10 +240,9 @@ static void begin_baseline(struct host *host, struct host_group *group, pid_t pi
 // time, so that many programs that change do not cost more than a few.
 static pid_t next_baseline_of(struct host *host, struct host_group *group, int64_t now_ns)
 {
-	if (group->limited)
-		VEC_FOREACH (member, &group->members)
-			if (host_rules_needs_capture(member->judge))
-				return member->pid;
+	VEC_FOREACH (member, &group->members)
+		if (host_rules_needs_capture(host->rules, member->judge))
+			return member->pid;
 	if ((group->baselines.count && now_ns < host->baselines_rest_ns) ||
 	    !host_group_wants_baseline(group, now_ns))
 		return 0;
@@ -275,14 +283,12 @@ static void drop_ended_members(struct host *host, struct host_group *group)
 {
 	for (size_t i = 0; i < group->members.count;) {
 		struct host_member *member = &group->members.items[i];
-		struct pollfd ended = {.fd = member->pidfd, .events = POLLIN};
-		if (poll(&ended, 1, 0) <= 0) {
+		if (!has_ended(member)) {
 			i++;
 			continue;
 		}
-		if (group->limited && !group->watcher) // else the watch tells more
-			progress_say(&host->progress, "process %d (%s) has ended", member->pid,
-				     member->name);
+		if (member->judge && member->pid != group->watched) // else the watch tells more
+			host_rules_end(host->rules, member->judge);
 		cleanup_close(&member->pidfd);
 		host_rules_remove(host->rules, member->judge);
 		*member = group->members.items[--group->members.count];
@@ -293,8 +299,6 @@ static void drop_ended_members(struct host *host, struct host_group *group)
 static bool judge(struct host *host, struct host_group *group, int64_t now_ns, pid_t *pid,
 		  struct host_fired *fired)
 {
-	if (!host->rules || !group->limited)
-		return false;
 	VEC_FOREACH (member, &group->members) {
 		*pid = member->pid;
 		if (member->judge &&
@@ -311,7 +315,7 @@ static void pace_group(const struct host *host, struct host_group *group, bool j
 	int slow = host->budget.slow, judges_slow = slow < JUDGE_SLOW_MAX ? slow : JUDGE_SLOW_MAX;
 	if (judged)
 		group->judge_due_ns = now_ns + (SCAN_EVERY_NS << judges_slow) - GRID_NS;
-	int left_slow = host->rules ? slow - judges_slow : slow;
+	int left_slow = host_rules_any(host->rules) ? slow - judges_slow : slow;
 	if (group->due_ns - now_ns >= FAR_PACE_NS) // what is near the limit is not made to wait
 		group->due_ns = now_ns + ((group->due_ns - now_ns) << left_slow);
 }
@@ -324,9 +328,9 @@ static bool update_group(struct host *host, struct host_group *group, int64_t no
 	struct host_fired fired;
 	if (group->watcher)
 		return true;
-	bool judged = host->rules && now_ns >= group->judge_due_ns;
+	bool judged = host_rules_any(host->rules) && now_ns >= group->judge_due_ns;
 	if (!group->members.count ||
-	    !host_group_sample(group, host->timeline, now_ns,
+	    !host_group_sample(group, host->rules, now_ns,
 			       judged && host_rules_need_samples(host->rules), &wanted))
 		return false;
 	pace_group(host, group, judged, now_ns);
@@ -370,7 +374,7 @@ static void draw(struct host *host, int64_t now_ns)
 	host->line_due_ns = now_ns + LINE_EVERY_NS;
 	VEC_FOREACH (group, &host->groups) {
 		processes += (*group)->members.count;
-		if ((*group)->limited && (*group)->members.count &&
+		if ((*group)->members.count &&
 		    (!nearest || host_group_share(*group) > host_group_share(nearest)))
 			nearest = *group;
 	}
@@ -422,7 +426,7 @@ static void loop(struct host *host)
 		reap(host);
 		update_baseline(host, now_ns);
 		hear_timeline(host);
-		host_rules_probe(host->rules, now_ns);
+		host_rules_probe(host->rules, host->budget.slow, now_ns);
 		budget_measure(&host->budget, budget, now_ns, &host->progress);
 		if (now_ns >= host->scan_due_ns)
 			scan(host, now_ns);
@@ -483,13 +487,16 @@ bool host_run(const struct host_options *options, int *signal, struct error *err
 	struct host host = {.options = options,
 			    .signals = -1,
 			    .ends = -1,
+			    .node = NODE_MEMORY_NONE,
 			    .progress = {.live_line = options->live_line}};
-	host.rules = host_rules_new(options->config, &host.progress);
 	host.discovery = discovery_new("/proc", options->pattern);
 	allow_files();
+	(void)!node_memory_open("/proc", &host.node,
+				NULL); // then some are not watched, which is said
 	bool ok = open_signals(&host, error);
 	if (ok)
 		open_timeline(&host);
+	host.rules = host_rules_new(options->config, &host.progress, host.timeline);
 	if (ok) {
 		loop(&host);
 		progress_clear(&host.progress);
@@ -504,6 +511,7 @@ bool host_run(const struct host_options *options, int *signal, struct error *err
 	if (host.timeline)
 		store_close(host.timeline);
 	discovery_free(host.discovery);
+	node_memory_close(&host.node);
 	cleanup_close(&host.ends);
 	if (host.signals >= 0) {
 		close(host.signals);

@@ -9,31 +9,50 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/file.h"
-#include "watch/feed.h"
+#include "watch/host_rules.h"
 #include "watch/target_choice.h"
 
-enum { WANTED_PERCENT = 45, CHANGE_PERCENT = 2 };
+enum {
+	WANTED_PERCENT = 45,
+	NODE_WANTED_PERCENT = 80, // a machine's memory is there to be used
+	CHANGE_PERCENT = 2,
+	OWN_CHANGE_PERCENT = 20, // where the limit is the machine's memory
+};
 
-static const int64_t PACE_MIN_NS = 20000000, PACE_MAX_NS = 1000000000;
+static const int64_t PACE_MIN_NS = 20000000, PACE_MAX_NS = 1000000000,
+		     PACE_SMALL_NS = 100000000; // of those that have little of the machine
 static const int64_t TAKE_EVERY_NS = 10000000000;
 static const int64_t SOON_NS = 10000000000; // a limit that comes so soon is worth a watch
 static const int64_t GROWTH_MIN_BYTES = 4 << 20;
 static const int64_t BASELINE_FIRST_NS = 60000000000, BASELINE_APART_NS = 600000000000;
 static const double FASTEST_BYTES_PER_NS = 1.0737; // 1 GiB/s
 
-bool host_group_open(const char *path, struct host_group **out, struct error *error)
+static bool begin_sampler(struct host_group *group, struct node_memory *node, pid_t pid,
+			  struct error *error)
 {
-	struct error above = {0}, unlimited = {0};
+	char path[64];
+	struct error above = {0};
+	_cleanup_close_ int statm = -1;
+	snprintf(path, sizeof path, "/proc/%d/statm", pid);
+	(void)!file_open(AT_FDCWD, path, &statm, NULL);
+	if (!sampler_begin(group->cgroup, node, statm, &group->sampler, &above, error))
+		return false;
+	group->alone = group->sampler.by_node;
+	if (!group->alone) // it is about all that are in there
+		group->sampler.node = NULL;
+	return true;
+}
+
+bool host_group_open(const char *path, struct node_memory *node, pid_t pid, struct host_group **out,
+		     struct error *error)
+{
 	struct host_group *group = alloc_zero(sizeof *group);
 	snprintf(group->path, sizeof group->path, "%s", path);
-	group->timeline = -1;
-	if (!cgroup_open(path, &group->cgroup, error)) {
-		free(group);
+	if (!cgroup_open(path, &group->cgroup, error) || !begin_sampler(group, node, pid, error)) {
+		host_group_free(group);
 		return false;
 	}
-	group->limited = sampler_begin(group->cgroup, &group->sampler, &above, &unlimited);
 	*out = group;
 	return true;
 }
@@ -95,70 +114,83 @@ double host_group_share(const struct host_group *group)
 					      : 0;
 }
 
-static int64_t next_pace_ns(int64_t room_bytes)
+static int64_t next_pace_ns(int64_t room_bytes, int64_t least_ns)
 {
 	double pace = (double)room_bytes / FASTEST_BYTES_PER_NS;
-	return pace < PACE_MIN_NS ? PACE_MIN_NS : pace > PACE_MAX_NS ? PACE_MAX_NS : (int64_t)pace;
+	return pace < (double)least_ns ? least_ns
+	       : pace > PACE_MAX_NS    ? PACE_MAX_NS
+				       : (int64_t)pace;
 }
 
 // Whether the limit comes within seconds if it goes on like this.
 static bool grows_fast(const struct host_group *group, int64_t usage_bytes, int64_t now_ns)
 {
+	const struct sampler *sampler = &group->sampler;
 	int64_t grown = usage_bytes - group->last_usage_bytes, elapsed = now_ns - group->last_ns;
+	int64_t room_bytes =
+		sampler->by_node ? sampler->left_bytes : sampler->limit_bytes - usage_bytes;
 	if (!group->last_ns || grown < GROWTH_MIN_BYTES || elapsed <= 0)
 		return false;
-	double left = (double)(group->sampler.limit_bytes - usage_bytes) * (double)elapsed /
-		      (double)grown;
-	return left < (double)SOON_NS;
+	return (double)room_bytes * (double)elapsed / (double)grown < (double)SOON_NS;
 }
 
 // A glance costs one read. Only where it shows something is the page cache told from the rest.
-static void tell_timeline(const struct host_group *group, struct store_writer *timeline)
+static void tell_timeline(struct host_group *group, struct host_rules *rules, int64_t now_ns)
 {
-	if (!timeline || group->timeline < 0)
-		return;
-	struct store_sample sample = store_sample_at(clock_unix_ns());
-	feed_fill(&group->sampler, &sample);
-	store_sample(timeline, group->timeline, &sample);
+	VEC_FOREACH (member, &group->members)
+		if (member->judge)
+			host_rules_tell(rules, member->judge, &group->sampler, now_ns);
 }
 
-void host_group_introduce(struct host_group *group, struct store_writer *timeline)
+// From where on it is watched closely, and whether it is there by what a glance shows.
+static int64_t mark_bytes(const struct sampler *sampler)
 {
-	struct process_files process = PROCESS_FILES_NONE;
-	struct store_target target = {0};
-	if (!timeline || !group->members.count ||
-	    !process_files_open("/proc", group->members.items[0].pid, &process, NULL))
-		return;
-	feed_describe(&process, group->cgroup, &target);
-	process_files_close(&process);
-	group->timeline = store_target(timeline, &target);
+	return sampler->limit_bytes / 100 *
+	       (sampler->by_node ? NODE_WANTED_PERCENT : WANTED_PERCENT);
 }
 
-bool host_group_sample(struct host_group *group, struct store_writer *timeline, int64_t now_ns,
+static bool may_be_wanted(const struct sampler *sampler, int64_t usage_bytes)
+{
+	if (sampler->by_node)
+		usage_bytes = sampler_pressing_bytes(sampler);
+	return usage_bytes >= mark_bytes(sampler);
+}
+
+static int64_t find_pace_ns(const struct sampler *sampler, int64_t usage_bytes)
+{
+	if (!sampler->by_node)
+		return next_pace_ns(mark_bytes(sampler) - usage_bytes, PACE_MIN_NS);
+	if (!sampler_is_concerned(sampler))
+		return next_pace_ns(sampler->left_bytes / 2, PACE_SMALL_NS);
+	return next_pace_ns(mark_bytes(sampler) - sampler_pinned_bytes(sampler), PACE_MIN_NS);
+}
+
+bool host_group_sample(struct host_group *group, struct host_rules *rules, int64_t now_ns,
 		       bool whole, bool *wanted)
 {
 	struct sampler *sampler = &group->sampler;
-	int64_t mark = sampler->limit_bytes / 100 * WANTED_PERCENT, usage;
+	int64_t usage;
 	*wanted = false;
 	group->due_ns = now_ns + PACE_MAX_NS;
-	if (!group->limited)
-		return !cgroup_gone(group->cgroup);
 	if (!sampler_glance(sampler, &usage))
 		return false;
 	bool fast = grows_fast(group, usage, now_ns);
+	bool worth =
+		fast || may_be_wanted(sampler, usage) || now_ns - group->taken_ns >= TAKE_EVERY_NS;
 	group->last_usage_bytes = usage;
 	group->last_ns = now_ns;
-	if (whole || usage >= mark || fast || now_ns - group->taken_ns >= TAKE_EVERY_NS) {
+	if (whole || worth) {
 		if (!sampler_take(sampler, NULL))
 			return false;
-		if (usage >= mark || fast || now_ns - group->taken_ns >= TAKE_EVERY_NS) {
+		if (worth) {
 			group->taken_ns = now_ns;
-			tell_timeline(group, timeline);
+			tell_timeline(group, rules, now_ns);
 		}
-		usage = sampler_pinned_bytes(sampler);
-		*wanted = usage >= mark || (fast && usage * 2 > group->last_usage_bytes);
+		usage = sampler_own_bytes(sampler);
+		*wanted = sampler_pressing_bytes(sampler) >= mark_bytes(sampler) ||
+			  (fast && usage * 2 > group->last_usage_bytes);
 	}
-	group->due_ns = now_ns + next_pace_ns(mark - usage);
+	group->due_ns = now_ns + find_pace_ns(sampler, usage);
 	return true;
 }
 
@@ -180,13 +212,16 @@ bool host_group_next_baseline(struct host_group *group, const char *out, pid_t p
 bool host_group_wants_baseline(struct host_group *group, int64_t now_ns)
 {
 	const struct baselines *baselines = &group->baselines;
-	if (!group->limited || now_ns < group->baseline_due_ns)
+	int64_t enough = group->sampler.limit_bytes / 100 * CHANGE_PERCENT;
+	if (now_ns < group->baseline_due_ns)
 		return false;
 	if (!baselines->count)
 		return true;
 	int64_t change =
 		llabs(group->last_usage_bytes - baselines->items[baselines->count - 1].usage_bytes);
-	if (change * 100 >= group->sampler.limit_bytes * CHANGE_PERCENT)
+	if (group->sampler.by_node)
+		enough = group->last_usage_bytes / 100 * OWN_CHANGE_PERCENT + GROWTH_MIN_BYTES;
+	if (change >= enough)
 		return true;
 	group->baseline_due_ns = now_ns + BASELINE_FIRST_NS;
 	return false;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "base/vec.h"
-#include "store/writer.h"
 #include "watch/baselines.h"
 #include "watch/discovery.h"
 #include "watch/sampler.h"
@@ -11,6 +10,7 @@
 #include "watch/worker.h"
 
 struct host_judge;
+struct host_rules;
 
 struct host_member {
 	pid_t pid;
@@ -22,13 +22,13 @@ struct host_member {
 struct host_group {
 	char path[PATH_MAX];
 	struct cgroup *cgroup;
-	bool limited; // else nothing bites, and nothing is sampled
+	bool alone; // of one process, for which the machine's memory was the limit
 	struct sampler sampler;
 	VEC(struct host_member) members;
 	pid_t watcher;                     // the child that watches it; 0: it is calm
+	pid_t watched;                     // which process that is about, or was until its end
 	int64_t due_ns, taken_ns;          // the next sample; the last whole one
 	int64_t last_usage_bytes, last_ns; // the last glance
-	int timeline;                      // its number there, of the first program in it; -1: none
 	struct store store;                // of the baselines
 	bool has_store;
 	struct baselines baselines;
@@ -37,8 +37,10 @@ struct host_group {
 	int64_t judge_due_ns; // when its triggers are looked at next
 };
 
-// ERROR_NOT_FOUND once the cgroup is gone.
-bool host_group_open(const char *path, struct host_group **group, struct error *error) must_check;
+// For process `pid`, the first one in it. ERROR_NOT_FOUND once the cgroup is gone. `node` is
+// borrowed.
+bool host_group_open(const char *path, struct node_memory *node, pid_t pid,
+		     struct host_group **group, struct error *error) must_check;
 void host_group_free(struct host_group *group);
 bool host_group_has(const struct host_group *group, pid_t pid);
 struct host_member *host_group_find(const struct host_group *group, pid_t pid); // NULL: none
@@ -46,12 +48,10 @@ struct host_member *host_group_add(struct host_group *group, const struct discov
 				   int pidfd);
 // The member with the most anonymous memory; 0 without members.
 pid_t host_group_largest(const struct host_group *group);
-// Samples it. A whole sample goes to the timeline, if there is one. *wanted: it needs a watch of
-// its own. `whole`: not a glance. False when it is gone.
-bool host_group_sample(struct host_group *group, struct store_writer *timeline, int64_t now_ns,
+// Samples it. A whole sample goes to the timeline. *wanted: it needs a watch of its own. `whole`:
+// not a glance. False when it is gone.
+bool host_group_sample(struct host_group *group, struct host_rules *rules, int64_t now_ns,
 		       bool whole, bool *wanted);
-// Tells the timeline of the program that it is about.
-void host_group_introduce(struct host_group *group, struct store_writer *timeline);
 // Of its limit, as of the last whole sample: what cannot be reclaimed.
 double host_group_share(const struct host_group *group);
 

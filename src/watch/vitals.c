@@ -30,10 +30,11 @@ static void set(struct readings *readings, enum metric metric, int64_t value)
 
 // ---- of the cgroup ----
 
-static void add_growth(struct vitals *vitals, int64_t pinned_bytes, int64_t now_ns)
+static void add_growth(struct vitals *vitals, int64_t pinned_bytes, int64_t room_bytes,
+		       int64_t now_ns)
 {
 	struct readings *readings = &vitals->readings;
-	int64_t age_ns = 0, room_bytes = readings->limit_bytes - pinned_bytes;
+	int64_t age_ns = 0;
 	const int64_t *before = past_find(&vitals->pinned, GROWTH_NS, now_ns, &age_ns);
 	// Where samples are far apart, the one before has to do.
 	if (!before && vitals->last_ns && now_ns - vitals->last_ns >= GROWTH_NS &&
@@ -83,7 +84,7 @@ static void read_sampler(struct vitals *vitals, const struct sampler *sampler, i
 	set(readings, METRIC_USAGE, sampler->usage_bytes);
 	set(readings, METRIC_ANON, sampler->last_stat_ns ? sampler->anon_bytes : -1);
 	set(readings, METRIC_FILE, sampler->last_stat_ns ? sampler->file_bytes : -1);
-	add_growth(vitals, pinned_bytes, now_ns);
+	add_growth(vitals, sampler_own_bytes(sampler), sampler->limit_bytes - pinned_bytes, now_ns);
 	add_events(vitals, 0, METRIC_LIMIT_HITS, sampler->limit_hits, now_ns);
 	add_events(vitals, 1, METRIC_HIGH_HITS, sampler->high_hits, now_ns);
 	add_events(vitals, 2, METRIC_OOMS, sampler->ooms, now_ns);
@@ -108,12 +109,16 @@ static void read_go(struct vitals *vitals, int64_t now_ns)
 {
 	struct readings *readings = &vitals->readings;
 	const struct go_gauges *go = &vitals->go;
-	bool fresh = vitals->go_ns && now_ns - vitals->go_ns < VITALS_STALE_NS;
+	int64_t stale_ns =
+		vitals->go_stale_ns > VITALS_STALE_NS ? vitals->go_stale_ns : VITALS_STALE_NS;
+	bool fresh = vitals->go_ns && now_ns - vitals->go_ns < stale_ns;
 	bool has_heap = fresh && go->has_heap, has_goroutines = fresh && go->has_goroutines;
 	set(readings, METRIC_HEAP_LIVE, has_heap ? (int64_t)go->heap_live : -1);
 	set(readings, METRIC_HEAP_MARKED, has_heap ? (int64_t)go->heap_marked : -1);
 	set(readings, METRIC_GOROUTINES, has_goroutines ? (int64_t)go->goroutines : -1);
 	vitals->sample.values[STORE_HEAP_LIVE] = readings->values[METRIC_HEAP_LIVE];
+	bool has_goal = has_heap && go->has_goal && go->heap_goal < INT64_MAX;
+	vitals->sample.values[STORE_HEAP_GOAL] = has_goal ? (int64_t)go->heap_goal : -1;
 	vitals->sample.values[STORE_GOROUTINES] = readings->values[METRIC_GOROUTINES];
 }
 

@@ -23,6 +23,7 @@ struct vitals {
 	bool has_gauges;
 	struct store_sample sample; // of gauges and runtime
 	int64_t gauged_ns, go_ns;   // 0: not yet
+	int64_t go_stale_ns;        // 0: VITALS_STALE_NS
 	struct go_gauges go;
 	struct readings readings;
 	struct past pinned, events[VITALS_EVENTS];

@@ -22,6 +22,7 @@
 #include "watch/feed.h"
 #include "watch/hold.h"
 #include "watch/host_rules.h"
+#include "watch/life.h"
 #include "watch/probe.h"
 #include "watch/retention.h"
 #include "watch/page.h"
@@ -41,6 +42,7 @@ enum {
 	LAST_CAPTURE_PATIENCE_MS = 1000,
 	PRINT_PATIENCE_MS = 2000,
 	CALM_PERCENT = 40,
+	NODE_CALM_PERCENT = 75, // a machine's memory is there to be used
 	PROBE_COST = 1000,
 };
 
@@ -53,6 +55,7 @@ struct watch {
 	struct watch_result *result;
 	struct process_files process;
 	struct cgroup *cgroup;
+	struct node_memory node;
 	char cgroup_path[PATH_MAX];
 	int signals; // descriptor
 	sigset_t old_signals;
@@ -62,6 +65,7 @@ struct watch {
 	struct captures captures;
 	struct feed feed;
 	struct vitals vitals;
+	struct life life;
 	struct alarm alarm;
 	struct rule_state *own_states;
 	struct probe *probe; // of live heap and goroutines; NULL: not yet, or nobody asks
@@ -80,6 +84,11 @@ struct watch {
 static bool begin_hold(struct watch *watch, struct error *error)
 {
 	const char *limit_path = watch->sampler.limit_path;
+	if (watch->sampler.by_node)
+		return error_set(error, ERROR_USAGE,
+				 "cannot hold the kill: neither %.200s nor a cgroup above it has a "
+				 "limit, and no kill for the machine's memory can be held",
+				 watch->cgroup_path);
 	if (strcmp(limit_path, cgroup_get_path(watch->cgroup)) != 0) {
 		error_set(error, ERROR_USAGE,
 			  "cannot hold the kill: the limit that will bite is that of %.200s, above "
@@ -118,11 +127,17 @@ static void close_signals(struct watch *watch)
 
 static bool open_cgroup(struct watch *watch, struct error *error)
 {
+	return choose_cgroup(watch->options->pid, watch->options->cgroup_path, watch->cgroup_path,
+			     error) &&
+	       cgroup_open(watch->cgroup_path, &watch->cgroup, error);
+}
+
+static bool begin_sampler(struct watch *watch, struct error *error)
+{
 	struct error above = {0};
-	if (!choose_cgroup(watch->options->pid, watch->options->cgroup_path, watch->cgroup_path,
-			   error) ||
-	    !cgroup_open(watch->cgroup_path, &watch->cgroup, error) ||
-	    !sampler_begin(watch->cgroup, &watch->sampler, &above, error))
+	bool has_node = node_memory_open("/proc", &watch->node, NULL);
+	if (!sampler_begin(watch->cgroup, has_node ? &watch->node : NULL, watch->process.statm,
+			   &watch->sampler, &above, error))
 		return false;
 	if (above.code != ERROR_NONE)
 		progress_say(&watch->progress, "what others below %s use is not seen: %s",
@@ -146,18 +161,21 @@ static void begin_triggers(struct watch *watch)
 	watch->probe_every_ns = VITALS_PROBE_NS;
 	*alarm = (struct alarm){.progress = &watch->progress,
 				.feed = &watch->feed,
+				.life = &watch->life,
+				.db = options->feed.db,
 				.out = options->out,
 				.current = watch->captures.store.name};
+	const struct host_fired *fired = options->fired;
+	if (fired)
+		watch->captures.places = fired->places;
 	if (!config || !config->rule_count)
 		return;
-	const struct host_fired *fired = options->fired;
 	if (!fired)
 		watch->own_states = alloc_array(config->rule_count, sizeof *watch->own_states);
 	alarm_begin(alarm, config, fired ? fired->states : watch->own_states, &watch->process,
 		    watch->cgroup);
 	if (!fired)
 		return;
-	watch->captures.places = fired->places;
 	snprintf(watch->captures.container_name, sizeof watch->captures.container_name, "%s",
 		 fired->container_name);
 	alarm->waiting = fired->rules;
@@ -175,7 +193,8 @@ static bool begin(struct watch *watch, struct error *error)
 		return false;
 	if (!pid)
 		return true; // a signal came before a process did
-	if (!process_files_open("/proc", pid, &watch->process, error))
+	if (!process_files_open("/proc", pid, &watch->process, error) ||
+	    !begin_sampler(watch, error))
 		return false;
 	ending_begin(&watch->ending, watch->cgroup, &watch->process);
 	watch->captures = (struct captures){.pid = pid,
@@ -193,9 +212,9 @@ static bool begin(struct watch *watch, struct error *error)
 		return false;
 	feed_begin(&watch->feed, &options->feed, &watch->process, watch->cgroup, &watch->progress);
 	begin_triggers(watch);
-	progress_say(&watch->progress, "watching process %d in %s, limit %s of %s%s", pid,
-		     watch->cgroup_path, human_bytes(watch->sampler.limit_bytes).text,
-		     watch->sampler.limit_path, watch->hold ? _("; the kill will be held") : "");
+	progress_say(&watch->progress, "watching process %d in %s, %s%s", pid, watch->cgroup_path,
+		     sampler_limit_text(&watch->sampler).text,
+		     watch->hold ? _("; the kill will be held") : "");
 	return true;
 }
 
@@ -365,6 +384,7 @@ static void update_triggers(struct watch *watch)
 	int64_t now_ns = clock_monotonic_ns();
 	update_probe(watch, now_ns);
 	vitals_update(&watch->vitals, &watch->sampler, now_ns);
+	life_sample(&watch->life, &watch->sampler, &watch->vitals);
 	if (!alarm->config)
 		return;
 	alarm_name_container(alarm, watch->captures.container_name);
@@ -389,7 +409,7 @@ static int64_t find_pace_ns(const struct watch *watch)
 	const struct sampler *sampler = &watch->sampler;
 	int64_t pace_ns = trigger_pace_ns(sampler->limit_bytes),
 		left_ns = trigger_time_left_ns(&watch->trigger);
-	bool far = sampler_pinned_bytes(sampler) < sampler->limit_bytes / 100 * CALM_PERCENT &&
+	bool far = sampler_pressing_bytes(sampler) < sampler->limit_bytes / 100 * CALM_PERCENT &&
 		   (left_ns < 0 || left_ns > FAR_NS);
 	return far ? pace_ns << watch->budget.slow : pace_ns;
 }
@@ -418,7 +438,7 @@ static void wait_for_event(struct watch *watch)
 static void decide(struct watch *watch)
 {
 	const struct sampler *sampler = &watch->sampler;
-	struct trigger_sample point = {clock_monotonic_ns(), sampler_pinned_bytes(sampler),
+	struct trigger_sample point = {clock_monotonic_ns(), sampler_pressing_bytes(sampler),
 				       sampler->limit_bytes};
 	watch->trigger.baseline_cost_ns = watch->captures.baseline_cost_ns;
 	enum trigger_decision due = trigger_update(&watch->trigger, &point);
@@ -451,8 +471,9 @@ static bool is_calm(struct watch *watch)
 {
 	const struct sampler *sampler = &watch->sampler;
 	int64_t now_ns = clock_monotonic_ns();
+	int calm_percent = sampler->by_node ? NODE_CALM_PERCENT : CALM_PERCENT;
 	if (!watch->busy_ns || alarm_is_busy(&watch->alarm) ||
-	    sampler_pinned_bytes(sampler) * 100 > sampler->limit_bytes * CALM_PERCENT)
+	    sampler_pressing_bytes(sampler) * 100 > sampler->limit_bytes * calm_percent)
 		watch->busy_ns = now_ns;
 	watch->result->calm =
 		watch->options->calm_ns && now_ns - watch->busy_ns > watch->options->calm_ns;
@@ -509,6 +530,8 @@ static void finish(struct watch *watch)
 	result->kill.evidence_held = captures->ready->while_held;
 	end->kill = result->kill;
 	end->timeline = watch->sampler.timeline;
+	life_tell(&watch->life, watch->options->feed.db, watch->process.pid, result->kill.unix_ns,
+		  &end->course);
 	result->stored = captures_finish(captures, end, result->incident, sizeof result->incident,
 					 &result->store_error);
 	feed_finish(&watch->feed, &watch->sampler, &result->kill, result->incident,
@@ -538,6 +561,7 @@ static void deinit(struct watch *watch)
 	free(watch->own_states);
 	feed_end(&watch->feed);
 	sampler_end(&watch->sampler);
+	node_memory_close(&watch->node);
 	if (watch->ending.cgroup)
 		ending_deinit(&watch->ending);
 	process_files_close(&watch->process);
@@ -563,6 +587,7 @@ bool watch_run(const struct watch_options *options, struct watch_result *result,
 	watch->result = result;
 	watch->signals = -1;
 	watch->process = PROCESS_FILES_NONE;
+	watch->node = NODE_MEMORY_NONE;
 	watch->progress.live_line = options->live_line;
 	bool ok = begin(watch, error);
 	if (ok && watch->process.pid) {

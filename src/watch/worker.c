@@ -118,7 +118,8 @@ static void summarize(const struct snapshot *snapshot, const struct verdict *ver
 	summary->gauge_places = go->gauge_places;
 	snprintf(summary->container_name, sizeof summary->container_name, "%s",
 		 snapshot->identity.container.name);
-	snprintf(summary->build_id, sizeof summary->build_id, "%s", snapshot->identity.build_id);
+	snprintf(summary->build_id, sizeof summary->build_id, "%s",
+		 snapshot->identity.build_name ? snapshot->identity.build_name : "");
 	snprintf(incident->sentence, sizeof incident->sentence, "%s", verdict->sentence);
 	snprintf(incident->rule, sizeof incident->rule, "%s", verdict->rule);
 	snprintf(incident->confidence, sizeof incident->confidence, "%s",
@@ -137,7 +138,9 @@ static void decide(struct job *job, const struct worker_end *end, struct report 
 	const struct kill_facts *kill = end && !triggered ? &end->kill : NULL;
 	const struct kill_timeline *timeline = end ? &end->timeline : NULL;
 	const struct snapshot_baseline *baseline = job->before ? &job->baseline : NULL;
+	job->snapshot->course = end ? &end->course : NULL;
 	verdict_decide(job->snapshot, baseline, kill, verdict);
+	job->snapshot->course = NULL; // goes with `end`; the verdict has what it found in it
 	summarize(job->snapshot, verdict, &job->news.summary);
 	*report = (struct report){job->snapshot, baseline, verdict,
 				  kill,          timeline, triggered ? end->reason : NULL};

@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "golang/gauge.h"
+#include "snapshot/course.h"
 #include "snapshot/kill.h"
 #include "store/events.h"
 
@@ -66,6 +67,7 @@ struct worker {
 struct worker_end {
 	struct kill_facts kill;
 	struct kill_timeline timeline;
+	struct course course;
 	char reason[512]; // of a trigger; "": the end of the process is what it is about
 };
 

@@ -50,6 +50,8 @@ static void kinds(void **state)
 		{"panic: x", LINE_PANIC},
 		{"\tpanic: x", LINE_PANIC},
 		{"SIGQUIT: quit", LINE_SIGNAL},
+		{"Exception 0xc0000005 0x0 0x20 0x7ffb3a2c1f60", LINE_SIGNAL},
+		{"Exception in thread \"main\" java.lang.Error", LINE_OTHER},
 		{"SIGHT: seen", LINE_OTHER},
 		{"[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x1]",
 		 LINE_SIGNAL_NOTE},

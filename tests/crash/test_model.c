@@ -138,6 +138,72 @@ static void gccgo(void **state)
 	crash_log_deinit(&log);
 }
 
+// What the linker knows gccgo's functions by; those with a slash have been restored by libgo.
+static void names_of_gccgo(void **state)
+{
+	static const struct {
+		const char *written, *is;
+	} rows[] = {
+		{"example_0com_1shop_1export.Giant", "example.com/shop/export.Giant"},
+		{"sync.runtime__Semacquire", "sync.runtime_Semacquire"},
+		{"gopkg_0in_1yaml_x2dv2.F", "gopkg.in/yaml-v2.F"},
+		{"example.com/a_1b.F", "example.com/a_1b.F"},
+		{"main.f_", "main.f_"},         // half an escape
+		{"main.f_x0ag", "main.f_x0ag"}, // no character of a name
+		{"main.f_q", "main.f_q"},
+		{"main.f", "main.f"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char text[256];
+		struct crash_log log;
+		snprintf(text, sizeof text, "panic: x\n\ngoroutine 1 [running]:\n%s\n\t/a/b.go:1\n",
+			 rows[i].written);
+		read_text(text, &log);
+		assert_string_equal(rows[i].is,
+				    log.crashes.items[0].groups.items[0].frames[0].function);
+		crash_log_deinit(&log);
+	}
+}
+
+// Windows says more in its own words, and does not number the goroutine that it came to.
+static void exceptions_of_windows(void **state)
+{
+	static const char text[] =
+		"Exception 0xc0000005 0x0 0x20 0x7ffb3a2c1f60\nPC=0x7ffb3a2c1f60\n"
+		"signal arrived during external code execution\n\n"
+		"runtime.cgocall(0x1, 0x2)\n"
+		"\tC:/Program Files/Go/src/runtime/cgocall.go:167 +0x3e\n"
+		"main.draw(0x1)\n\tC:/Users/dev/shop/main.go:12 +0x1\n\n"
+		"goroutine 7 [select (no cases)]:\nmain.f()\n"
+		"\tC:/Users/dev/shop/main.go:20 +0x1\n";
+	struct crash_log log;
+	(void)state;
+	read_text(text, &log);
+	const struct crash *crash = &log.crashes.items[0];
+	assert_string_equal("signal-cgo", crash->cause->id);
+	assert_int_equal(0, crash->first_id);
+	assert_string_equal("main.draw", crash->own->function);
+	assert_int_equal(CRASH_OWNER_RUNTIME, crash->fault->frames[0].owner);
+	crash_log_deinit(&log);
+}
+
+static void memory_of_windows(void **state)
+{
+	static const char text[] =
+		"runtime: VirtualAlloc of 34359738368 bytes failed with errno=1455\n"
+		"fatal error: out of memory\n\ngoroutine 1 [running]:\n"
+		"main.main()\n\tC:/Users/dev/shop/main.go:6 +0x1\n";
+	struct crash_log log;
+	(void)state;
+	read_text(text, &log);
+	const struct crash *crash = &log.crashes.items[0];
+	assert_string_equal("out-of-memory", crash->cause->id);
+	assert_int_equal((uint64_t)32 << 30, crash->grew.bytes.value);
+	assert_false(crash->grew.uncertain);
+	crash_log_deinit(&log);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +211,9 @@ int main(void)
 		cmocka_unit_test(owners),
 		cmocka_unit_test(waits_and_the_shared_model),
 		cmocka_unit_test(gccgo),
+		cmocka_unit_test(names_of_gccgo),
+		cmocka_unit_test(exceptions_of_windows),
+		cmocka_unit_test(memory_of_windows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,5 +173,6 @@ WRAPPINGS = {
         "\n".join(lines).encode()),
     "zstd": zstd,
     "utf-16": lambda lines: "\n".join(lines).encode("utf-16"),
+    "powershell": lambda lines: ("\ufeff" + "\r\n".join(lines) + "\r\n").encode("utf-16-le"),
     "twice": lambda lines: ("\n".join(lines) + "\nexit status 2\n").encode() * 2,
 }

@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -377,3 +378,46 @@ def test_a_link_in_the_place_of_the_database_is_not_followed(whyoom, tmp_path):
     (tmp_path / "t.db").symlink_to(victim)
     whyoom("mark", "x", "--db", tmp_path / "t.db", code=TARGET_ERROR)
     assert victim.read_text() == "precious\n"
+
+
+def test_the_verdict_says_what_began_when(whyoom, history, tmp_path):
+    """On each face: the growth, the mark before it, what did not grow."""
+    newest, oldest = read_json(whyoom, "incidents", "--json", "--db", history / "t.db")
+    for incident, mark in ((newest, "deploy v1.1"), (oldest, "deploy v1.0")):
+        report = read_json(whyoom, "report", incident["directory"], "--json")
+        lines = report["verdict"]["timeline"]
+        assert lines[0].startswith(("memory: began to grow", "the Go heap: began to grow")), lines
+        assert any(re.search(f'the growth began (with|.* after) the mark "{mark}"', line)
+                   for line in lines), lines
+        numbers = {each["what"]: each for each in report["course"]["numbers"]}
+        memory = numbers["memory"]
+        assert memory["grew"] and memory["now"] > 1.5 * memory["before"]
+        marks = [each for each in report["course"]["marks"] if each["text"] == mark]
+        assert len(marks) == 1 and marks[0]["kind"] == "hand"
+        # The load came 1.5 s after the mark, whatever the machine was busy with.
+        after_ns = memory["began_unix_ns"] - marks[0]["unix_ns"]
+        assert -memory["give_ns"] <= after_ns < memory["give_ns"] + 30e9
+        text = whyoom("report", incident["directory"]).stdout
+        markdown = whyoom("report", incident["directory"], "--md").stdout
+        assert mark in text and "## On the timeline" in markdown and "deploy" in markdown
+        page = tmp_path / "page.html"
+        whyoom("report", incident["directory"], "--html", page, "--db", history / "t.db")
+        assert "began to grow" in page.read_text()
+        assert read_json(whyoom, "why", incident["directory"], "--json")["course"] == report["course"]
+
+
+def test_the_course_of_a_live_process(whyoom, history, watch, start, cgroup, tmp_path):
+    """`why PID` knows what a watch has stored of it."""
+    target = start("leak", NEWEST, "-rate", "10", "-warm", "30", "-await", cgroup=cgroup(900 * MIB))
+    running = watch("--pid", target.pid, "--out", tmp_path / "out", "--db", tmp_path / "t.db")
+    wait_until(lambda: "baseline taken" in running.output(), 20, "a baseline")
+    time.sleep(6)
+    whyoom("mark", "config 230000 ids", "--db", tmp_path / "t.db")
+    target.process.stdin.write("\n")
+    target.process.stdin.flush()
+    time.sleep(8)
+    report = read_json(whyoom, "why", target.pid, "--json", "--db", tmp_path / "t.db")
+    lines = report["verdict"]["timeline"]
+    assert any("config 230000 ids" in line for line in lines), (lines, report.get("course"))
+    assert {"memory"} <= {each["what"] for each in report["course"]["numbers"] if each["grew"]}
+    assert "course" not in read_json(whyoom, "why", target.pid, "--json", "--db", "none")

@@ -207,6 +207,120 @@ def watch_pressure(begin, target):
     return begin(target, "--when", f"psi_some > {average + 0.5:.1f}%")
 
 
+# ---- without a memory limit ----
+
+NODE_BYTES = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture
+def free_grow(start, cgroup, tmp_path):
+    """A program without a limit, under a name of its own."""
+    path = tmp_path / f"free-{os.getpid() % 10000}"
+    shutil.copy(program("grow", VERSION), path)
+    group = cgroup(None)
+    if int(re.search(r"hierarchical_memory_limit (\d+)", group.read("memory.stat"))[1]) < 1 << 62:
+        pytest.skip("a cgroup above has a limit")
+    return start(path, VERSION, cgroup=group)
+
+
+def whom(kind, target):
+    """Options of `whyoom watch` that reach it."""
+    return {"pid": ["--pid", target.pid], "name": ["--name", target.path.name], "all": ["--all"]}[kind]
+
+
+def only(kind, target, condition):
+    """--all is about other programs of the machine as well."""
+    return f"""
+triggers:
+  - {{name: free, when: "{condition}", only: {{name: "{target.path.name}"}}}}
+"""
+
+
+@pytest.mark.parametrize("kind", ["pid", "name"])
+@pytest.mark.parametrize("condition, story", [
+    ("growth > 20MiB/s", ["keep 150"]), ("goroutines > 5000", ["goroutines 9000"]),
+    ("fds > 200 and threads > 40", ["fds 300", "threads 60"]),
+    ("anon > 60MiB and heap_live > 60MiB and limit_used > 0.01%", ["keep 100"])])
+def test_without_a_memory_limit(out, watch, free_grow, tmp_path, kind, condition, story):
+    check_without_limit(out, watch, free_grow, tmp_path, kind, condition, story)
+
+
+def test_without_a_memory_limit_among_all(out, watch, free_grow, tmp_path):
+    check_without_limit(out, watch, free_grow, tmp_path, "all", "goroutines > 5000",
+                        ["goroutines 9000"])
+
+
+def check_without_limit(out, watch, free_grow, tmp_path, kind, condition, story):
+    config = write_config(tmp_path, only(kind, free_grow, condition))
+    running = watch(*whom(kind, free_grow), "--out", out, "--config", config)
+    text = f"process {free_grow.pid} "
+    wait_until(lambda: said(running, text), 20, running.output)
+    line = next(line for line in running.stderr_path.read_text().splitlines() if text in line)
+    assert line.endswith(", the machine's memory"), line
+    wait_until(lambda: list(out.glob(f"*-{free_grow.pid}.partial/capture-*/report.json")), 30,
+               running.output)
+    time.sleep(2.5)
+    assert not said(running, "trigger "), running.output()
+    for command in story:
+        free_grow.say(command)
+    folder = incident_of(running, out)
+    assert report_in(folder)["identity"]["pid"] == free_grow.pid
+    assert report_in(folder)["trigger"].startswith(f"trigger free: {condition.split()[0]} ")
+    assert free_grow.process.poll() is None
+
+
+def test_the_limit_of_one_without_is_the_machines(watch, free_grow, tmp_path, whyoom):
+    """And its numbers are its own: not those of the machine, nor of the rest of its cgroup."""
+    watch("--pid", free_grow.pid, "--out", tmp_path / "out")
+    free_grow.say("keep 50")
+    time.sleep(4)
+    rows = list(csv.DictReader(whyoom("timeline", free_grow.pid, "--csv").stdout.splitlines()))
+    resident = int(Path(f"/proc/{free_grow.pid}/statm").read_text().split()[1]) * 4096
+    assert float(rows[-1]["limit_bytes"]) == pytest.approx(NODE_BYTES, rel=0.02)
+    assert float(rows[-1]["usage_bytes"]) == pytest.approx(resident, rel=0.05)
+    assert 50 * MIB < float(rows[-1]["anon_bytes"]) < 80 * MIB
+
+
+def test_another_that_grows_is_not_it(watch, free_grow, start, cgroup, out, tmp_path):
+    """Growth beside it, in the same cgroup, fires nothing."""
+    config = write_config(tmp_path, only("pid", free_grow, "growth > 20MiB/s"))
+    other = start("grow", VERSION, cgroup=cgroup(None))
+    running = watch("--pid", free_grow.pid, "--out", out, "--config", config)
+    wait_until(lambda: said(running, "baseline taken"), 20, running.output)
+    other.say("keep 300")
+    time.sleep(2)
+    assert not said(running, "trigger "), running.output()
+    free_grow.say("keep 100")
+    wait_until(lambda: said(running, "trigger free: growth"), 20, running.output)
+
+
+def test_a_limit_that_comes_later(watch, start, cgroup, tmp_path, whyoom):
+    group = cgroup(None)
+    target = start("grow", VERSION, cgroup=group)
+    watch("--pid", target.pid, "--out", tmp_path / "out")
+    time.sleep(2)
+    group.write("memory.limit_in_bytes", LIMIT_BYTES)
+
+    def limit():
+        rows = list(csv.DictReader(whyoom("timeline", target.pid, "--csv").stdout.splitlines()))
+        return rows and rows[-1]["limit_bytes"] and float(rows[-1]["limit_bytes"])
+
+    wait_until(lambda: limit() == LIMIT_BYTES, 30, "the new limit")
+
+
+def test_it_cannot_be_held_there(whyoom, free_grow):
+    refused = whyoom("watch", "--pid", free_grow.pid, "--hold", code=USAGE)
+    assert "no kill for the machine's memory can be held" in refused.stderr
+
+
+def test_several_conditions(begin, grow, out):
+    running = begin(grow, "--when", "fds > 100", "--when", "goroutines > 5000")
+    grow.say("fds 200")
+    wait_until(lambda: said(running, "trigger when-1: fds "), 20, running.output)
+    grow.say("goroutines 9000")
+    wait_until(lambda: said(running, "trigger when-2: goroutines "), 20, running.output)
+
+
 # ---- how often ----
 
 @pytest.mark.short

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`whyoom watch --all` and `--name`: programs found as they start, an incident for each that is killed."""
 
+import csv
 import json
 import os
 import shutil
@@ -154,3 +155,101 @@ def test_a_killed_watch_leaves_no_child(watch, leak, cgroup, tmp_path):
     time.sleep(0.1)
     assert target.process.poll() is None
     assert group.oom_control()["oom_kill_disable"] == 0
+
+
+# ---- what the timeline knows of them while they are calm ----
+
+def rows_of(whyoom, pid):
+    return list(csv.DictReader(whyoom("timeline", pid, "--csv", code=None).stdout.splitlines()))
+
+
+def events_of(whyoom, pid):
+    return json.loads(whyoom("timeline", pid, "--json").stdout)["events"]
+
+
+def goal_of(whyoom, target):
+    return json.loads(whyoom("runtime", target.pid, "--json").stdout)["gc"]["goal_bytes"]
+
+
+@pytest.mark.parametrize("limit, version", [(1500 * MIB, VERSION), (None, VERSION), (1500 * MIB, "1.22.12")])
+def test_the_timeline_of_a_calm_one(whyoom, watch, start, cgroup, tmp_path, limit, version):
+    """Live heap, goal and goroutines between captures, as the program says them itself."""
+    path = tmp_path / f"calm-{os.getpid() % 10000}"
+    shutil.copy(program("grow", version), path)
+    target = start(path, version, cgroup=cgroup(limit))
+    running = watch("--name", path.name, "--out", tmp_path / "out")
+    found(running, target)
+    wait_until(lambda: list((tmp_path / "out").glob("baseline-*/capture-1/manifest.json")), 20, "a baseline")
+    target.say("goroutines 1234")
+    target.say("keep 50")
+    target.say("collect")
+    own = target.ask_json("numbers", tmp_path / "numbers")
+
+    def right():
+        rows = rows_of(whyoom, target.pid)
+        return rows and rows[-1]["goroutines"] and float(rows[-1]["goroutines"]) == own["goroutines"] and rows[-1]
+
+    last = wait_until(right, 40, "the goroutines")
+    assert float(last["heap_live_bytes"]) == pytest.approx(own["heap_alloc"], rel=0.05)
+    assert float(last["heap_goal_bytes"]) == pytest.approx(goal_of(whyoom, target), rel=0.02)
+    assert float(last["fds"]) == len(os.listdir(f"/proc/{target.pid}/fd"))
+    assert float(last["threads"]) == pytest.approx(len(os.listdir(f"/proc/{target.pid}/task")), abs=2)
+    assert not said(running, "watching process"), "it needed no watch of its own"
+
+
+@pytest.mark.parametrize("version", ["1.11.13", "1.16.15", "1.17.13", "1.18.10", "1.19.13", "1.20.14", "1.27.4"])
+@pytest.mark.parametrize("memory_limit", ["off", "30MiB"])
+def test_the_goal_in_the_timeline(whyoom, watch, start, cgroup, tmp_path, version, memory_limit):
+    """Also where the memory limit sets it."""
+    path = tmp_path / f"goal-{os.getpid() % 10000}"
+    shutil.copy(program("allocs", version), path)
+    target = start(path, version, cgroup=cgroup(300 * MIB), env={"GOMEMLIMIT": memory_limit})
+    running = watch("--name", path.name, "--out", tmp_path / "out")
+    found(running, target)
+    rows = wait_until(lambda: [row for row in rows_of(whyoom, target.pid) if row["heap_goal_bytes"]], 40,
+                      "a goal")
+    assert float(rows[-1]["heap_goal_bytes"]) == pytest.approx(goal_of(whyoom, target), rel=0.02)
+
+
+def test_the_ends_of_calm_ones(whyoom, watch, leak, start, cgroup, tmp_path):
+    """Each with its cause."""
+    running = watch("--name", f"e*-{os.getpid() % 10000}", "--out", tmp_path / "out")
+    group = cgroup(300 * MIB)
+    ends = {"ekilled": "ended by signal 9", "eterm": "ended by signal 15", "eexit": "exited with code 0"}
+    targets = {name: leak(name, group, "-await") for name in ("ekilled", "eterm")}
+    path = tmp_path / f"eexit-{os.getpid() % 10000}"
+    shutil.copy(program("grow", VERSION), path)
+    targets["eexit"] = start(path, VERSION, cgroup=group)
+    found(running, *targets.values())
+    time.sleep(1)
+    targets["ekilled"].process.kill()
+    targets["eterm"].process.terminate()
+    targets["eexit"].process.stdin.close()
+    for name, words in ends.items():
+        wait_until(lambda: said(running, f"(process {targets[name].pid}) {words}"), 20, running.output)
+    time.sleep(1.5)  # a commit
+    for name, words in ends.items():
+        pid = targets[name].pid
+        events = events_of(whyoom, pid)
+        assert any(f"(process {pid}) {words}" in event["text"] for event in events), (name, events)
+
+
+def test_restarts_and_other_binaries_are_marked(whyoom, watch, start, cgroup, tmp_path):
+    path = tmp_path / f"deploy-{os.getpid() % 10000}"
+    running = watch("--name", path.name, "--out", tmp_path / "out")
+    group = cgroup(300 * MIB)
+    pids = []
+    for version in (VERSION, "1.22.12"):
+        path.unlink(missing_ok=True)
+        shutil.copy(program("leak", version), path)
+        target = start(path, version, "-await", cgroup=group)
+        found(running, target)
+        pids.append(target.pid)
+        time.sleep(1.5)
+        target.process.kill()
+        target.process.wait()
+        wait_until(lambda: said(running, f"(process {target.pid}) ended by signal 9"), 20, running.output)
+        time.sleep(1.5)
+    texts = [event["text"] for event in events_of(whyoom, path.name)]
+    assert any(f"process {pids[1]} (before: {pids[0]})" in text for text in texts), texts
+    assert any("another binary, build ID" in text for text in texts), texts

@@ -48,8 +48,10 @@ static void record(void)
 	setenv("GODEBUG", "memprofilerate=65536", 1); // fewer buckets, more runs
 	go_lab_start(&lab, "1.26.8", "allocs");
 	struct target *target = go_lab_target(&lab);
-	if (!go_runtime_open(target, lab.image, &lab.info, &runtime, &failure))
+	if (!go_runtime_open(target, lab.image, &lab.info, &runtime, &failure)) {
+		fprintf(stderr, "%s: %s\n", path, failure.message);
 		abort();
+	}
 	memcpy(symbols, runtime.symbols, sizeof symbols);
 	go_runtime_deinit(&runtime);
 	target_free(target);

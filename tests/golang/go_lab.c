@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,10 +138,11 @@ void go_lab_start(struct go_lab *lab, const char *version, const char *name)
 {
 	*lab = (struct go_lab){.exe_fd = -1, .memory_fd = -1};
 	const char *targets = getenv("WHYOOM_TARGETS");
-	snprintf(lab->exe_path, sizeof lab->exe_path, "%s/go%s/%s", targets ? targets : "", version,
-		 name);
-	if (!targets || access(lab->exe_path, X_OK) != 0) {
-		print_message("%s is not there: run tests/targets/build\n", lab->exe_path);
+	char path[PATH_MAX];
+	snprintf(path, sizeof path, "%s/go%s/%s", targets ? targets : "", version, name);
+	// As the mappings name it.
+	if (!targets || !realpath(path, lab->exe_path) || access(lab->exe_path, X_OK) != 0) {
+		print_message("%s is not there: run tests/targets/build\n", path);
 		skip();
 	}
 	struct program program = start_program(lab->exe_path);

@@ -4,15 +4,25 @@ answer.json that says what. Runs them, asks whyoom, compares.
 
 answer.json: `cause` (the rule that has to be the verdict, or a list), `function` and, in the
 source, the comment "// guilty" at the line that has to be named; `healthy` instead of a cause;
-`not`: functions that must not be accused; `number`: the row of the list of causes; `how`:
+`not`: functions that must not be accused; `undetermined`: that it says so is as good; `number`: the row
+of the list of causes; `how`:
 
   live   (default) whyoom why PID --for `for` (default 4s)
   once   whyoom why PID
   kill   the program runs in a cgroup of `limit_mib` under `whyoom watch` until it is killed
 
+`above_mib`: the limit is that of a cgroup above its own, and beside it runs the same program with
+the argument "beside", which the kernel would kill later.
+
 The folders of five/ are the incidents that whyoom was made for, services with real libraries. Each has
 `variants` (fast, slow); the load comes from a process of its own (`load`: how fast), and what has to be
-there before (`before`) as well.
+there before (`before`) as well. Those of libraries/ share one go.mod, with libraries of third parties.
+Any program may have `variants`: name and what differs, `args` as a rule.
+
+`cgroup`: 2 where it is to be seen on cgroup v2 only: `./dev vmtest` plays those, in a guest.
+
+`mark`: what somebody notes on the timeline (`whyoom mark`) two seconds before it begins; `timeline`:
+patterns, each of which a line of the verdict's timeline has to match.
 
 `env`, `args`, `warm` (seconds before the first look), `module` (a folder with a go.mod of its own:
 third-party libraries), `cgo`, `flags` (for go build), `short`: part of the ordinary tests.
@@ -79,7 +89,8 @@ def variants(path):
 
 
 def cases():
-    return [case for pattern in ("five/*/answer.json", "*/answer.json")
+    return [case for pattern in ("five/*/answer.json", "*/answer.json",
+                                    "libraries/*/answer.json")
             for path in sorted(HERE.glob(pattern)) for case in variants(path)]
 
 
@@ -93,6 +104,18 @@ def newest_source(folder):
     return max(path.stat().st_mtime for path in files if path.is_file())
 
 
+def module_of(case, version):
+    """For a Go older than the module says: a go.mod that says less, as flags."""
+    text = (HERE / "go.mod").read_text()
+    minor = int(version.split(".")[1])
+    if case.own_module or minor >= int(re.search(r"^go 1\.(\d+)", text, re.M)[1]):
+        return []
+    path = OUT / f"go{version}.mod"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(re.sub(r"^go .*", f"go 1.{minor}", text, flags=re.M))
+    return [f"-modfile={path}"]
+
+
 def build(case, version=VERSION, stripped=False):
     """The program of a case, built when it is not or is older than its source."""
     path = OUT / f"go{version}{'-stripped' if stripped else ''}" / case.folder.name
@@ -104,10 +127,13 @@ def build(case, version=VERSION, stripped=False):
     if os.environ.get("WHYOOM_CACHE"):
         env |= {"GOMODCACHE": os.environ["WHYOOM_CACHE"] + "/mod",
                 "GOCACHE": os.environ["WHYOOM_CACHE"] + "/build"}
-    command = [go_of(version), "build", "-buildvcs=false", *case.get("flags", []), "-o", str(path)]
+    command = [go_of(version), "build", *case.get("flags", []), "-o", str(path),
+               *module_of(case, version)]
+    if int(version.split(".")[1]) >= 18:
+        command.append("-buildvcs=false")
     if stripped:
         command.append("-ldflags=-s -w")
-    subprocess.run([*command, "." if case.own_module else f"./{case.name}"],
+    subprocess.run([*command, "." if case.own_module else f"./{case.folder.name}"],
                    cwd=case.folder if case.own_module else HERE, env=env, check=True)
     return path
 
@@ -139,6 +165,19 @@ class Program:
                 pipe.close()
             except BrokenPipeError:
                 pass
+
+
+class Beside:
+    """The neighbour of a program, below the same limit."""
+
+    def __init__(self, path, case, above):
+        self.group = MemoryCgroup(f"{above.path.name}/beside", None)
+        self.program = Program(path, Case(case.name, case.answer | {"args": ["beside"]}, case.folder),
+                               self.group)
+
+    def stop(self):
+        self.program.stop()
+        self.group.close()
 
 
 class Part:
@@ -212,6 +251,8 @@ class Result:
     def cause_right(self):
         if self.case.get("healthy"):
             return self.status == "healthy" and self.rule in (self.case.causes or [self.rule])
+        if self.case.get("undetermined") and self.undetermined:
+            return True
         return self.status == "cause" and self.rule in self.case.causes
 
     @property
@@ -231,6 +272,14 @@ class Result:
         return (Path(guilty.get("file", "")).name, guilty.get("line")) in markers
 
     @property
+    def timeline_right(self):
+        """None where nothing is asked of it."""
+        wanted = self.case.get("timeline")
+        lines = self.verdict.get("timeline", [])
+        return wanted and all(any(re.search(pattern, line) for line in lines)
+                              for pattern in wanted)
+
+    @property
     def accused_wrongly(self):
         """A healthy one that is said to have a cause, or one that must not be blamed."""
         if self.status != "cause":
@@ -246,7 +295,8 @@ class Result:
     @property
     def right(self):
         return (self.cause_right and self.function_right is not False and
-                self.line_right is not False and not self.accused_wrongly)
+                self.line_right is not False and self.timeline_right is not False and
+                not self.accused_wrongly)
 
 
 def base_function(name):
@@ -274,12 +324,24 @@ def look(case, program, result):
     result.report = json.loads(answer.stdout)
 
 
+def note(case, database):
+    if not case.get("mark"):
+        return
+    marked = run_whyoom("mark", case.get("mark"), "--db", database)
+    if marked.returncode:
+        raise RuntimeError(marked.stderr)
+    time.sleep(2)
+
+
 def watch_it_die(case, program, result, folder):
-    watch = subprocess.Popen([str(WHYOOM), "watch", "--pid", str(program.pid), "--hold", "--json",
-                              "--out", folder], stdin=subprocess.DEVNULL,
+    database = f"{folder}/whyoom.db"
+    hold = [] if case.get("above_mib") else ["--hold"]  # that limit is not the program's own
+    watch = subprocess.Popen([str(WHYOOM), "watch", "--pid", str(program.pid), *hold, "--json",
+                              "--out", folder, "--db", database], stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         time.sleep(case.get("warm", 1))
+        note(case, database)
         program.go()
         program.process.wait(timeout=case.get("timeout", 90))
         died = time.monotonic()
@@ -293,15 +355,34 @@ def watch_it_die(case, program, result, folder):
     result.report = json.loads(found[-1].read_text())
 
 
-def run(case, version=VERSION, stripped=False):
+def groups_of(case):
+    """The cgroup of the program, and the one above it that has the limit."""
+    name = f"whyoom-lab-{os.getpid()}"
+    if case.get("above_mib"):
+        above = MemoryCgroup(name, case.get("above_mib") * MIB)
+        above.write("memory.use_hierarchy", 1)
+        return MemoryCgroup(f"{name}/own", None), above
+    if case.get("limit_mib"):
+        return MemoryCgroup(name, case.get("limit_mib") * MIB), None
+    return None, None
+
+
+def run(case, version=VERSION, stripped=False, keep=None):
+    """`keep`: a folder for the incident of a kill, which stays there."""
     result = Result(case)
-    group = program = None
+    group = above = beside = program = None
     try:
         path = build(case, version, stripped)
-        if case.get("limit_mib"):
-            group = MemoryCgroup(f"whyoom-lab-{os.getpid()}", case.get("limit_mib") * MIB)
+        group, above = groups_of(case)
+        if above:
+            beside = Beside(path, case, above)
         program = (Service if case.get("load") else Program)(path, case, group)
-        if case.get("how") == "kill":
+        if beside:
+            Path(f"/proc/{program.pid}/oom_score_adj").write_text("900")
+            beside.program.go()
+        if case.get("how") == "kill" and keep:
+            watch_it_die(case, program, result, keep)
+        elif case.get("how") == "kill":
             with tempfile.TemporaryDirectory(prefix="whyoom-lab-") as folder:
                 os.chmod(folder, 0o777)
                 watch_it_die(case, program, result, folder)
@@ -310,10 +391,12 @@ def run(case, version=VERSION, stripped=False):
     except (RuntimeError, OSError, subprocess.SubprocessError, ValueError) as error:
         result.error = f"{type(error).__name__}: {error}"
     finally:
-        if program:
-            program.stop()
-        if group:
-            group.close()
+        for each in (program, beside):
+            if each:
+                each.stop()
+        for each in (group, above):
+            if each:
+                each.close()
     return result
 
 
@@ -329,26 +412,77 @@ def line_of(result):
             f"{f'{result.seconds:.1f} s' if result.seconds else '-':7} | {said} |")
 
 
+def has_cgroup_v2():
+    controllers = Path("/sys/fs/cgroup/cgroup.controllers")
+    return controllers.exists() and "memory" in controllers.read_text().split()
+
+
+def is_chosen(case, options):
+    of_five = case.folder.parent.name == "five"
+    return (not options.names or case.name in options.names) and (of_five or not options.five)
+
+
+def can_run(case):
+    """Says so of a case that this machine cannot run."""
+    if case.get("cgroup") != 2 or has_cgroup_v2():
+        return True
+    print(f"| {case.name:24} | NOT RUN: needs cgroup v2; ./dev vmtest plays it in a guest |")
+    return False
+
+
+def run_one(case, version, options, show=True):
+    result = run(case, version, options.stripped)
+    if show:
+        print(line_of(result), flush=True)
+    if options.verbose and not result.right:
+        print(version, case.name, json.dumps(
+            {key: result.verdict.get(key) for key in ("sentence", "confidence", "steps", "timeline",
+                                                      "evidence", "rejected")}, indent=2),
+            result.error)
+    return result
+
+
+def share(results, right):
+    asked = [right(result) for result in results if right(result) is not None]
+    return f"{sum(asked)} of {len(asked)}"
+
+
+def run_versions(chosen, options):
+    """A line for each version of Go: of how many cases cause, function and line are right."""
+    everything = []
+    print("| Go        | form     | cause    | function | line     | accused | misses |")
+    print("|---|---|---|---|---|---|---|")
+    for version in options.version:
+        results = [run_one(case, version, options, show=False) for case in chosen
+                   if can_run(case)]
+        everything += results
+        misses = ", ".join(f"{r.case.name} ({r.rule or r.error[:40] or 'not determined'})"
+                           for r in results if not r.right)
+        print(f"| {version:9} | {'stripped' if options.stripped else 'plain':8} | "
+              f"{share(results, lambda r: r.cause_right):8} | "
+              f"{share(results, lambda r: r.function_right):8} | "
+              f"{share(results, lambda r: r.line_right):8} | "
+              f"{sum(r.accused_wrongly for r in results):7} | {misses} |", flush=True)
+    return everything
+
+
 def main():
     parser = argparse.ArgumentParser(description="Run the lab and print the table.")
     parser.add_argument("names", nargs="*", help="only these cases")
-    parser.add_argument("--version", default=VERSION, help="of Go")
+    parser.add_argument("--version", nargs="+", default=[VERSION], metavar="GO",
+                        help="of Go; with several, one line for each")
+    parser.add_argument("--five", action="store_true", help="only the five incidents")
     parser.add_argument("--stripped", action="store_true")
     parser.add_argument("--verbose", action="store_true", help="print what was said of misses")
     options = parser.parse_args()
-    results = []
-    print(f"| {'case':24} | cause | function | line | accused | verdict | said |")
-    print("|---|---|---|---|---|---|---|")
-    for case in cases():
-        if options.names and case.name not in options.names:
-            continue
-        result = run(case, options.version, options.stripped)
-        results.append(result)
-        print(line_of(result), flush=True)
-        if options.verbose and not result.right:
-            print(json.dumps({key: result.verdict.get(key) for key in
-                              ("sentence", "confidence", "steps", "evidence", "rejected")},
-                             indent=2), result.error)
+    chosen = [case for case in cases() if is_chosen(case, options)]
+    if len(options.version) > 1:
+        results = run_versions(chosen, options)
+    else:
+        print(f"| {'case':24} | cause | function | line | accused | verdict | said |")
+        print("|---|---|---|---|---|---|---|")
+        results = [run_one(case, options.version[0], options) for case in chosen
+                   if can_run(case)]
     with_function = [r for r in results if r.function_right is not None]
     print(f"\n{len(results)} cases: cause right {sum(r.cause_right for r in results)}, function "
           f"{sum(bool(r.function_right) for r in with_function)} of {len(with_function)}, false "

@@ -49,6 +49,19 @@ function ownEvents(report) {
 		.filter((event) => event.at !== null);
 }
 
+// What began to grow when, and marks that the stored timeline does not have.
+function eventsOfCourse(report, known) {
+	const course = report.course || {};
+	const numbers = Array.isArray(course.numbers) ? course.numbers : [];
+	const marks = Array.isArray(course.marks) ? course.marks : [];
+	return numbers.filter((each) => each && each.grew === true && each.from_start !== true)
+		.map((each) => ({at: parseTime(each.began), kind: "growth", text: String(each.what || "")}))
+		.concat(marks.filter(Boolean).map((each) =>
+			({at: parseTime(each.time), kind: String(each.kind || ""), text: String(each.text || "")}))
+			.filter((mark) => !known.some((event) => event.kind === mark.kind && event.text === mark.text)))
+		.filter((event) => event.at !== null);
+}
+
 export function collect(model) {
 	const report = model.report, timeline = model.timeline || {};
 	const recent = (Array.isArray(report.timeline) ? report.timeline : []).map(point).filter(Boolean);
@@ -61,7 +74,8 @@ export function collect(model) {
 	const points = stored.concat(recent).sort((a, b) => a.at - b.at);
 	const own = ownEvents(report);
 	const killed = own.some((event) => event.kind === "kill");
-	const events = eventsOf(timeline)
+	const told = eventsOf(timeline);
+	const events = told.concat(eventsOfCourse(report, told))
 		.filter((event) => !killed || !["kill", "incident", "end"].includes(event.kind))
 		.concat(own).sort((a, b) => a.at - b.at);
 	return {points, events, stored: stored.length};

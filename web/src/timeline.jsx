@@ -26,17 +26,22 @@ const EVENTS = {
 	kill: () => t("kill"), incident: () => t("incident"), mark: () => t("mark"), hand: () => t("mark"),
 	restart: () => t("restart"), binary: () => t("another binary"), limit: () => t("another limit"),
 	end: () => t("end"), clock: () => t("clock set"), snapshot: () => t("capture"),
-	capture: () => t("capture"), baseline: () => t("baseline"), evidence: () => t("evidence taken"),
+	growth: () => t("growth"), capture: () => t("capture"), baseline: () => t("baseline"), evidence: () => t("evidence taken"),
 };
 const LETTERS = {kill: "✕", baseline: "B", evidence: "E", mark: "M", hand: "M", restart: "R",
-	binary: "V", limit: "L", end: "•", clock: "C", incident: "I"};
+	binary: "V", growth: "G", limit: "L", end: "•", clock: "C", incident: "I"};
 // So few samples are shown as such: nothing is known of what lies between.
 const SPARSE = 12;
 const MARGIN = {top: 26, right: 12, bottom: 24, left: 64};
 const RANGES = [[null, () => t("all")], [3600e3, () => "1 h"], [600e3, () => "10 min"], [60e3, () => "1 min"],
 	[10e3, () => "10 s"], [2e3, () => "2 s"]];
 
+const GROWN = {memory: () => t("memory"), heap: () => t("Go heap"), goroutines: () => t("goroutines"),
+	fds: () => t("open files"), threads: () => t("threads")};
+
 function eventName(event) {
+	if (event.kind === "growth")
+		return t("{0} begins to grow", GROWN[event.text] ? GROWN[event.text]() : event.text);
 	const name = EVENTS[event.kind] ? EVENTS[event.kind]() : event.kind;
 	return event.text ? `${name}: ${event.text}` : name;
 }

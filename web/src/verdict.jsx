@@ -116,6 +116,7 @@ export function Verdict({model}) {
 		<Guilty guilty={verdict.guilty} />
 		<Tiles report={report} verdict={verdict} />
 		<Items title={t("How it was narrowed down")} items={texts(verdict.steps)} />
+		<Items title={t("On the timeline")} items={texts(verdict.timeline)} />
 		<Items title={t("Proof")} items={texts(verdict.evidence)} kind="proof" />
 		<div class="columns">
 			<Items title={t("Fix")} items={listOf(verdict.fix)} kind="fix" />

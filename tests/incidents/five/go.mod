@@ -1,6 +1,6 @@
 module example.com/five
 
-go 1.22
+go 1.21
 
 require (
 	github.com/gin-gonic/gin v1.9.1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Eater takes memory until something kills it, in the way that it is told: a flood of blocks by some
-// goroutines, one giant block, goroutines that wait, a child process, or page cache. It says how much
+// goroutines, one giant block, goroutines that wait, a child process, page cache, or more than stays in memory. It says how much
 // it keeps in a file that outlives it. And it can do to a cgroup what systemd-oomd does.
 package main
 
@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	how     = flag.String("how", "blocks", "blocks, giant, goroutines, child, cache or oomd")
+	how     = flag.String("how", "blocks", "blocks, giant, goroutines, child, cache, thrash or oomd")
 	rate    = flag.Int("rate", 600, "growth in MiB a second (0: as fast as it goes)")
 	size    = flag.Int("size", 0, "stop at this many MiB (0: never); of giant: its size")
 	threads = flag.Int("threads", 1, "so many goroutines take blocks")
@@ -49,6 +49,9 @@ func main() {
 	case "oomd":
 		killAsOomd()
 		return
+	case "thrash":
+		takeBlocks()
+		useAllAgain()
 	default:
 		takeBlocks()
 	}
@@ -117,6 +120,17 @@ func hoard(which int) {
 		hoards[which] = append(hoards[which], touch(make([]byte, blockBytes)))
 		tell(blockBytes)
 		pace(start, (taken+blockBytes)**threads)
+	}
+}
+
+// useAllAgain keeps what it has in use: what is swapped out has to come back.
+func useAllAgain() {
+	for {
+		for _, hoard := range hoards {
+			for _, block := range hoard {
+				touch(block)
+			}
+		}
 	}
 }
 

@@ -116,7 +116,7 @@ func park() {
 		go http.Serve(listener, nil)
 	}
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGUSR1)
+	signal.Notify(signals, userSignal)
 	engine := riot.Start(8)
 	engine.Submit(func() { select {} })
 	time.Sleep(30 * time.Millisecond)
@@ -126,7 +126,7 @@ func address(n uintptr) *int { return (*int)(unsafe.Pointer(n)) }
 
 func signalled(which syscall.Signal) {
 	park()
-	syscall.Kill(syscall.Getpid(), which)
+	kill(which)
 	time.Sleep(5 * time.Second)
 }
 
@@ -194,8 +194,8 @@ var ways = map[string]func(){
 	"unlock":         func() { var m sync.Mutex; m.Unlock() },
 	"waitgroup":      func() { var g sync.WaitGroup; g.Done() },
 	"sigquit":        func() { signalled(syscall.SIGQUIT) },
-	"sigabrt":        func() { signalled(syscall.SIGABRT) },
-	"sigsegv":        func() { signalled(syscall.SIGSEGV) },
+	"sigabrt":        func() { signalled(abortSignal) },
+	"sigsegv":        func() { signalled(faultSignal) },
 	"profile1":       func() { profile(1) },
 	"profile2":       func() { profile(2) },
 	"race":           race,

@@ -70,12 +70,12 @@ func (e *engine) init(o options) {
 	}
 	e.documents = make(chan document, o.queue)
 	e.locks = make([]sync.Mutex, o.shards)
-	for shard := range o.shards {
+	for shard := 0; shard < o.shards; shard++ {
 		e.postings = append(e.postings, make(chan posting, o.queue))
 		e.shards = append(e.shards, map[string][]posting{})
 		go e.indexerWorker(shard)
 	}
-	for range o.segmenters {
+	for i := 0; i < o.segmenters; i++ {
 		go e.segmenterWorker() // guilty: who starts so many
 	}
 }

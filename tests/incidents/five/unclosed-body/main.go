@@ -65,7 +65,7 @@ func newObjects(store string) *objects {
 		store:   store,
 		buffers: make(chan []byte, 64),
 	}
-	for range cap(o.buffers) {
+	for i := 0; i < cap(o.buffers); i++ {
 		buffer := make([]byte, 1<<20)
 		for i := 0; i < len(buffer); i += 4096 {
 			buffer[i] = 1

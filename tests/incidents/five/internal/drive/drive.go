@@ -36,7 +36,7 @@ func Wait() {
 func Every(workers int, pause time.Duration, request func() error) {
 	var group sync.WaitGroup
 	stop := make(chan struct{})
-	for range workers {
+	for i := 0; i < workers; i++ {
 		group.Add(1)
 		go func() {
 			defer group.Done()
