@@ -125,7 +125,7 @@ void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *ou
 	}
 	if (headroom->partial) {
 		text_label(out, _("not seen"));
-		strbuf_add_safe(out, headroom->reason.message);
+		strbuf_add_safe(out, i18n_text(headroom->reason.message));
 		strbuf_add(out, "\n");
 	}
 }
@@ -152,7 +152,7 @@ static void write_cgroup(const struct account *account, struct report_style styl
 	text_title(out, style, "CGROUP");
 	if (!snapshot_has(&account->cgroup_absent)) {
 		strbuf_add(out, _("not known: "));
-		strbuf_add_safe(out, account->cgroup_absent.message);
+		strbuf_add_safe(out, i18n_text(account->cgroup_absent.message));
 		strbuf_add(out, "\n");
 		return;
 	}
@@ -182,7 +182,7 @@ static void write_process(const struct snapshot *snapshot, struct report_style s
 	}
 	if (!snapshot_has(&snapshot->process_ledger_absent)) {
 		strbuf_add(out, _(": no ledger: "));
-		strbuf_add_safe(out, snapshot->process_ledger_absent.message);
+		strbuf_add_safe(out, i18n_text(snapshot->process_ledger_absent.message));
 		strbuf_add(out, "\n");
 		return;
 	}
@@ -192,7 +192,7 @@ static void write_process(const struct snapshot *snapshot, struct report_style s
 	if (identity->is_go && !snapshot_has(&snapshot->go_absent)) {
 		text_label(out, "Go");
 		strbuf_add(out, _("not read: "));
-		strbuf_add_safe(out, snapshot->go_absent.message);
+		strbuf_add_safe(out, i18n_text(snapshot->go_absent.message));
 		strbuf_add(out, "\n");
 	}
 	write_largest(&snapshot->process_ledger, out);
@@ -249,7 +249,7 @@ static void write_holes(const struct account *account, struct strbuf *out)
 			    account->unread_processes == 1 ? _("%llu process: ")
 							   : _("%llu processes: "),
 			    (unsigned long long)account->unread_processes);
-		strbuf_add_safe(out, account->unread_why.message);
+		strbuf_add_safe(out, i18n_text(account->unread_why.message));
 		strbuf_add(out, "\n");
 	}
 	if (unseen) {

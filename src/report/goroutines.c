@@ -73,7 +73,7 @@ static void write_search(const struct snapshot *snapshot, struct strbuf *out)
 		if (strcmp(snapshot->reach_absent.message, _("not asked for")) == 0)
 			return;
 		strbuf_add(out, _("  who could wake them was not searched: "));
-		strbuf_add_safe(out, snapshot->reach_absent.message);
+		strbuf_add_safe(out, i18n_text(snapshot->reach_absent.message));
 		strbuf_add(out, "\n");
 		return;
 	}

@@ -267,7 +267,7 @@ void report_write_holders(const struct snapshot *snapshot, struct report_style s
 	text_title(out, style, _("HEAP"));
 	if (!snapshot_has(&snapshot->heap_absent)) {
 		strbuf_add(out, _("no profile: "));
-		strbuf_add_safe(out, snapshot->heap_absent.message);
+		strbuf_add_safe(out, i18n_text(snapshot->heap_absent.message));
 		strbuf_add(out, "\n");
 		return;
 	}
