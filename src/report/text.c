@@ -165,14 +165,14 @@ static void write_go(const struct report *report, struct report_style style, str
 		    human_bytes((int64_t)stats->heap_marked).text,
 		    (unsigned long long)stats->num_gc);
 	if (stats->gc_percent < 0)
-		strbuf_add(out, "; GOGC=off");
+		strbuf_add(out, _("; GOGC=off"));
 	else
-		strbuf_addf(out, "; GOGC=%d", stats->gc_percent);
+		strbuf_addf(out, _("; GOGC=%d"), stats->gc_percent);
 	if (stats->memory_limit == INT64_MAX)
 		strbuf_add(out, _("; no GOMEMLIMIT"));
 	else
-		strbuf_addf(out, "; GOMEMLIMIT=%s", human_bytes(stats->memory_limit).text);
-	strbuf_addf(out, "; GOMAXPROCS=%d\n", stats->gomaxprocs);
+		strbuf_addf(out, _("; GOMEMLIMIT=%s"), human_bytes(stats->memory_limit).text);
+	strbuf_addf(out, _("; GOMAXPROCS=%d\n"), stats->gomaxprocs);
 }
 
 static void write_goroutines(const struct report *report, struct report_style style,

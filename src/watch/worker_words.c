@@ -12,6 +12,8 @@ static const char *const sentences[] = {
 	N_("process %s ended while it was read"),
 	N_("process %s ended while it was being opened"),
 	N_("process %s ended before its memory could be accounted for"),
+	N_("process %s (%s) has ended; its parent has not collected it yet"),
+	N_("process %s (%s) has ended"),
 	N_("process %s has ended, or runs another program now"),
 	N_("process %s has ended"),
 	N_("there is no process %s"),
