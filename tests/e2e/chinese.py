@@ -7,7 +7,7 @@ import re
 NAME = re.compile(r"""
     `[^`]*`                             # a command or code
   | \[[^\]\n]*\]                        # a goroutine's state
-  | "[^"\n]*"                           # words of a log
+  | "[^"\n]*" | “[^”\n]*”               # words of a log, of a mark
   | Memory\ cgroup\ out\ of\ memory:.*$
   | ^\s*(?:panic|fatal\ error|runtime|kernel)[:：\ ].*$   # a log's own words
   | \b(?:chan\ (?:receive|send)|select|IO\ wait)(?:\ \((?:nil\ chan|no\ cases)\))?
