@@ -6,3 +6,5 @@
 #include "base/strbuf.h"
 
 void event_words_add(struct strbuf *out, const char *text);
+// How a process ended, from the short name that is stored.
+const char *event_words_ending(const char *cause);

@@ -236,7 +236,7 @@ static void write_head(struct screen *screen, const struct lane *lane)
 	if (target->target.build_id[0])
 		strbuf_addf(&text, _(", build ID %.12s"), target->target.build_id);
 	if (target->ended_ns)
-		strbuf_addf(&text, _("; ended: %s"), target->ending);
+		strbuf_addf(&text, _("; ended: %s"), event_words_ending(target->ending));
 	write_wrapped(screen, 2, text.text);
 	strbuf_deinit(&text);
 }
