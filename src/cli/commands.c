@@ -142,6 +142,7 @@ const struct cli_option watch_options[] = {
 	 N_("hold the kernel's kill until the evidence is taken: writes memory.oom_control on cgroup v1, "
 	    "memory.high and cgroup.freeze on v2, and always puts back what was there")},
 	{"hold-limit", 0, "TIME", N_("never hold longer than this (default 2s)")},
+	{"state", 0, "DIR", N_("where it is noted what is held (default: /run/whyoom)")},
 	DB_OPTION,
 	{"db-size", 0, "SIZE", N_("the most that the timeline may take on disk (default 256MiB)")},
 	{"json", 0, NULL, N_("print the final report as JSON")},
@@ -274,13 +275,14 @@ const struct cli_command cli_commands[] = {
 		"relieve",
 		"whyoom relieve PID [--memory-limit SIZE|auto] [--gogc N] [--force] [--dry-run] [--json]\n"
 		"       whyoom relieve --cgroup PATH --limit SIZE|+SIZE|+25% [--dry-run] [--json]\n"
-		"       whyoom relieve PID | --cgroup PATH --undo [--json]",
+		"       whyoom relieve [PID | --cgroup PATH] --undo [--json]",
 		N_("stop the bleeding: a memory limit for a running Go process, or a higher one for its cgroup"),
 		N_("With a PID alone: says whether it can help, and writes nothing. A limit helps where garbage\n"
 		   "and idle memory are the trouble; a true leak it does not, and that is said beforehand. auto is\n"
 		   "the cgroup's limit less a reserve (a memory limit is soft), and less what is not Go's.\n"
 		   "What is written is printed before and after, read back, and noted for --undo. Go 1.19 and\n"
-		   "later; --gogc from Go 1.18 on; not for a Go version that whyoom was not measured with.\n"),
+		   "later; --gogc from Go 1.18 on; not for a Go version that whyoom was not measured with.\n"
+		   "--undo alone lets go what `whyoom watch --hold` left held when it was killed with its guard.\n"),
 		"  whyoom relieve 4711\n"
 		"  whyoom relieve 4711 --memory-limit auto\n"
 		"  whyoom relieve 4711 --memory-limit 900MiB --gogc 50\n"

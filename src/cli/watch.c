@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "cli/cli.h"
 #include "cli/timeline.h"
+#include "relief/record.h"
 #include "watch/config.h"
 #include "watch/host.h"
 
@@ -124,12 +125,19 @@ static bool load_config(const struct cli_arguments *arguments, struct watch_conf
 	return !keep || config_parse_keep(keep, &config->keep, error);
 }
 
+static const char *state_path(const struct cli_arguments *arguments)
+{
+	const char *state = cli_value(arguments, "state");
+	return state ? state : RELIEF_STATE_DEFAULT;
+}
+
 static int watch_many(const struct cli_arguments *arguments)
 {
 	const char *out = cli_value(arguments, "out");
 	struct host_options options = {
 		.pattern = cli_value(arguments, "name"),
 		.out = out ? out : ".",
+		.state = state_path(arguments),
 		.json = cli_flag(arguments, "json"),
 		.colour = cli_colour(),
 		.live_line = isatty(STDERR_FILENO),
@@ -184,6 +192,7 @@ int cli_watch(const struct cli_arguments *arguments)
 		.out = out ? out : ".",
 		.hold = cli_flag(arguments, "hold"),
 		.hold_limit_ns = HOLD_LIMIT_DEFAULT_NS,
+		.state = state_path(arguments),
 		.json = cli_flag(arguments, "json"),
 		.colour = cli_colour(),
 		.live_line = isatty(STDERR_FILENO),

@@ -248,10 +248,6 @@ static void add_log(const struct evidence_loaded *loaded, struct verdict *verdic
 	if (loaded->headline[0])
 		vec_push(&verdict->evidence,
 			 arena_string(&verdict->arena, loaded->headline, strlen(loaded->headline)));
-	if (!verdict->next_capture[0] && !loaded->instant->snapshot->heap)
-		verdict->next_capture =
-			_("goroutines alone do not show who holds the memory: whyoom "
-			  "watch takes the heap before the next kill");
 }
 
 static int read_files(void *context)
@@ -275,8 +271,12 @@ static int read_files(void *context)
 	const struct snapshot_baseline *used = before ? &baseline : NULL;
 	verdict_decide_on(facts, used, kill, &verdict);
 	add_log(&loaded, &verdict);
-	struct report report = {
-		.snapshot = instant->snapshot, .verdict = &verdict, .baseline = used, .kill = kill};
+	struct report report = {.snapshot = instant->snapshot,
+				.verdict = &verdict,
+				.baseline = used,
+				.kill = kill,
+				.timeline = instant->timeline,
+				.reason = instant->reason[0] ? instant->reason : NULL};
 	int code = cli_flag(why->arguments, "facts") ? show_facts(why, &verdict, used, kill)
 						     : show_report(why, &report);
 	verdict_deinit(&verdict);

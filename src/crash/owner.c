@@ -217,7 +217,8 @@ static bool is_standard(const struct places *places, const struct crash_frame *f
 	if (places->goroot.length && span_starts(file, places->goroot))
 		return true;
 	bool below_goroot = (span_has(file, SPAN("/go/src/")) && span_has(file, package)) ||
-			    span_has(file, SPAN("/libgo/go/")); // gccgo's
+			    span_has(file, SPAN("/libgo/go/")) ||
+			    span_has(file, SPAN("/libgo/runtime/")); // gccgo's
 	bool trimmed = !is_absolute(file);
 	return !has_domain(package) && !span_equals(package, SPAN("main")) &&
 	       !is_within(package, places->main_module) && (trimmed || below_goroot) &&

@@ -8,6 +8,7 @@
 
 #include "base/i18n.h"
 #include "base/units.h"
+#include "verdict/inside.h"
 
 static const double EXPLAINED_MIN = 0.5; // less explains too little
 static const double OBJECTS_MIN = 0.4;   // of the Go heap: else the question is what is kept free
@@ -65,11 +66,6 @@ static bool explained_bytes(const struct scope *scope, const struct rule *rule, 
 }
 
 // ---- sites ----
-
-static const char *group_frame_function(const void *stack, size_t index)
-{
-	return ((const struct goroutine_group *)stack)->frames[index].function;
-}
 
 static double number(const struct evidence *evidence, const char *name, double otherwise)
 {
@@ -129,20 +125,6 @@ static void say_too_little(const struct evidence *evidence, const struct site *s
 	strbuf_addf(why_not, _(", explains %s"), human_percent(share).text);
 }
 
-// Goroutines in what the rule's `during` says, called from `function` (NULL: from anywhere).
-static uint64_t count_during(const struct evidence *evidence, const struct rule *rule,
-			     const char *function)
-{
-	const char *const patterns[FRAME_PATTERNS_MAX] = {rule->during, function};
-	uint64_t count = 0;
-	if (!rule->during || !evidence->now->goroutines)
-		return 0;
-	VEC_FOREACH (group, &evidence->now->goroutines->groups)
-		if (frames_match(patterns, group, group->depth, group_frame_function))
-			count += group->count;
-	return count;
-}
-
 // Sites of one rule are one cause; the largest of them is named.
 static void ask_sites(struct engine *engine, const struct rule *rule)
 {
@@ -166,7 +148,8 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 		struct site site = *largest;
 		struct scope scope = {.evidence = evidence, .site = &site};
 		double part = rule->generic ? (double)site_rise(evidence, largest) : (double)sum;
-		site.during = count_during(evidence, rule, site.frame.function);
+		site.during = inside_count(evidence, rule, site.frame.function);
+		inside_name_called(evidence, rule, &site);
 		(void)explained_bytes(&scope, rule, evidence->heap_by_growth, &part);
 		double share = share_of(part, (double)heap_rise(evidence));
 		struct finding finding = {.rule = rule,
@@ -187,10 +170,12 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 
 static bool group_matches(const struct rule *rule, const struct goroutine_group *group)
 {
+	// Of a profile nobody knows whether a goroutine waits, unless its stack tells.
+	bool unknown = !group->wait_reason && (!group->state || !group->state[0]);
 	const char *wait = group->wait_reason ? group->wait_reason : "";
 	bool waits = !rule->waits[0];
 	for (int i = 0; i < RULE_WAITS && rule->waits[i]; i++)
-		waits |= strcmp(rule->waits[i], wait) == 0;
+		waits |= !unknown && strcmp(rule->waits[i], wait) == 0;
 	return waits &&
 	       (!rule->created_by || frame_matches(rule->created_by, group->created_by.function)) &&
 	       (!rule->stack[0] ||
@@ -230,37 +215,6 @@ static bool find_blamed(const struct evidence *evidence, const struct rule *rule
 	return false;
 }
 
-static bool is_starter(const struct rule *rule, const char *creator, const char *function)
-{
-	bool starter = creator[0] && strcmp(function, creator) == 0;
-	for (int i = 0; i < FRAME_PATTERNS_MAX && rule->blame[i]; i++)
-		starter |= frame_matches(rule->blame[i], function);
-	return starter;
-}
-
-// Who is in the function that makes such goroutines: main, in http.Serve.
-static bool find_starter(const struct evidence *evidence, const struct rule *rule,
-			 const struct wait_group *group, struct site *out)
-{
-	const struct snapshot_identity *identity = evidence->now->identity;
-	VEC_FOREACH (other, &evidence->now->goroutines->groups) {
-		bool inside = false;
-		for (size_t i = 0; identity && i < other->depth; i++) {
-			const struct goroutine_frame *frame = &other->frames[i];
-			if (inside && code_owner_of(identity, frame->function) == CODE_OWN) {
-				*out = (struct site){
-					.frame = {frame->function, frame->file, frame->line},
-					.callee = other->frames[i - 1].function,
-					.entry = ""};
-				return true;
-			}
-			inside |= is_starter(rule, group->example->created_by.function,
-					     frame->function);
-		}
-	}
-	return false;
-}
-
 static void ask_group(struct engine *engine, const struct rule *rule, struct wait_group *group)
 {
 	struct evidence *evidence = engine->evidence;
@@ -269,7 +223,7 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 	    !group_matches(rule, group->example))
 		return;
 	wait_group_link(evidence, group, rule->holds, rule->along);
-	group->during = count_during(evidence, rule, NULL);
+	group->during = inside_count(evidence, rule, "");
 	double rise = go_rise(evidence);
 	double share = rise > 0 ? share_of((double)wait_group_costs(evidence, group), rise)
 				: number(evidence, "goroutines.largest_group", 0);
@@ -283,8 +237,9 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 	if (share < EXPLAINED_MIN || finding.score <= engine->best.score ||
 	    !all_hold(&scope, rule->when))
 		return;
-	finding.has_site = !group->own && (find_blamed(evidence, rule, &finding.site) ||
-					   find_starter(evidence, rule, group, &finding.site));
+	finding.has_site =
+		!group->own && (find_blamed(evidence, rule, &finding.site) ||
+				inside_find_starter(evidence, rule, group, &finding.site));
 	offer(engine, &finding);
 }
 

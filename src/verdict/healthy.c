@@ -30,6 +30,20 @@ static const struct rule rules[] = {
 		.refuted_by = N_("a kill for want of memory while they are as large"),
 	},
 	{
+		.name = "healthy-lazy-free",
+		HEALTHY,
+		.classes = CLASSES_ALL,
+		.when = {LIVES, "go.heap.lazyfree >= 16MiB", "go.heap.lazyfree >= 0.4 rss",
+			 "?heap.marked.grown < 0.3 heap.marked"},
+		.sentence = N_(
+			"Healthy: {go.heap.lazyfree} of the {rss} were given back by Go and count "
+			"until the kernel needs them (MADV_FREE, as Go 1.12 to 1.15 give back); in "
+			"use are {go.heap.objects}."),
+		.refuted_by = N_("a kill for want of memory while they are as large"),
+		.fix = N_("nothing to fix; GODEBUG=madvdontneed=1 makes the figures tell it at "
+			  "once"),
+	},
+	{
 		.name = "healthy-ballast",
 		HEALTHY,
 		.classes = CLASSES_ALL,
@@ -48,7 +62,7 @@ static const struct rule rules[] = {
 		HEALTHY,
 		.classes = CLASSES_ALL,
 		.when = {LIVES, "go.heap.idle >= 16MiB", "go.heap.idle >= 0.4 heap.resident",
-			 "?limit.used < 90%"},
+			 "?limit.used < 90%", "?heap.back < 0.5 go.heap.idle"},
 		.sentence = N_(
 			"Healthy: a peak is over. {go.heap.idle} of the Go heap are empty and are "
 			"given back to the kernel little by little; in use are "

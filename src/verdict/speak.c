@@ -424,6 +424,9 @@ static const char *next_of(struct speech *speech)
 	const struct evidence *evidence = speech->evidence;
 	if (evidence->mismatch)
 		return evidence->mismatch_text;
+	double memory;
+	if (!evidence->kill && !fact(evidence, "memory", &memory))
+		return speak_next_of_file(evidence);
 	if (evidence->kill || evidence->before || !evidence->now->identity ||
 	    !evidence->now->identity->pid)
 		return speech->finding->rule->next ? filled(speech, speech->finding->rule->next)

@@ -154,6 +154,23 @@ void speak_rejected(const struct evidence *evidence, const struct finding *findi
 	reject_garbage(evidence, verdict);
 }
 
+// ---- what is missing ----
+
+const char *speak_next_of_file(const struct evidence *evidence)
+{
+	if (!evidence->now->heap)
+		return _(
+			"goroutines alone do not show who holds the memory: whyoom why PID --for "
+			"30s while it lives, or whyoom watch, which takes the heap before the next "
+			"kill");
+	if (!evidence->before)
+		return _("one profile shows who holds the Go heap, not whether it grows, nor what "
+			 "else is in the memory: whyoom why PROFILE EARLIER-PROFILE, or whyoom why "
+			 "PID --for 30s while it lives");
+	return _("profiles show the Go heap and nothing else of the memory: whyoom why PID --for "
+		 "30s while it lives");
+}
+
 // ---- nothing ----
 
 void speak_not_determined(const struct evidence *evidence, const char *why_not,
@@ -175,6 +192,8 @@ void speak_not_determined(const struct evidence *evidence, const char *why_not,
 				      human_bytes((int64_t)memory).text));
 	if (evidence->mismatch)
 		vec_push(&verdict->evidence, verdict_text(verdict, "%s", evidence->mismatch_text));
+	if (!evidence->kill && !fact(evidence, "memory", &memory))
+		verdict->next_capture = speak_next_of_file(evidence);
 	if (evidence->kill || !identity || !identity->pid)
 		return;
 	verdict->next_capture =

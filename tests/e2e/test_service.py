@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The systemd unit: it is well-formed, and what it leaves to whyoom is enough.
 
-systemd itself does not run on every machine that tests run on. What it would take away is taken
-away here by hand: capabilities, new privileges, the network, writing outside the state directory.
+systemd itself does not run on every machine that tests run on: under a real one, in a guest, they are
+tested by tests/vm. What it would take away is taken away here by hand: capabilities, new privileges,
+the network, writing outside the state directory.
 """
 
 import json
@@ -16,6 +17,7 @@ import pytest
 from harness import MIB, OK, ROOT, WHYOOM, Watch, wait_until
 
 UNIT = ROOT / "packaging/whyoom@.service"
+ALL = ROOT / "packaging/whyoom.service"
 
 
 def setting(name):
@@ -24,15 +26,25 @@ def setting(name):
     return lines[0].partition("=")[2]
 
 
-def test_systemd_understands_the_unit(tmp_path):
+@pytest.mark.parametrize("file, name", [(UNIT, "whyoom@sys-fs.service"), (ALL, ALL.name)])
+def test_systemd_understands_the_unit(tmp_path, file, name):
     if not shutil.which("systemd-analyze"):
         pytest.skip("no systemd-analyze")
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/usr/bin/whyoom", str(WHYOOM)))
-    result = subprocess.run(["systemd-analyze", "verify", tmp_path / "whyoom@sys-fs.service"],
-                            capture_output=True, text=True)
+    unit = tmp_path / file.name
+    unit.write_text(file.read_text().replace("/usr/bin/whyoom", str(WHYOOM)))
+    result = subprocess.run(["systemd-analyze", "verify", tmp_path / name], capture_output=True,
+                            text=True)
     ours = [line for line in result.stderr.splitlines() if "whyoom" in line]
     assert result.returncode == 0 and not ours, result.stderr
+
+
+def settings(path):
+    return {line for line in path.read_text().splitlines() if line and not line.startswith("#")}
+
+
+def test_the_units_differ_in_what_is_watched_alone():
+    different = {line.partition("=")[0] for line in settings(UNIT) ^ settings(ALL)}
+    assert different == {"Description", "Environment", "ExecStart", "MemoryMax", "TasksMax"}
 
 
 def test_what_the_unit_leaves_is_enough(cgroup, exportd, tmp_path):

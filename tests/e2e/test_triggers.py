@@ -335,6 +335,7 @@ triggers:
     running = begin(grow, "--config", config)
     grow.say("fds 200")
     wait_until(lambda: said(running, "its quota of 3 an hour is used up"), 30, running.output)
+    wait_until(lambda: len(incidents_in(out)) == 3, 20, running.output)
     time.sleep(2)
     assert len(incidents_in(out)) == 3
     text = running.stderr_path.read_text()

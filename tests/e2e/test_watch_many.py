@@ -157,6 +157,23 @@ def test_a_killed_watch_leaves_no_child(watch, leak, cgroup, tmp_path):
     assert group.oom_control()["oom_kill_disable"] == 0
 
 
+def test_a_trigger_fires_and_then_it_is_killed(watch, leak, cgroup, tmp_path):
+    """Each has its incident, although both begin within the same second."""
+    running = watch("--name", f"both-{os.getpid() % 10000}", "--out", tmp_path / "out",
+                    "--when", "growth > 20MiB/s")
+    victim = leak("both", cgroup(400 * MIB), "-await", "-rate", 60)
+    found(running, victim)
+    wait_until(lambda: list((tmp_path / "out").glob("baseline-*.partial/*/report.json")), 20, "a baseline")
+    time.sleep(1)
+    go(victim)
+    assert victim.process.wait(timeout=60) == -signal.SIGKILL
+    wait_until(lambda: len(incidents_of(tmp_path / "out")) == 2, 30, running.output)
+    assert not said(running, "NOT STORED")
+    reports = [json.loads((path / "report.json").read_text()) for path in incidents_of(tmp_path / "out")]
+    assert len([report for report in reports if report.get("trigger")]) == 1
+    assert [report["kill"]["cause"] for report in reports if report.get("kill")] == ["cgroup-oom"]
+
+
 # ---- what the timeline knows of them while they are calm ----
 
 def rows_of(whyoom, pid):
