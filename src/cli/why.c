@@ -184,9 +184,17 @@ static int look_first(void *context)
 static void find_course(struct why *why, const char *target)
 {
 	_cleanup_free_ char *db = cli_timeline_path(why->arguments);
-	int pid;
-	if (cli_parse_pid(target, &pid, NULL))
-		course_add_stored(&why->course, db, pid, STORED_PATIENCE_MS);
+	struct process_files files = PROCESS_FILES_NONE;
+	struct process_stat stat;
+	struct course_owner owner = {0};
+	if (!cli_parse_pid(target, &owner.pid, NULL) ||
+	    !process_files_open("/proc", owner.pid, &files, NULL))
+		return;
+	if (process_stat_read(&files, &stat, NULL)) {
+		owner.started_unix_ns = process_start_unix_ns(&stat, process_boot_unix_ns());
+		course_add_stored(&why->course, db, &owner, STORED_PATIENCE_MS);
+	}
+	process_files_close(&files);
 }
 
 static int look_once(struct why *why, const char *target)

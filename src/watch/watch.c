@@ -107,6 +107,7 @@ static bool begin(struct watch *watch, struct error *error)
 	if (watch->captures.baselines.count) // there are enough for now
 		watch->trigger.baseline_ns = clock_monotonic_ns();
 	feed_begin(&watch->feed, &options->feed, &watch->process, watch->cgroup, &watch->progress);
+	watch->life.started_unix_ns = watch->feed.target.started_unix_ns;
 	if (!options->calm_ns) // else the host's watch has done it
 		leftover_take(options->out, options->state, watch->feed.writer, &watch->progress);
 	if (options->hold && !watch_begin_hold(watch, error))
@@ -247,7 +248,7 @@ static void finish(struct watch *watch)
 	result->kill.evidence_held = captures->ready->while_held;
 	end->kill = result->kill;
 	end->timeline = watch->sampler.timeline;
-	life_tell(&watch->life, watch->options->feed.db, watch->process.pid, result->kill.unix_ns,
+	life_tell(&watch->life, watch->options->feed.db, &watch->process, result->kill.unix_ns,
 		  &end->course);
 	result->stored = captures_finish(captures, end, result->incident, sizeof result->incident,
 					 &result->store_error);

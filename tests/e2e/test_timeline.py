@@ -457,3 +457,20 @@ def test_a_stored_report_in_the_language_of_its_reader(whyoom, history):
             assert "began to grow" not in text and "was killed" not in text, text
     english = read_json(whyoom, "report", incident, "--json", "--lang", "zh")
     assert "was killed" in english["verdict"]["sentence"]
+
+
+def test_a_process_that_had_the_same_id_before(whyoom, watch, start, cgroup, tmp_path):
+    """What was stored of another one is not its course."""
+    target = start("leak", NEWEST, "-rate", "10", "-warm", "30", cgroup=cgroup(900 * MIB))
+    running = watch("--pid", target.pid, "--out", tmp_path / "out", "--db", tmp_path / "t.db")
+    wait_until(lambda: "baseline taken" in running.output(), 20, "a baseline")
+    time.sleep(9)
+    running.stop()
+    ask = ("why", target.pid, "--json", "--db", tmp_path / "t.db")
+    assert "course" in read_json(whyoom, *ask)
+    with sqlite3.connect(tmp_path / "t.db") as database:
+        database.execute("UPDATE target SET started_ns = started_ns - 3600000000000")
+    assert "course" not in read_json(whyoom, *ask)
+    with sqlite3.connect(tmp_path / "t.db") as database:
+        database.execute("UPDATE target SET started_ns = -9223372036854775807")
+    assert "course" not in read_json(whyoom, *ask)

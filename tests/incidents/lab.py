@@ -104,6 +104,16 @@ def newest_source(folder):
     return max(path.stat().st_mtime for path in files if path.is_file())
 
 
+def environment(case):
+    """For go build."""
+    env = {**os.environ, "GOENV": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off",
+           "GO111MODULE": "on", "CGO_ENABLED": "1" if case.get("cgo") else "0"}
+    if os.environ.get("WHYOOM_CACHE"):
+        env |= {"GOMODCACHE": os.environ["WHYOOM_CACHE"] + "/mod",
+                "GOCACHE": os.environ["WHYOOM_CACHE"] + "/build"}
+    return env
+
+
 def module_of(case, version):
     """For a Go older than the module says: a go.mod that says less, as flags."""
     text = (HERE / "go.mod").read_text()
@@ -114,16 +124,6 @@ def module_of(case, version):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(re.sub(r"^go .*", f"go 1.{minor}", text, flags=re.M))
     return [f"-modfile={path}"]
-
-
-def environment(case):
-    """For go build."""
-    env = {**os.environ, "GOENV": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off",
-           "GO111MODULE": "on", "CGO_ENABLED": "1" if case.get("cgo") else "0"}
-    if os.environ.get("WHYOOM_CACHE"):
-        env |= {"GOMODCACHE": os.environ["WHYOOM_CACHE"] + "/mod",
-                "GOCACHE": os.environ["WHYOOM_CACHE"] + "/build"}
-    return env
 
 
 def build(case, version=VERSION, stripped=False):

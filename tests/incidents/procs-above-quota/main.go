@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Procs-above-quota is a small service on a large machine, with a small share of its processors, and
-// a Go that does not know of it (or GOMAXPROCS says otherwise): what the runtime and its pools keep
-// for each processor, they keep for each of the machine.
+// a Go that does not know of it (or GOMAXPROCS says otherwise): its pools come to have an object for
+// each processor of the machine. On a small machine few of them run at the same time, so the
+// goroutines wait for each other, as if all did until the quota stops them.
 package main
 
 import (
 	"runtime"
 	"sync"
-	"time"
 
 	"example.com/incidents/internal/lab"
 )
@@ -19,29 +19,30 @@ func main() {
 	for i := 0; i < 3; i++ {
 		runtime.GC()
 	}
-	lab.Run(4, func(i int) {
-		var group sync.WaitGroup
-		for j := 0; j < 16*i && j < 200; j++ {
-			group.Add(1)
-			go func() {
-				defer group.Done()
-				answer()
-			}()
+	lab.Run(2, func(i int) {
+		n := 8 * i
+		if n > runtime.GOMAXPROCS(0) {
+			n = runtime.GOMAXPROCS(0)
 		}
-		group.Wait()
+		answerAll(n)
 	})
 }
 
-func answer() (sum int) {
-	buffer := buffers.Get().(*[]byte)
-	for end := time.Now().Add(2 * time.Millisecond); time.Now().Before(end); {
-		for i := 0; i < len(*buffer); i += 4096 {
-			(*buffer)[i]++
-		}
+func answerAll(n int) {
+	var running, done sync.WaitGroup
+	running.Add(n)
+	done.Add(n)
+	for i := 0; i < n; i++ {
+		go func() {
+			defer done.Done()
+			buffer := buffers.Get().(*[]byte)
+			running.Done()
+			running.Wait()
+			for at := 0; at < len(*buffer); at += 4096 {
+				(*buffer)[at]++
+			}
+			buffers.Put(buffer)
+		}()
 	}
-	for size := 16; size <= 4<<10; size += size / 4 {
-		sum += len(make([]byte, size))
-	}
-	buffers.Put(buffer)
-	return sum
+	done.Wait()
 }
