@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "cli/cli.h"
@@ -199,6 +200,10 @@ int cli_report(const struct cli_arguments *arguments)
 	job.colour = cli_colour();
 	if (!incident_page_open(path, &job.page, &error))
 		return cli_fail(arguments, &error);
+	if (i18n_get() != I18N_ENGLISH)
+		fprintf(stderr, "%s",
+			_("whyoom: this report is as it was stored, in English; `whyoom why` and "
+			  "--html show the incident in your language\n"));
 	code = cli_run_sandboxed(print_report, &job, arguments);
 	incident_page_close(&job.page);
 	return code;

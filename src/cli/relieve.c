@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "report/relief.h"
@@ -102,7 +103,7 @@ static int raise_limit(const struct cli_arguments *arguments, struct cgroup *cgr
 	if (report.record_path)
 		report_write_cgroup_relief_done(&report, &after);
 	else
-		strbuf_add(&after, "nothing was written\n");
+		strbuf_add(&after, _("nothing was written\n"));
 	return ok && print(&after) ? EXIT_OK : EXIT_INTERNAL;
 }
 

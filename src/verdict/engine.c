@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/units.h"
 #include "verdict/inside.h"
 
@@ -86,27 +87,28 @@ static bool heap_matters(const struct evidence *evidence, struct strbuf *why_not
 	double untouched = number(evidence, "go.heap.untouched", 0);
 	double covered = share_of((double)evidence->heap.total, counted - untouched);
 	if (alloc >= 0 && alloc - untouched < (double)SMALL_HEAP_BYTES)
-		strbuf_addf(why_not, "the Go heap is small (%s), and a few samples prove nothing",
+		strbuf_addf(why_not,
+			    _("the Go heap is small (%s), and a few samples prove nothing"),
 			    human_bytes((int64_t)(alloc - untouched)).text);
 	else if (evidence->uncollected && evidence->by_growth)
-		strbuf_add(why_not, "nothing was collected yet, so what is new may be "
-				    "garbage");
+		strbuf_add(why_not, _("nothing was collected yet, so what is new may be "
+				      "garbage"));
 	else if (resident >= 0 && of_charge < EXPLAINED_MIN && evidence->by_growth)
-		strbuf_addf(why_not, "the Go heap is only %s of what the memory grew by",
+		strbuf_addf(why_not, _("the Go heap is only %s of what the memory grew by"),
 			    human_percent(of_charge).text);
 	else if (resident >= 0 && of_charge < EXPLAINED_MIN)
-		strbuf_addf(why_not, "the Go heap is only %s of the memory (%s of %s)",
+		strbuf_addf(why_not, _("the Go heap is only %s of the memory (%s of %s)"),
 			    human_percent(of_charge).text, human_bytes((int64_t)resident).text,
 			    human_bytes((int64_t)memory).text);
 	else if (resident >= 0 && objects < OBJECTS_MIN)
 		strbuf_addf(why_not,
-			    "objects are only %s of the Go heap (%s of %s): most of it is kept "
-			    "free",
+			    _("objects are only %s of the Go heap (%s of %s): most of it is kept "
+			      "free"),
 			    human_percent(objects).text,
 			    human_bytes((int64_t)number(evidence, "go.heap.objects", 0)).text,
 			    human_bytes((int64_t)resident).text);
 	else if (alloc >= 0 && covered < COVERAGE_MIN)
-		strbuf_addf(why_not, "the heap profile stands for only %s of the Go heap",
+		strbuf_addf(why_not, _("the heap profile stands for only %s of the Go heap"),
 			    human_percent(covered).text);
 	else
 		return true;
@@ -117,10 +119,10 @@ static void say_too_little(const struct evidence *evidence, const struct site *s
 			   struct strbuf *why_not)
 {
 	double share = share_of((double)site_rise(evidence, site), (double)heap_rise(evidence));
-	strbuf_addf(why_not, "no function of the program explains half of %s; the largest, ",
-		    evidence->heap_by_growth ? "what the Go heap grew by" : "the Go heap");
+	strbuf_addf(why_not, _("no function of the program explains half of %s; the largest, "),
+		    evidence->heap_by_growth ? _("what the Go heap grew by") : _("the Go heap"));
 	strbuf_add_safe(why_not, site->frame.function);
-	strbuf_addf(why_not, ", explains %s", human_percent(share).text);
+	strbuf_addf(why_not, _(", explains %s"), human_percent(share).text);
 }
 
 // Sites of one rule are one cause; the largest of them is named.
@@ -141,7 +143,7 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 	const struct site *largest = sites_largest(&sites, evidence->heap_by_growth);
 	if (!largest && rule->generic && !rule->stack[0])
 		strbuf_add(engine->why_not,
-			   "no function of the program's own code is in any stack");
+			   _("no function of the program's own code is in any stack"));
 	if (largest) {
 		struct site site = *largest;
 		struct scope scope = {.evidence = evidence, .site = &site};

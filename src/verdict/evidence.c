@@ -2,6 +2,7 @@
 // In: the facts of now and of the baseline. Out: what rules look at.
 #include "verdict/evidence.h"
 
+#include "base/i18n.h"
 #include <string.h>
 
 #include "snapshot/heap_profile.h"
@@ -447,12 +448,12 @@ static void check_pair(struct evidence *evidence, const struct snapshot_baseline
 {
 	const struct facts *before = evidence->before;
 	if (before && !same_process(evidence->now->identity, before->identity))
-		evidence->mismatch_text = "the baseline is of another program, or another build: "
-					  "what grew is not known";
+		evidence->mismatch_text = _("the baseline is of another program, or another build: "
+					    "what grew is not known");
 	else if (evidence->now->taken_unix_ns &&
 		 baseline->taken_unix_ns > evidence->now->taken_unix_ns)
-		evidence->mismatch_text = "the baseline is newer than what it is compared with: "
-					  "what grew is not known";
+		evidence->mismatch_text = _("the baseline is newer than what it is compared with: "
+					    "what grew is not known");
 	evidence->mismatch = evidence->mismatch_text != NULL;
 }
 

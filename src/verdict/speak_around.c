@@ -37,12 +37,13 @@ static void step_classes(const struct evidence *evidence, struct verdict *verdic
 		taken[largest] = true;
 		if (shown && share < 0.05)
 			break;
-		strbuf_addf(&text, "%s%s %s", shown ? ", " : "", i18n_text(class_name(largest)),
+		strbuf_addf(&text, "%s%s %s", shown ? _(", ") : "", i18n_text(class_name(largest)),
 			    human_percent(share).text);
 	}
-	const char *what = evidence->by_growth ? _("grew") : _("is there");
-	vec_push(&verdict->steps, verdict_text(verdict, _("of %s that %s: %s"),
-					       human_bytes(evidence->rise).text, what, text.text));
+	vec_push(&verdict->steps, verdict_text(verdict,
+					       evidence->by_growth ? _("of %s that grew: %s")
+								   : _("of %s that is there: %s"),
+					       human_bytes(evidence->rise).text, text.text));
 	strbuf_deinit(&text);
 }
 

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/units.h"
@@ -242,7 +243,7 @@ static void hear_timeline(struct host *host)
 	if (!host->timeline || !store_update(host->timeline, &news))
 		return;
 	progress_say(&host->progress, "timeline: %s",
-		     news.error.code == ERROR_NONE ? "written again" : news.error.message);
+		     news.error.code == ERROR_NONE ? _("written again") : news.error.message);
 }
 
 static void loop(struct host *host)

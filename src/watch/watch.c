@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -114,7 +115,7 @@ static bool begin(struct watch *watch, struct error *error)
 	watch_begin_triggers(watch);
 	progress_say(&watch->progress, "watching process %d in %s, %s%s", pid, watch->cgroup_path,
 		     sampler_limit_text(&watch->sampler).text,
-		     watch->hold ? "; the kill will be held" : "");
+		     watch->hold ? _("; the kill will be held") : "");
 	return true;
 }
 

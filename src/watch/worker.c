@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "report/incident.h"
+#include "watch/worker_words.h"
 
 static const int64_t WORKER_TIME_LIMIT_NS = 10000000000;
 static const int64_t FINISH_TIMEOUT_NS = 10000000000;
@@ -82,6 +83,7 @@ static void take_news(struct worker *worker, struct worker_news *news)
 		set_failed(news, "the process that captured died");
 	news->error.message[sizeof news->error.message - 1] = '\0';
 	news->error.hint[sizeof news->error.hint - 1] = '\0';
+	worker_words(&news->error);
 	terminate_texts(&news->summary);
 	if (news->kind == NEWS_TARGET_FREE)
 		worker->needs_target = false;

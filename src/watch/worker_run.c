@@ -124,7 +124,22 @@ static void write_report(struct job *job, const struct worker_end *end, struct r
 	job->news.stored = job->storing && incident_write(&job->incident, report, &job->news.error);
 }
 
-static bool print_report(const struct job *job, const struct report *report)
+// What is stored is English; who watches reads the same rules' words over the same facts.
+static void write_for_reader(const struct job *job, struct report report,
+			     const struct worker_end *end, struct strbuf *text)
+{
+	struct verdict verdict;
+	i18n_use(job->language);
+	job->snapshot->course = &end->course;
+	verdict_decide(job->snapshot, report.baseline, report.kill, &verdict);
+	job->snapshot->course = NULL;
+	report.verdict = &verdict;
+	report_write_text(&report, (struct report_style){job->request->colour}, text);
+	verdict_deinit(&verdict);
+}
+
+static bool print_report(const struct job *job, const struct report *report,
+			 const struct worker_end *end)
 {
 	struct strbuf text = {0};
 	if (job->request->json) {
@@ -133,9 +148,10 @@ static bool print_report(const struct job *job, const struct report *report)
 		json_decref(value);
 		strbuf_add(&text, dump ? dump : "{}");
 		strbuf_add(&text, "\n");
-	} else {
-		i18n_use(job->language);
+	} else if (job->language == I18N_ENGLISH) {
 		report_write_text(report, (struct report_style){job->request->colour}, &text);
+	} else {
+		write_for_reader(job, *report, end, &text);
 	}
 	bool ok = fputs(text.text, stdout) != EOF && fflush(stdout) == 0;
 	strbuf_deinit(&text);
@@ -167,7 +183,7 @@ static void await_end(struct job *job)
 	send_news(job, NEWS_FINISHED);
 	if (!await(job, &go, sizeof go))
 		return;
-	job->news.printed = print_report(job, &report);
+	job->news.printed = print_report(job, &report, end);
 	send_news(job, NEWS_PRINTED);
 }
 
