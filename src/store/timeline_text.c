@@ -268,7 +268,7 @@ static void write_usage(struct screen *screen, const struct lane *lane)
 	int64_t top = against && limit->last > usage->most ? limit->last : usage->most;
 	strbuf_addf(screen->out, "%*s", LABEL_WIDTH, "");
 	write_heads(screen,
-		    screen->columns > 40 ? _("usage of the cgroup whose limit bites") : _("usage"));
+		    screen->columns > 40 ? _("memory, as its limit counts it") : _("usage"));
 	for (int line = 0; line < CHART_HEIGHT; line++) {
 		char label[48] = "";
 		if (line == 0)
