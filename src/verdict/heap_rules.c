@@ -26,8 +26,13 @@ static const struct rule rules[] = {
 	{
 		.name = "dump-bodies",
 		HOLDER,
-		.stack = {"bytes.(*Buffer)...", "net/http...|github.com/gin-gonic/gin...|"
-						"github.com/labstack/echo...|github.com/go-chi..."},
+		// a buffer that a body is poured into; one that a handler has is not yet a body
+		.stack = {"bytes.(*Buffer)...",
+			  "net/http/httputil...|io.copyBuffer|io.CopyN|io.(*teeReader).Read|"
+			  "io.(*multiWriter).Write|net/http.(*Request).Write...|"
+			  "net/http.(*Response).Write",
+			  "net/http...|github.com/gin-gonic/gin...|"
+			  "github.com/labstack/echo...|github.com/go-chi..."},
 		.without = {"io.ReadAll|encoding/json...|html/template...|text/template...",
 			    "compress/..."},
 		.title = N_("whole bodies of requests or responses are copied into memory"),
@@ -69,7 +74,8 @@ static const struct rule rules[] = {
 		.stack = {"encoding/json..."},
 		.called = true,
 		.generic = true,
-		.when = {"?site.map < 3% site"},
+		// many small ones that are kept are a trouble of who keeps them
+		.when = {"?site.map < 3% site", "?site.main_object >= 64KiB"},
 		.title = N_("JSON that is decoded or encoded as a whole"),
 		.refuted_by = LATER,
 		.fix = N_("decode and encode in pieces, straight from and to the stream, and limit "
@@ -269,6 +275,8 @@ static const struct rule rules[] = {
 		.name = "append-grows",
 		HOLDER,
 		.generic = true,
+		// what grows there is a text or a buffer, and each for itself
+		.without = {"bytes.(*Buffer)...|strings.(*Builder)..."},
 		.when = {"site.append >= 10% site", "site.append > 2 site.map"},
 		.title = N_("a slice that grows"),
 		.proof = {N_("{site.append} of it are slices that grew there")},
