@@ -194,7 +194,8 @@ static bool kept_so_far(const struct facts *facts, const char *function, double 
 
 // All sizes of one stack.
 struct stack_sum {
-	int64_t objects, published, allocated;
+	int64_t objects, now, published, allocated;
+	int64_t estimated; // of it, what will be kept by size
 };
 
 struct stack_sums {
@@ -224,13 +225,23 @@ static void sum_stacks(const struct heap_view *view, struct stack_sums *sums)
 	VEC_FOREACH (row, &view->stacks->rows) {
 		struct stack_sum *sum = sum_of(sums, row);
 		add_up(&sum->objects, value_of(row, view->objects));
+		add_up(&sum->now, value_of(row, view->now));
 		add_up(&sum->published, value_of(row, view->published));
 		add_up(&sum->allocated, value_of(row, view->allocated));
 	}
 }
 
-// What will be kept, by what was kept of that stack and size so far: of a text or a slice that
-// grew, the smaller ones are garbage and the last one stays. A size that is new: by its stack.
+// What will be kept, by what was kept so far.
+static int64_t by_turnover(int64_t now, int64_t published, int64_t allocated)
+{
+	double kept = (double)published / (double)allocated;
+	// What was let go again nearly always will be this time, too.
+	if (kept < KEPT_RARELY)
+		return (int64_t)((double)now * kept);
+	return now <= published ? now : published + (int64_t)((double)(now - published) * kept);
+}
+
+// By stack and size: of a text that grew, the smaller ones are garbage and the last one stays.
 static int64_t estimate(struct heap_view *view, const struct facts *facts,
 			const struct profile_stack_row *row, const struct stack_sum *sum,
 			int64_t own)
@@ -239,21 +250,29 @@ static int64_t estimate(struct heap_view *view, const struct facts *facts,
 	int64_t allocated = value_of(row, view->allocated);
 	double kept = 0;
 	if (allocated > 0)
-		kept = (double)published / (double)allocated;
-	// What was let go again nearly always will be this time, too.
-	if (allocated > 0 && kept < KEPT_RARELY)
-		return (int64_t)((double)now * kept);
+		return by_turnover(now, published, allocated);
 	if (now <= published)
 		return now;
-	if (allocated <= 0 && sum->allocated > 0) {
-		allocated = sum->allocated;
-		kept = (double)sum->published / (double)sum->allocated;
-		kept = kept < KEPT_RARELY ? 0 : kept;
-	}
-	if (allocated <= 0 && (own < 0 || !view->collected ||
-			       !kept_so_far(facts, row->stack.frames[own]->function, &kept)))
+	if (sum->allocated > 0) // a size that is new: see by_stack
+		return published;
+	if (own < 0 || !view->collected ||
+	    !kept_so_far(facts, row->stack.frames[own]->function, &kept))
 		view->unknown += now;
 	return published + (int64_t)((double)(now - published) * kept);
+}
+
+// By stack: a slice or a map that grew has a new size each time, which says nothing yet. What that
+// comes to beyond the sizes is shared among them.
+static int64_t by_stack(const struct heap_stack *stack, const struct heap_view *view,
+			const struct stack_sum *sum)
+{
+	int64_t all =
+		sum->allocated > 0 ? by_turnover(sum->now, sum->published, sum->allocated) : 0;
+	if (all <= sum->estimated || sum->now <= 0)
+		return stack->value;
+	return stack->value +
+	       (int64_t)((double)(all - sum->estimated) *
+			 ((double)value_of(stack->row, view->now) / (double)sum->now));
 }
 
 static void find_types(const struct profile *profile, struct heap_view *view)
@@ -286,17 +305,20 @@ static void view_heap(const struct facts *turnover, const struct facts *ledgers,
 	untouched_gather(ledgers, view, &untouched);
 	VEC_FOREACH (row, &view->stacks->rows) {
 		int64_t own = find_own_frame(identity, &row->stack);
-		double there = touched_share(&untouched, view, row);
-		const struct stack_sum *sum = sum_of(&sums, row);
+		struct stack_sum *sum = sum_of(&sums, row);
 		int64_t kept = view->published != PROFILE_NONE
 				       ? estimate(view, turnover, row, sum, own)
 				       : row->value;
+		add_up(&sum->estimated, kept);
+		vec_push(&view->list, {row, kept, own, false, sum->objects});
+	}
+	VEC_FOREACH (stack, &view->list) {
+		double there = touched_share(&untouched, view, stack->row);
+		int64_t kept = by_stack(stack, view, sum_of(&sums, stack->row));
 		kept = (int64_t)((double)kept * there);
-		int64_t value = estimated ? kept : (int64_t)((double)row->value * there);
 		view->kept += kept / 2; // no sum of a file's values may overflow
-		vec_push(&view->list, {row, value, own, false, sum->objects});
-		if (__builtin_add_overflow(view->total, value, &view->total))
-			view->total = INT64_MAX / 4;
+		stack->value = estimated ? kept : (int64_t)((double)stack->row->value * there);
+		add_up(&view->total, stack->value);
 	}
 	map_deinit(&sums.by_stack);
 	vec_deinit(&sums.list);
