@@ -313,6 +313,9 @@ static const char *own_function(const struct snapshot *snapshot,
 	return NULL;
 }
 
+// A few samples of the profiler (one in 512 KiB) do not tell what is kept.
+static const int64_t KEPT_KNOWN_BYTES = 8 << 20;
+
 // Of a process that lives: what of a sample will be kept, by what was kept of it so far. Of one
 // that was killed everything counts that was there.
 static double kept_of(const struct profile *profile, const struct profile_sample *sample,
@@ -321,7 +324,8 @@ static double kept_of(const struct profile *profile, const struct profile_sample
 	double now = (double)sample->values[type];
 	uint32_t inuse = profile_find_sample_type(profile, HEAP_INUSE_SPACE);
 	uint32_t all = profile_find_sample_type(profile, HEAP_ALLOC_SPACE);
-	if (killed || inuse == PROFILE_NONE || all == PROFILE_NONE || sample->values[all] <= 0)
+	if (killed || inuse == PROFILE_NONE || all == PROFILE_NONE ||
+	    sample->values[all] < KEPT_KNOWN_BYTES)
 		return now;
 	double kept = (double)sample->values[inuse] / (double)sample->values[all];
 	return kept < 1 ? now * kept : now;

@@ -59,14 +59,15 @@ static double inside_of(const struct scope *scope, bool by_own_code, double *bef
 }
 
 // Workers that become more are another trouble. So is what grows at each of them, while they are as
-// many as before: what they need to work with would stay as it is.
+// many as before: what they need to work with would stay as it is. In the moments before a kill
+// nobody can tell.
 static double workers_of(const struct scope *scope)
 {
 	const struct evidence *evidence = scope->evidence;
 	double before, count = inside_of(scope, true, &before);
 	bool more = evidence->groups_by_growth && before < 0.9 * count;
-	bool each_grows =
-		evidence->heap_by_growth && scope->site->before_bytes > scope->site->bytes / 10;
+	bool each_grows = !evidence->kill && evidence->heap_by_growth &&
+			  scope->site->before_bytes > scope->site->bytes / 10;
 	return more || each_grows ? 0 : count;
 }
 
