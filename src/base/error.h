@@ -4,7 +4,8 @@
  *
  * Invariants: on failure the error holds a code and a message that says what happened and where;
  * on success it is untouched. Outputs are untouched on failure. Library code never prints an error
- * and never exits; cli/ reports it once. A NULL error pointer is allowed and drops the detail.
+ * and never exits; cli/ reports it once. A NULL error pointer is allowed and drops the detail. The
+ * format is a whole text in English; it is translated here (po/, tools/translations collects it).
  */
 #pragma once
 

@@ -110,6 +110,7 @@ bool i18n_start(const char *wanted)
 	leave_c_locale();
 	bindtextdomain(DOMAIN, find_beside(folder, sizeof folder) ? folder : WHYOOM_LOCALEDIR);
 	bind_textdomain_codeset(DOMAIN, "UTF-8");
+	bind_textdomain_codeset("libc", "UTF-8"); // what strerror says
 	textdomain(DOMAIN);
 	for (int i = 0; i < I18N_LANGUAGES; i++) {
 		i18n_use((enum i18n_language)i);

@@ -4,7 +4,7 @@
  * marks a text of a table that somebody translates later, at the place where it is shown.
  *
  * What machines read (JSON, names of files, what a watch stores) stays English: it is made before a
- * language was chosen, or after i18n_use(I18N_ENGLISH). po/README.md says how to add a language.
+ * language was chosen, or after i18n_use(I18N_ENGLISH). docs/architecture.md has more.
  */
 #pragma once
 

@@ -60,6 +60,7 @@ bool cli_flag(const struct cli_arguments *arguments, const char *name);
 int cli_values(const struct cli_arguments *arguments, const char *name, const char **values);
 // Prints what went wrong, why and what to do (as JSON with --json); returns the exit code for it.
 int cli_fail(const struct cli_arguments *arguments, const struct error *error);
+// The format is a whole text in English; it is translated here.
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Parses a process id or fails with what was wrong.
 bool cli_parse_pid(const char *text, int *pid, struct error *error) must_check;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/units.h"
@@ -112,7 +113,7 @@ static bool parse_numbers(const struct cli_arguments *arguments, struct request 
 
 int cli_crash(const struct cli_arguments *arguments)
 {
-	struct request request = {.arguments = arguments, .path = "standard input"};
+	struct request request = {.arguments = arguments, .path = _("standard input")};
 	struct error error = {0};
 	if (arguments->positional_count > 1)
 		return cli_usage("crash: give one log, or - for standard input");

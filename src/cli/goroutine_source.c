@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "report/incident.h"
@@ -140,7 +141,7 @@ bool goroutine_source_open(const struct cli_arguments *arguments, const char *ar
 	if (fetch_is_url(argument))
 		return open_url(arguments, argument, &source->fd, error);
 	if (strcmp(argument, "-") == 0) {
-		source->argument = "standard input";
+		source->argument = _("standard input");
 		return copy_stdin(&source->fd, error);
 	}
 	if (is_number(argument))
@@ -162,7 +163,7 @@ static bool read_target(struct goroutine_source *source, unsigned int parts, str
 		return false;
 	}
 	snprintf(source->title, sizeof source->title, "%s%s",
-		 snapshot->quality.of_core ? "core " : "process ", source->argument);
+		 snapshot->quality.of_core ? _("core ") : _("process "), source->argument);
 	source->report = (struct goroutine_report){.set = &snapshot->goroutines,
 						   .snapshot = snapshot,
 						   .source = source->title,

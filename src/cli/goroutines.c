@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -96,7 +97,7 @@ static bool write_all(const struct goroutines *goroutines, struct error *error)
 	const struct goroutine_report *report = &goroutines->sources[0].report;
 	bool to_file = goroutines->output.fd >= 0, is_diff = goroutines->source_count == 2;
 	int fd = to_file ? goroutines->output.fd : STDOUT_FILENO;
-	const char *path = to_file ? goroutines->output.path : "standard output";
+	const char *path = to_file ? goroutines->output.path : _("standard output");
 	if (goroutines->profile)
 		return write_profile(report, fd, path, error);
 	if (cli_flag(arguments, "json"))

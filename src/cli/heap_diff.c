@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/columns.h"
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/units.h"
@@ -47,13 +49,22 @@ static void print_row(const struct profile_diff *diff, const struct profile_diff
 	}
 }
 
+static void print_heads(struct strbuf *out)
+{
+	const char *const heads[] = {_("grew"), _("before"), _("after")};
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+		strbuf_addf(out, "%*s%s", (int)(12 - columns_of_text(heads[i]) + (i ? 2 : 0)), "",
+			    heads[i]);
+	strbuf_addf(out, "   %s\n", _("function"));
+}
+
 static bool print_text(const struct profile_diff *diff, int rows)
 {
 	const struct profile_diff_type *type = &diff->types.items[diff->type];
 	struct strbuf out = {0};
-	strbuf_addf(&out, "%s: %s before, %s after\n\n", type->type,
+	strbuf_addf(&out, _("%s: %s before, %s after\n\n"), type->type,
 		    human_bytes(type->total_before).text, human_bytes(type->total_after).text);
-	strbuf_addf(&out, "%12s  %12s  %12s   function\n", "grew", "before", "after");
+	print_heads(&out);
 	for (size_t i = 0; i < diff->functions.count && i < (size_t)rows; i++) {
 		const struct profile_diff_function *row = &diff->functions.items[i];
 		if (!row->flat_delta)
@@ -63,7 +74,7 @@ static bool print_text(const struct profile_diff *diff, int rows)
 		strbuf_add_safe(&out, row->function);
 		strbuf_addf(&out, "\n");
 	}
-	strbuf_add(&out, "\nstacks that grew most:\n");
+	strbuf_add(&out, _("\nstacks that grew most:\n"));
 	for (size_t i = 0;
 	     i < diff->rows.count && i < 5 && diff->rows.items[i].delta[diff->type] > 0; i++)
 		print_row(diff, &diff->rows.items[i], &out);

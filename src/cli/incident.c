@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "cli/cli.h"
@@ -16,9 +17,11 @@
 #include "cli/timeline.h"
 #include "store/bundle.h"
 #include "base/file.h"
+#include "report/page.h"
 #include "store/incident_diff.h"
 #include "store/incident_page.h"
 #include "store/page_timeline.h"
+#include "store/retold.h"
 
 struct job {
 	const struct cli_arguments *arguments;
@@ -64,24 +67,44 @@ static bool print_text(const char *data, size_t size)
 	return ok;
 }
 
-static int print_report(void *context)
+// Where the reader's language is another one than what is stored. False: nothing was printed.
+static bool print_retold(struct job *job, json_t *report, int *code)
 {
-	const struct job *job = context;
-	struct incident_files *files = job->files[0];
+	struct retold retold;
+	struct strbuf text = {0};
+	bool has_baseline = job->page.baseline && incident_files_load(job->page.baseline, NULL);
+	if (!incident_retell(job->page.files, has_baseline ? job->page.baseline : NULL, &retold))
+		return false;
+	if (report) {
+		json_object_set_new(report, "verdict", report_verdict_to_json(&retold.verdict));
+		*code = cli_print_markdown(report);
+	} else {
+		report_write_text(&retold.report, (struct report_style){job->colour}, &text);
+		*code = cli_print(text.text) ? EXIT_OK : EXIT_INTERNAL;
+	}
+	strbuf_deinit(&text);
+	retold_deinit(&retold);
+	return true;
+}
+
+static int print_stored(struct job *job, const struct incident_files *files)
+{
 	struct error error = {0};
 	json_error_t at;
-	if (!incident_files_load(files, &error))
-		return cli_fail(job->arguments, &error);
+	int code;
 	bool markdown = cli_flag(job->arguments, "md");
-	if (!cli_flag(job->arguments, "json") && !markdown)
+	if (!cli_flag(job->arguments, "json") && !markdown) {
+		if (print_retold(job, NULL, &code))
+			return code;
 		return print_text(files->data[INCIDENT_REPORT_TEXT],
 				  files->sizes[INCIDENT_REPORT_TEXT])
 			       ? EXIT_OK
 			       : EXIT_INTERNAL;
+	}
 	json_t *report = json_loadb(files->data[INCIDENT_REPORT_JSON],
 				    files->sizes[INCIDENT_REPORT_JSON], 0, &at);
 	if (report && markdown)
-		return cli_print_markdown(report);
+		return print_retold(job, report, &code) ? code : cli_print_markdown(report);
 	if (report)
 		return cli_print_json(report) ? EXIT_OK : EXIT_INTERNAL;
 	error_set(&error, ERROR_BAD_DATA, "%.256s/report.json is no JSON: line %d", files->path,
@@ -89,22 +112,48 @@ static int print_report(void *context)
 	return cli_fail(job->arguments, &error);
 }
 
-static int write_bundle(void *context)
+static int print_report(void *context)
 {
 	struct job *job = context;
 	struct error error = {0};
-	return bundle_write(&job->bundle, job->output.fd, &error)
-		       ? EXIT_OK
-		       : cli_fail(job->arguments, &error);
+	return incident_files_load(job->page.files, &error) ? print_stored(job, job->page.files)
+							    : cli_fail(job->arguments, &error);
+}
+
+static int write_bundle(void *context)
+{
+	struct job *job = context;
+	struct strbuf page = {0};
+	struct error error = {0};
+	if (report_page_built_in() && !incident_page_write(&job->page, &page, &error))
+		return cli_fail(job->arguments, &error);
+	bool ok = bundle_write(&job->bundle, page.text, page.length, job->output.fd, &error);
+	strbuf_deinit(&page);
+	return ok ? EXIT_OK : cli_fail(job->arguments, &error);
+}
+
+static bool open_page(struct job *job, const char *path, struct error *error)
+{
+	char real[PATH_MAX];
+	_cleanup_free_ char *db = cli_timeline_path(job->arguments);
+	struct page_timeline_request request = {.db = db, .directory = real};
+	if (!incident_page_open(path, &job->page, error))
+		return false;
+	if (realpath(path, real))
+		job->page.timeline_fd = page_timeline_open(&request);
+	return true;
 }
 
 static int make_bundle(struct job *job, const char *path, const char *out)
 {
 	struct error error = {0};
-	if (!bundle_open(path, &job->bundle, &error))
+	if (!open_page(job, path, &error))
 		return cli_fail(job->arguments, &error);
-	int code = cli_run_into_file(write_bundle, job, job->arguments, &job->output, out);
+	bool ok = bundle_open(path, &job->bundle, &error);
+	int code = ok ? cli_run_into_file(write_bundle, job, job->arguments, &job->output, out)
+		      : cli_fail(job->arguments, &error);
 	bundle_close(&job->bundle);
+	incident_page_close(&job->page);
 	if (code == EXIT_OK)
 		printf("%s\n", out);
 	return code;
@@ -124,13 +173,8 @@ static int write_page(void *context)
 static int make_page(struct job *job, const char *path, const char *out)
 {
 	struct error error = {0};
-	char real[PATH_MAX];
-	_cleanup_free_ char *db = cli_timeline_path(job->arguments);
-	struct page_timeline_request request = {.db = db, .directory = real};
-	if (!incident_page_open(path, &job->page, &error))
+	if (!open_page(job, path, &error))
 		return cli_fail(job->arguments, &error);
-	if (realpath(path, real))
-		job->page.timeline_fd = page_timeline_open(&request);
 	int code = cli_run_into_file(write_page, job, job->arguments, &job->output, out);
 	incident_page_close(&job->page);
 	if (code == EXIT_OK)
@@ -153,10 +197,15 @@ int cli_report(const struct cli_arguments *arguments)
 		return make_bundle(&job, path, bundle);
 	if (html)
 		return make_page(&job, path, html);
-	if (!incident_files_open(path, &job.files[0], &error))
+	job.colour = cli_colour();
+	if (!incident_page_open(path, &job.page, &error))
 		return cli_fail(arguments, &error);
+	if (i18n_get() != I18N_ENGLISH)
+		fprintf(stderr, "%s",
+			_("whyoom: this report is as it was stored, in English; `whyoom why` and "
+			  "--html show the incident in your language\n"));
 	code = cli_run_sandboxed(print_report, &job, arguments);
-	incident_files_free(job.files[0]);
+	incident_page_close(&job.page);
 	return code;
 }
 

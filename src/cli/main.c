@@ -10,9 +10,9 @@
 #include "base/i18n.h"
 #include "cli/cli.h"
 
-static const char exit_codes[] =
+static const char exit_codes[] = N_(
 	"\nexit codes: 0 done; 1 whyoom failed; 2 usage; 3 the target or a file is not there, not Go,\n"
-	"damaged or not permitted; 4 not supported; 5 done, but not stored\n";
+	"damaged or not permitted; 4 not supported; 5 done, but not stored\n");
 
 static const struct cli_command *find_command(const char *name)
 {
@@ -24,35 +24,35 @@ static const struct cli_command *find_command(const char *name)
 
 static void print_command_help(const struct cli_command *command)
 {
-	printf("usage: %s\n\n%s\n", command->synopsis, command->summary);
+	printf(_("usage: %s\n\n%s\n"), command->synopsis, _(command->summary));
 	if (command->details[0])
-		printf("\n%s", command->details);
+		printf("\n%s", _(command->details));
 	if (command->options->name)
-		printf("\noptions:\n");
+		printf("\n%s\n", _("options:"));
 	for (const struct cli_option *option = command->options; option->name; option++) {
 		char left[64];
-		snprintf(left, sizeof left, "%s%c%s--%s %s", option->letter ? "-" : "  ",
+		snprintf(left, sizeof left, "%s%c%s--%s %s", option->letter ? "-" : " ",
 			 option->letter ? option->letter : ' ', option->letter ? ", " : "  ",
 			 option->name, option->argument ? option->argument : "");
-		printf("  %-24s %s\n", left, option->help);
+		printf("  %-24s %s\n", left, _(option->help));
 	}
-	printf("\nexamples:\n%s", command->examples);
-	fputs(exit_codes, stdout);
+	printf("\n%s\n%s", _("examples:"), command->examples);
+	fputs(_(exit_codes), stdout);
 }
 
 static void print_help(FILE *out)
 {
-	fputs("whyoom: why does this Go process use so much memory, and what will kill it?\n"
-	      "It reads from outside: no import, no agent, no restart.\n\n"
-	      "usage: whyoom PID | whyoom CORE | whyoom COMMAND ...\n\ncommands:\n",
+	fputs(_("whyoom: why does this Go process use so much memory, and what will kill it?\n"
+		"It reads from outside: no import, no agent, no restart.\n\n"
+		"usage: whyoom PID | whyoom CORE | whyoom COMMAND ...\n\ncommands:\n"),
 	      out);
 	for (const struct cli_command *command = cli_commands; command->name; command++)
-		fprintf(out, "  %-10s %s\n", command->name, command->summary);
-	fputs("\n--lang en|zh: the language of reports, with any command; else LANG has the say\n"
-	      "\nexamples:\n  whyoom 4711\n  whyoom watch --pid 4711 --hold\n",
+		fprintf(out, "  %-10s %s\n", command->name, _(command->summary));
+	fputs(_("\n--lang en|zh: the language of reports, with any command; else LANG has the say\n"
+		"\nexamples:\n  whyoom 4711\n  whyoom watch --pid 4711 --hold\n"),
 	      out);
-	fputs(exit_codes, out);
-	fputs("\n`whyoom COMMAND --help` has the rest.\n", out);
+	fputs(_(exit_codes), out);
+	fputs(_("\n`whyoom COMMAND --help` has the rest.\n"), out);
 }
 
 int cli_help(const struct cli_arguments *arguments)
@@ -131,6 +131,14 @@ static bool take_language(int *argc, char **argv, const char **language)
 	return true;
 }
 
+static int refuse_option(const struct cli_command *command, int found, const char *option)
+{
+	return found == ':' ? cli_usage("%s: a value is missing behind %s (see whyoom %s --help)",
+					command->name, option, command->name)
+			    : cli_usage("%s: unknown option %s (see whyoom %s --help)",
+					command->name, option, command->name);
+}
+
 static bool take_value(struct cli_arguments *arguments, int place, const char *value)
 {
 	const char *before = arguments->values[place];
@@ -158,10 +166,7 @@ static int run_command(const struct cli_command *command, int argc, char **argv)
 			return EXIT_OK;
 		}
 		if (found == '?' || found == ':')
-			return cli_usage("%s: %s %s (see whyoom %s --help)", command->name,
-					 found == ':' ? "a value is missing behind"
-						      : "unknown option",
-					 argv[optind - 1], command->name);
+			return refuse_option(command, found, argv[optind - 1]);
 		int place = found >= 1000 ? found - 1000 : find_letter(command->options, found);
 		if (place < count && !take_value(&arguments, place, optarg ? optarg : ""))
 			return cli_usage("%s: too many options", command->name);

@@ -10,13 +10,12 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/i18n.h"
 #include "base/cleanup.h"
 
-static int not_stored(const struct cli_arguments *arguments, const char *what, const char *path)
+static int not_stored(const struct cli_arguments *arguments, const struct error *error)
 {
-	struct error error = {0};
-	error_set_os(&error, errno, "cannot %s %s", what, path);
-	cli_fail(arguments, &error);
+	cli_fail(arguments, error);
 	return EXIT_NOT_STORED;
 }
 
@@ -25,13 +24,21 @@ static int run_into(int (*work)(void *context), void *context,
 		    const struct cli_arguments *arguments, struct cli_output *output,
 		    const char *path, int flags)
 {
+	struct error error = {0};
 	output->path = path;
 	output->fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0644);
-	if (output->fd < 0)
-		return not_stored(arguments, flags & O_CREAT ? "create" : "open", path);
+	if (output->fd < 0) {
+		if (flags & O_CREAT)
+			error_set_os(&error, errno, "cannot create %s", path);
+		else
+			error_set_os(&error, errno, "cannot open %s", path);
+		return not_stored(arguments, &error);
+	}
 	int code = cli_run_sandboxed(work, context, arguments);
-	if (close(output->fd) != 0 && code == EXIT_OK)
-		return not_stored(arguments, "write", path);
+	if (close(output->fd) != 0 && code == EXIT_OK) {
+		error_set_os(&error, errno, "cannot write %s", path);
+		return not_stored(arguments, &error);
+	}
 	return code;
 }
 
@@ -41,7 +48,7 @@ int cli_run_with_output(int (*work)(void *context), void *context,
 	const char *path = cli_value(arguments, "output");
 	if (path && strcmp(path, "-") != 0)
 		return cli_run_into_file(work, context, arguments, output, path);
-	*output = (struct cli_output){path ? STDOUT_FILENO : -1, "standard output"};
+	*output = (struct cli_output){path ? STDOUT_FILENO : -1, _("standard output")};
 	return cli_run_sandboxed(work, context, arguments);
 }
 
@@ -56,8 +63,11 @@ int cli_run_into_file(int (*work)(void *context), void *context,
 		return run_into(work, context, arguments, output, path, O_TRUNC);
 	_cleanup_free_ char *partial = alloc_format("%s.partial-%d", path, (int)getpid());
 	int code = run_into(work, context, arguments, output, partial, O_CREAT | O_EXCL);
-	if (code == EXIT_OK && rename(partial, path) != 0)
-		code = not_stored(arguments, "create", path);
+	if (code == EXIT_OK && rename(partial, path) != 0) {
+		struct error error = {0};
+		error_set_os(&error, errno, "cannot create %s", path);
+		code = not_stored(arguments, &error);
+	}
 	if (code != EXIT_OK && output->fd >= 0)
 		unlink(partial);
 	return code;

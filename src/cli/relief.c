@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "report/relief.h"
 
@@ -44,7 +45,7 @@ static struct relief_request find_request(const struct cli_relief *job, const st
 static int show(const struct relief_report *report, bool json)
 {
 	bool ok = json ? cli_print_json(report_relief_to_json(report))
-		       : cli_print("nothing was written\n");
+		       : cli_print(_("nothing was written\n"));
 	return ok ? EXIT_OK : EXIT_INTERNAL;
 }
 
@@ -95,7 +96,7 @@ static int fail_undo(struct cli_relief *job, const struct error *error)
 {
 	if (error->code == ERROR_NOT_FOUND &&
 	    relief_forget(job->pid, cli_relief_state(job->arguments)))
-		fprintf(stderr, "whyoom: what was noted of process %d is removed\n", job->pid);
+		fprintf(stderr, _("whyoom: what was noted of process %d is removed\n"), job->pid);
 	return cli_fail(job->arguments, error);
 }
 

@@ -2,11 +2,14 @@
 // whyoom relieve: a memory limit or GOGC for a running Go process; a higher limit for a cgroup.
 #include "cli/relieve.h"
 
+#include <jansson.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "report/relief.h"
+#include "watch/hold_record.h"
 
 enum { GC_PERCENT_MOST = 100000 };
 
@@ -100,7 +103,7 @@ static int raise_limit(const struct cli_arguments *arguments, struct cgroup *cgr
 	if (report.record_path)
 		report_write_cgroup_relief_done(&report, &after);
 	else
-		strbuf_add(&after, "nothing was written\n");
+		strbuf_add(&after, _("nothing was written\n"));
 	return ok && print(&after) ? EXIT_OK : EXIT_INTERNAL;
 }
 
@@ -137,9 +140,50 @@ static int relieve_cgroup(const struct cli_arguments *arguments, const char *pat
 	return undo ? lower_again(arguments, cgroup) : raise_limit(arguments, cgroup, &size);
 }
 
+static json_t *holds_to_json(const hold_left_list *found)
+{
+	static const char *const outcomes[] = {[HOLD_LEFT_RESTORED] = "restored",
+					       [HOLD_LEFT_GONE] = "gone",
+					       [HOLD_LEFT_NOT_OURS] = "not-ours",
+					       [HOLD_LEFT_FAILED] = "failed"};
+	json_t *holds = json_array();
+	VEC_FOREACH (left, found) {
+		json_t *path = json_string(left->path);
+		json_array_append_new(holds,
+				      json_pack("{s:o, s:s}", "cgroup", path ? path : json_null(),
+						"outcome", outcomes[left->outcome]));
+	}
+	return json_pack("{s:o}", "holds", holds);
+}
+
+// What a watch has left held that was killed with its guard.
+static int undo_holds(const struct cli_arguments *arguments)
+{
+	hold_left_list found = {0};
+	struct strbuf text = {0};
+	struct error error = {0};
+	bool ok = true;
+	if (!hold_recover(cli_relief_state(arguments), &found, &error))
+		return cli_fail(arguments, &error);
+	VEC_FOREACH (left, &found) {
+		ok &= left->outcome != HOLD_LEFT_FAILED;
+		strbuf_add_safe(&text, hold_left_text(left).text);
+		strbuf_add(&text, "\n");
+	}
+	if (!found.count)
+		strbuf_add(&text, "no watch has left a kill held\n");
+	bool printed = cli_flag(arguments, "json") ? cli_print_json(holds_to_json(&found))
+						   : cli_print(text.text);
+	strbuf_deinit(&text);
+	vec_deinit(&found);
+	return ok && printed ? EXIT_OK : EXIT_INTERNAL;
+}
+
 int cli_relieve(const struct cli_arguments *arguments)
 {
 	const char *cgroup = cli_value(arguments, "cgroup");
+	if (!cgroup && !arguments->positional_count && cli_flag(arguments, "undo"))
+		return undo_holds(arguments);
 	if (arguments->positional_count != (cgroup ? 0 : 1))
 		return cli_usage(
 			"relieve: give one process id, or --cgroup (see whyoom relieve --help)");

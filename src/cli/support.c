@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/i18n.h"
 #include "base/units.h"
 #include "cli/cli.h"
 #include "report/report.h"
@@ -89,7 +90,7 @@ int cli_usage(const char *format, ...)
 	va_list arguments;
 	va_start(arguments, format);
 	fputs("whyoom: ", stderr);
-	vfprintf(stderr, format, arguments);
+	vfprintf(stderr, gettext(format), arguments);
 	fputs("\n", stderr);
 	va_end(arguments);
 	return EXIT_USAGE;
@@ -124,7 +125,8 @@ bool cli_print(const char *text)
 	if (fputs(text, stdout) != EOF && fflush(stdout) == 0)
 		return true;
 	if (errno != EPIPE) // who closed the pipe has read enough
-		fprintf(stderr, "whyoom: cannot write to standard output: %s\n", strerror(errno));
+		fprintf(stderr, _("whyoom: cannot write to standard output: %s\n"),
+			gettext(strerror(errno)));
 	return false;
 }
 
@@ -149,12 +151,13 @@ int cli_run_sandboxed(int (*work)(void *context), void *context,
 	}
 	int status = 0;
 	if (child < 0 || waitpid(child, &status, 0) != child) {
-		fprintf(stderr, "whyoom: cannot start a process: %s\n", strerror(errno));
+		fprintf(stderr, _("whyoom: cannot start a process: %s\n"),
+			gettext(strerror(errno)));
 		return EXIT_INTERNAL;
 	}
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
-	fprintf(stderr, "whyoom: the reading process died by signal %d; please report this\n",
+	fprintf(stderr, _("whyoom: the reading process died by signal %d; please report this\n"),
 		WTERMSIG(status));
 	return EXIT_INTERNAL;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/units.h"
@@ -64,12 +65,13 @@ static int run_apart(int (*work)(const struct job *job), const struct job *job)
 	}
 	int status = 0;
 	if (child < 0 || waitpid(child, &status, 0) != child) {
-		perror("whyoom: cannot start a process");
+		fprintf(stderr, _("whyoom: cannot start a process: %s\n"),
+			gettext(strerror(errno)));
 		return EXIT_INTERNAL;
 	}
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
-	fprintf(stderr, "whyoom: the reading process died by signal %d; please report this\n",
+	fprintf(stderr, _("whyoom: the reading process died by signal %d; please report this\n"),
 		WTERMSIG(status));
 	return EXIT_INTERNAL;
 }
@@ -108,7 +110,7 @@ static int mark(const struct job *job)
 	if (!ok)
 		return cli_fail(job->arguments, &error);
 	struct human time = human_time(mark.unix_ns);
-	return printf("marked %.19s\n", time.text) < 0 ? EXIT_INTERNAL : EXIT_OK;
+	return printf(_("marked %.19s\n"), time.text) < 0 ? EXIT_INTERNAL : EXIT_OK;
 }
 
 int cli_mark(const struct cli_arguments *arguments)
@@ -130,7 +132,8 @@ static bool print_piece(const char *text)
 	if (fputs(text, stdout) != EOF)
 		return true;
 	if (errno != EPIPE) // who closed the pipe has read enough
-		perror("whyoom: cannot write to standard output");
+		fprintf(stderr, _("whyoom: cannot write to standard output: %s\n"),
+			gettext(strerror(errno)));
 	return false;
 }
 
@@ -290,7 +293,7 @@ int cli_timeline_incident(const struct cli_arguments *arguments, int64_t id, cha
 	struct job job = {.arguments = arguments, .incident = id};
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0) {
-		perror("whyoom: cannot make a pipe");
+		fprintf(stderr, _("whyoom: cannot make a pipe: %s\n"), gettext(strerror(errno)));
 		return EXIT_INTERNAL;
 	}
 	job.answer = ends[1];

@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "cli/cli.h"
 #include "cli/timeline.h"
+#include "relief/record.h"
 #include "watch/config.h"
 #include "watch/host.h"
 
@@ -24,25 +26,25 @@ static const int64_t HOLD_LIMIT_DEFAULT_NS = 2000000000, HOLD_LIMIT_MAX_NS = 600
 static int tell_end_without_evidence(const struct watch_result *result)
 {
 	const struct kill_facts *kill = &result->kill;
-	const char *near_limit = result->near_limit ? "" : "; it was never near its limit";
+	const char *near_limit = result->near_limit ? "" : _("; it was never near its limit");
 	switch (kill->cause) {
 	case KILL_EXIT:
-		printf("process %d exited with code %d%s: no incident\n", kill->pid,
+		printf(_("process %d exited with code %d%s: no incident\n"), kill->pid,
 		       kill->exit_code, near_limit);
 		return EXIT_OK;
 	case KILL_SIGNAL:
-		printf("process %d was ended by signal %d, not by the OOM killer%s: no incident\n",
+		printf(_("process %d was ended by signal %d, not by the OOM killer%s: no incident\n"),
 		       kill->pid, kill->signal, near_limit);
 		return EXIT_OK;
 	case KILL_NONE:
 	case KILL_UNKNOWN:
-		printf("process %d has ended; nobody said how%s: no incident\n", kill->pid,
+		printf(_("process %d has ended; nobody said how%s: no incident\n"), kill->pid,
 		       near_limit);
 		return EXIT_OK;
 	default:
 		fprintf(stderr,
-			"whyoom: process %d was killed for want of memory before a capture could be "
-			"taken\n",
+			_("whyoom: process %d was killed for want of memory before a capture could be "
+			  "taken\n"),
 			kill->pid);
 		return EXIT_INTERNAL;
 	}
@@ -54,14 +56,14 @@ static int tell_result(const struct watch_result *result)
 	if (!result->evidence)
 		return result->signal ? code : tell_end_without_evidence(result);
 	if (!result->printed)
-		fprintf(stderr, "whyoom: the report was not printed whole\n");
+		fprintf(stderr, "%s", _("whyoom: the report was not printed whole\n"));
 	if (!result->stored) {
-		fprintf(stderr, "whyoom: the incident is NOT STORED: %s\n",
+		fprintf(stderr, _("whyoom: the incident is NOT STORED: %s\n"),
 			result->store_error.message);
 		return EXIT_NOT_STORED;
 	}
 	if (!result->printed || printf("\nincident: %s\n", result->incident) < 0 || fflush(stdout))
-		fprintf(stderr, "whyoom: the incident is in %s\n", result->incident);
+		fprintf(stderr, _("whyoom: the incident is in %s\n"), result->incident);
 	return code;
 }
 
@@ -123,12 +125,19 @@ static bool load_config(const struct cli_arguments *arguments, struct watch_conf
 	return !keep || config_parse_keep(keep, &config->keep, error);
 }
 
+static const char *state_path(const struct cli_arguments *arguments)
+{
+	const char *state = cli_value(arguments, "state");
+	return state ? state : RELIEF_STATE_DEFAULT;
+}
+
 static int watch_many(const struct cli_arguments *arguments)
 {
 	const char *out = cli_value(arguments, "out");
 	struct host_options options = {
 		.pattern = cli_value(arguments, "name"),
 		.out = out ? out : ".",
+		.state = state_path(arguments),
 		.json = cli_flag(arguments, "json"),
 		.colour = cli_colour(),
 		.live_line = isatty(STDERR_FILENO),
@@ -183,6 +192,7 @@ int cli_watch(const struct cli_arguments *arguments)
 		.out = out ? out : ".",
 		.hold = cli_flag(arguments, "hold"),
 		.hold_limit_ns = HOLD_LIMIT_DEFAULT_NS,
+		.state = state_path(arguments),
 		.json = cli_flag(arguments, "json"),
 		.colour = cli_colour(),
 		.live_line = isatty(STDERR_FILENO),

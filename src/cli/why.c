@@ -184,9 +184,17 @@ static int look_first(void *context)
 static void find_course(struct why *why, const char *target)
 {
 	_cleanup_free_ char *db = cli_timeline_path(why->arguments);
-	int pid;
-	if (cli_parse_pid(target, &pid, NULL))
-		course_add_stored(&why->course, db, pid, STORED_PATIENCE_MS);
+	struct process_files files = PROCESS_FILES_NONE;
+	struct process_stat stat;
+	struct course_owner owner = {0};
+	if (!cli_parse_pid(target, &owner.pid, NULL) ||
+	    !process_files_open("/proc", owner.pid, &files, NULL))
+		return;
+	if (process_stat_read(&files, &stat, NULL)) {
+		owner.started_unix_ns = process_start_unix_ns(&stat, process_boot_unix_ns());
+		course_add_stored(&why->course, db, &owner, STORED_PATIENCE_MS);
+	}
+	process_files_close(&files);
 }
 
 static int look_once(struct why *why, const char *target)
@@ -248,10 +256,6 @@ static void add_log(const struct evidence_loaded *loaded, struct verdict *verdic
 	if (loaded->headline[0])
 		vec_push(&verdict->evidence,
 			 arena_string(&verdict->arena, loaded->headline, strlen(loaded->headline)));
-	if (!verdict->next_capture[0] && !loaded->instant->snapshot->heap)
-		verdict->next_capture =
-			_("goroutines alone do not show who holds the memory: whyoom "
-			  "watch takes the heap before the next kill");
 }
 
 static int read_files(void *context)
@@ -275,8 +279,12 @@ static int read_files(void *context)
 	const struct snapshot_baseline *used = before ? &baseline : NULL;
 	verdict_decide_on(facts, used, kill, &verdict);
 	add_log(&loaded, &verdict);
-	struct report report = {
-		.snapshot = instant->snapshot, .verdict = &verdict, .baseline = used, .kill = kill};
+	struct report report = {.snapshot = instant->snapshot,
+				.verdict = &verdict,
+				.baseline = used,
+				.kill = kill,
+				.timeline = instant->timeline,
+				.reason = instant->reason[0] ? instant->reason : NULL};
 	int code = cli_flag(why->arguments, "facts") ? show_facts(why, &verdict, used, kill)
 						     : show_report(why, &report);
 	verdict_deinit(&verdict);

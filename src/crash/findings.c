@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/i18n.h"
 #include "base/units.h"
 #include "crash/causes.h"
 #include "goroutine/judge.h"
@@ -47,7 +48,8 @@ static struct human_frame {
 } name_frame(const struct crash_frame *frame)
 {
 	struct human_frame out;
-	const char *function = frame->function[0] ? frame->function : "(function not in the log)";
+	const char *function =
+		frame->function[0] ? frame->function : _("(function not in the log)");
 	if (frame->file[0])
 		snprintf(out.text, sizeof out.text, "%.256s (%.96s:%" PRId64 ")", function,
 			 base_name(frame->file), frame->line);
@@ -63,10 +65,10 @@ static struct human_module {
 	struct human_module out = {""};
 	bool versioned = frame->module_version[0] != '\0';
 	if (frame->owner == CRASH_OWNER_THIRD_PARTY && frame->module[0])
-		snprintf(out.text, sizeof out.text, " of module %.200s%s%.64s", frame->module,
+		snprintf(out.text, sizeof out.text, _(" of module %.200s%s%.64s"), frame->module,
 			 versioned ? "@" : "", frame->module_version);
 	else if (frame->owner == CRASH_OWNER_OWN && frame->module[0])
-		snprintf(out.text, sizeof out.text, " of module %.200s", frame->module);
+		snprintf(out.text, sizeof out.text, _(" of module %.200s"), frame->module);
 	return out;
 }
 
@@ -81,19 +83,18 @@ static bool is_giant(const struct crash *crash, uint64_t asked)
 static void say_giant(struct crash *crash, struct crash_log *log, uint64_t asked)
 {
 	say(crash, log, "giant-request",
-	    "One request of %s (%" PRIu64 " bytes, 0x%" PRIx64 ") was refused%s%s: a single "
-	    "allocation, not many small ones.",
-	    human_bytes((int64_t)asked).text, asked, asked,
-	    crash->asked.from[0] ? "; read from " : "", crash->asked.from);
+	    _("One request of %s (%llu bytes, 0x%llx) was refused%s%s: a single allocation, not many small ones."),
+	    human_bytes((int64_t)asked).text, (unsigned long long)asked, (unsigned long long)asked,
+	    crash->asked.from[0] ? _("; read from ") : "", i18n_text(crash->asked.from));
 	if (crash->growing[0])
 		say(crash, log, "growth",
-		    "It is %s that grows: a growing buffer asks for about double of what it has and "
-		    "copies, so it held about %s then, and both are needed at once.",
-		    crash->growing, human_bytes((int64_t)(asked / 2)).text);
+		    _("It is %s that grows: a growing buffer asks for about double of what it has and "
+		      "copies, so it held about %s then, and both are needed at once."),
+		    i18n_text(crash->growing), human_bytes((int64_t)(asked / 2)).text);
 	else if (!crash->fault)
 		say(crash, log, "growth",
-		    "If it is a buffer that grows (bytes.Buffer, append, io.ReadAll), it doubles: it "
-		    "then held about %s, and both are needed at once.",
+		    _("If it is a buffer that grows (bytes.Buffer, append, io.ReadAll), it doubles: it "
+		      "then held about %s, and both are needed at once."),
 		    human_bytes((int64_t)(asked / 2)).text);
 }
 
@@ -101,14 +102,12 @@ static void say_last_straw(struct crash *crash, struct crash_log *log, uint64_t 
 {
 	char grew[128] = "";
 	if (crash->grew.bytes.known)
-		snprintf(grew, sizeof grew, ", for which the heap had to grow by %s",
+		snprintf(grew, sizeof grew, _(", for which the heap had to grow by %s"),
 			 human_bytes((int64_t)crash->grew.bytes.value).text);
 	say(crash, log, "last-straw",
-	    "The request that failed was small: %s (%" PRIu64 " bytes%s%s)%s. The memory was full "
-	    "already: this request is the last straw and not the cause, and no single request is to "
-	    "blame.",
-	    human_bytes((int64_t)asked).text, asked, crash->asked.from[0] ? ", from " : "",
-	    crash->asked.from, grew);
+	    _("The request that failed was small: %s (%llu bytes%s%s)%s. The memory was full already: this request is the last straw and not the cause, and no single request is to blame."),
+	    human_bytes((int64_t)asked).text, (unsigned long long)asked,
+	    crash->asked.from[0] ? _(", from ") : "", i18n_text(crash->asked.from), grew);
 }
 
 static void say_sizes(struct crash *crash, struct crash_log *log)
@@ -124,25 +123,25 @@ static void say_sizes(struct crash *crash, struct crash_log *log)
 	} else if (grew->bytes.known && !grew->uncertain) {
 		// The heap grows by one arena, 64 MiB, or by as many as the request needs.
 		bool giant = is_giant(crash, grew->bytes.value) && grew->bytes.value != 64 * MIB;
-		say(crash, log, "grew",
-		    "The heap was to grow by %s (%" PRIu64 " bytes, from %s)%s.",
-		    human_bytes((int64_t)grew->bytes.value).text, grew->bytes.value, grew->from,
-		    giant ? ": one large request"
-			  : ": that is the runtime's usual step or a little more, so the size of "
-			    "the request itself is not known");
+		say(crash, log, "grew", _("The heap was to grow by %s (%llu bytes, from %s)%s."),
+		    human_bytes((int64_t)grew->bytes.value).text,
+		    (unsigned long long)grew->bytes.value, i18n_text(grew->from),
+		    giant ? _(": one large request")
+			  : _(": that is the runtime's usual step or a little more, so the size of "
+			      "the request itself is not known"));
 	}
 	if (grew->bytes.known && asked->bytes.known && !grew->uncertain &&
 	    is_giant(crash, asked->bytes.value))
-		say(crash, log, "grew", "The heap was to grow by %s for it (from %s).",
-		    human_bytes((int64_t)grew->bytes.value).text, grew->from);
+		say(crash, log, "grew", _("The heap was to grow by %s for it (from %s)."),
+		    human_bytes((int64_t)grew->bytes.value).text, i18n_text(grew->from));
 	if (crash->in_use.bytes.known)
-		say(crash, log, "in-use", "The heap had %s from the system by then.",
+		say(crash, log, "in-use", _("The heap had %s from the system by then."),
 		    human_bytes((int64_t)crash->in_use.bytes.value).text);
 	if (asked->bytes.known && asked->uncertain)
 		say(crash, log, "uncertain",
-		    "%s has 0x%" PRIx64 " (%s) as its size, but since Go 1.17 arguments are in "
-		    "registers and this one may be stale: not certain.",
-		    asked->from, asked->bytes.value, human_bytes((int64_t)asked->bytes.value).text);
+		    _("%s has 0x%llx (%s) as its size, but since Go 1.17 arguments are in registers and this one may be stale: not certain."),
+		    i18n_text(asked->from), (unsigned long long)asked->bytes.value,
+		    human_bytes((int64_t)asked->bytes.value).text);
 }
 
 // ---- the goroutine at fault ----
@@ -158,10 +157,12 @@ static const struct crash_frame *first_foreign(const struct crash *crash)
 static void say_absent(struct crash *crash, struct crash_log *log)
 {
 	if (crash->kind == CRASH_FATAL && crash->runtime && !crash->fault)
-		say(crash, log, "not-in-log",
-		    "Who asked is not in this log: it %s the runtime's own stack%s.",
-		    crash->goroutines ? "has" : "has only",
-		    crash->goroutines ? " and no goroutine that ran" : ", and no goroutine");
+		say(crash, log, "not-in-log", "%s",
+		    crash->goroutines
+			    ? _("Who asked is not in this log: it has the runtime's own stack and no "
+				"goroutine that ran.")
+			    : _("Who asked is not in this log: it has only the runtime's own stack, "
+				"and no goroutine."));
 }
 
 static void say_who(struct crash *crash, struct crash_log *log)
@@ -173,25 +174,28 @@ static void say_who(struct crash *crash, struct crash_log *log)
 	}
 	const struct crash_frame *foreign = first_foreign(crash);
 	if (crash->own && !crash->first_id)
-		say(crash, log, "own-code", "It was in own code at %s%s.",
+		say(crash, log, "own-code", _("It was in own code at %s%s."),
 		    name_frame(crash->own).text, name_module(crash->own).text);
 	else if (crash->own)
-		say(crash, log, "own-code", "Goroutine %" PRIu64 " was in own code at %s%s.",
-		    crash->first_id, name_frame(crash->own).text, name_module(crash->own).text);
+		say(crash, log, "own-code", _("Goroutine %llu was in own code at %s%s."),
+		    (unsigned long long)crash->first_id, name_frame(crash->own).text,
+		    name_module(crash->own).text);
 	if (foreign && crash->first_id && (!crash->own || foreign < crash->own))
-		say(crash, log, "third-party", "Goroutine %" PRIu64 " %s third-party code at %s%s.",
-		    crash->first_id, crash->own ? "had called" : "was in", name_frame(foreign).text,
+		say(crash, log, "third-party",
+		    crash->own ? _("Goroutine %llu had called third-party code at %s%s.")
+			       : _("Goroutine %llu was in third-party code at %s%s."),
+		    (unsigned long long)crash->first_id, name_frame(foreign).text,
 		    name_module(foreign).text);
 	if (!crash->own)
 		say(crash, log, "no-own-code",
-		    "No frame of the program's own code is in that goroutine.");
+		    _("No frame of the program's own code is in that goroutine."));
 	if (fault->creator.function[0])
-		say(crash, log, "creator", "It was started by %s%s (%s).",
+		say(crash, log, "creator", _("It was started by %s%s (%s)."),
 		    name_frame(&fault->creator).text, name_module(&fault->creator).text,
-		    crash_owner_name(fault->creator.owner));
+		    i18n_text(crash_owner_name(fault->creator.owner)));
 	if (crash->started_by)
-		say(crash, log, "started-by", "Own code called that: %s, in goroutine %" PRIu64 ".",
-		    name_frame(crash->started_by).text, crash->started_by_id);
+		say(crash, log, "started-by", _("Own code called that: %s, in goroutine %llu."),
+		    name_frame(crash->started_by).text, (unsigned long long)crash->started_by_id);
 }
 
 // ---- many goroutines ----
@@ -252,12 +256,9 @@ static void say_missing_workers(struct crash *crash, struct crash_log *log)
 	uint64_t missing =
 		crash->highest_id > crash->goroutines ? crash->highest_id - crash->goroutines : 0;
 	say(crash, log, "parallelism",
-	    "It is one worker of a pool (%s, %" PRIu64
-	    " of its creator in the log%s). Many workers "
-	    "of one creator, each with its own piece of work in memory, point to parallelism out of "
-	    "proportion with the host: fewer workers need less at once.",
-	    worker, seen,
-	    missing ? "; the goroutines' numbers show that others are missing in it" : "");
+	    _("It is one worker of a pool (%s, %llu of its creator in the log%s). Many workers of one creator, each with its own piece of work in memory, point to parallelism out of proportion with the host: fewer workers need less at once."),
+	    worker, (unsigned long long)seen,
+	    missing ? _("; the goroutines' numbers show that others are missing in it") : "");
 }
 
 static void say_parallelism(struct crash *crash, struct crash_log *log)
@@ -268,12 +269,12 @@ static void say_parallelism(struct crash *crash, struct crash_log *log)
 		say_missing_workers(crash, log);
 		return;
 	}
-	say(crash, log, "parallelism", "%s of %s goroutines were started at one place: %s%s%s",
+	say(crash, log, "parallelism", _("%s of %s goroutines were started at one place: %s%s%s"),
 	    human_count((int64_t)most).text, human_count((int64_t)crash->goroutines).text,
 	    name_frame(creator).text, name_module(creator).text,
 	    crash->cause->is_memory
-		    ? ". So many at once, each with its own piece of work in memory, "
-		      "point to parallelism without a bound."
+		    ? _(". So many at once, each with its own piece of work in memory, "
+			"point to parallelism without a bound.")
 		    : ".");
 }
 
@@ -334,15 +335,15 @@ static void say_stuck(struct crash *crash, struct crash_log *log)
 		char wait[96] = "";
 		if (oldest)
 			snprintf(wait, sizeof wait,
-				 ", the longest for %" PRIu64 " minutes, half of them for %" PRIu64
-				 " or more",
-				 oldest, crash_group_median_minutes(group));
-		say(crash, log, "stuck", "%s in [%s] at %s%s%s.",
+				 _(", the longest for %llu minutes, half of them for %llu or more"),
+				 (unsigned long long)oldest,
+				 (unsigned long long)crash_group_median_minutes(group));
+		say(crash, log, "stuck", _("%s in [%s] at %s%s%s."),
 		    human_count((int64_t)group->count).text, group->state, name_frame(frame).text,
 		    wait,
-		    for_ever             ? ": nothing can ever wake it"
-		    : is_deadlock(crash) ? ": that is where it waits for ever"
-					 : ": they look stuck");
+		    for_ever             ? _(": nothing can ever wake it")
+		    : is_deadlock(crash) ? _(": that is where it waits for ever")
+					 : _(": they look stuck"));
 		said++;
 	}
 }
@@ -360,7 +361,7 @@ static void say_recursion(struct crash *crash, struct crash_log *log)
 			times += strcmp(fault->frames[i].function, fault->frames[j].function) == 0;
 		if (times < 4)
 			continue;
-		say(crash, log, "recursion", "%s repeats: %zu of the %zu frames in the log%s.",
+		say(crash, log, "recursion", _("%s repeats: %zu of the %zu frames in the log%s."),
 		    name_frame(&fault->frames[i]).text, times, fault->depth,
 		    name_module(&fault->frames[i]).text);
 		return;
@@ -371,31 +372,30 @@ static void say_limits(struct crash *crash, struct crash_log *log)
 {
 	if (crash->recovered)
 		say(crash, log, "recovered",
-		    "The program has recovered from it and went on: this is no end of the process.");
+		    _("The program has recovered from it and went on: this is no end of the process."));
 	if (crash->cut_front)
 		say(crash, log, "cut",
-		    "The beginning is cut off: what happened first is not in it.");
+		    _("The beginning is cut off: what happened first is not in it."));
 	if (crash->cut_end)
-		say(crash, log, "cut", "The end is cut off: goroutines may be missing.");
+		say(crash, log, "cut", _("The end is cut off: goroutines may be missing."));
 	if (crash->left_out)
 		say(crash, log, "left-out",
-		    "%" PRIu64 " goroutines are in no group: there were more "
-		    "different stacks than whyoom keeps.",
-		    crash->left_out);
+		    _("%llu goroutines are in no group: there were more different stacks than whyoom keeps."),
+		    (unsigned long long)crash->left_out);
 	bool ended = crash->kind == CRASH_FATAL || crash->kind == CRASH_PANIC;
 	if (ended && !crash->goroutines && !crash->recovered)
 		say(crash, log, "no-goroutines",
-		    "No goroutine is in the log: it was cut, or GOTRACEBACK is none.");
+		    _("No goroutine is in the log: it was cut, or GOTRACEBACK is none."));
 	else if (ended && crash->cause->is_memory && !crash->recovered)
 		say(crash, log, "not-known",
-		    "Which code holds the memory cannot be seen in a crash log: it shows who asked "
-		    "last, not who keeps what.");
+		    _("Which code holds the memory cannot be seen in a crash log: it shows who asked "
+		      "last, not who keeps what."));
 	if (crash->cause->next[0])
-		say(crash, log, "next", "Next: %s.", crash->cause->next);
+		say(crash, log, "next", _("Next: %s."), i18n_text(crash->cause->next));
 	else if (ended && crash->goroutines == 1 && !crash->recovered)
 		say(crash, log, "next",
-		    "Next: run with GOTRACEBACK=all to see the other goroutines, "
-		    "too.");
+		    _("Next: run with GOTRACEBACK=all to see the other goroutines, "
+		      "too."));
 }
 
 static void say_race(struct crash *crash, struct crash_log *log)
@@ -403,8 +403,8 @@ static void say_race(struct crash *crash, struct crash_log *log)
 	VEC_FOREACH (group, &crash->groups) {
 		const struct crash_frame *frame = first_user_frame(group);
 		if (group->kind == CRASH_STACK_ACCESS && frame)
-			say(crash, log, "access", "%s: %s%s.", group->state, name_frame(frame).text,
-			    name_module(frame).text);
+			say(crash, log, "access", _("%s: %s%s."), group->state,
+			    name_frame(frame).text, name_module(frame).text);
 	}
 }
 
@@ -413,23 +413,23 @@ static void say_kernel(struct crash *crash, struct crash_log *log)
 	const struct kernel_oom *oom = &crash->oom;
 	if (crash->kind != CRASH_KERNEL_OOM)
 		return;
-	say(crash, log, "victim", "The kernel killed process %d (%s)%s.", (int)oom->victim_pid,
-	    oom->victim, oom->group_kill ? " with its whole cgroup" : "");
+	say(crash, log, "victim", _("The kernel killed process %d (%s)%s."), (int)oom->victim_pid,
+	    oom->victim, oom->group_kill ? _(" with its whole cgroup") : "");
 	if (oom->anon_rss_bytes.known)
-		say(crash, log, "victim-size", "It had %s of anonymous memory resident.",
+		say(crash, log, "victim-size", _("It had %s of anonymous memory resident."),
 		    human_bytes((int64_t)oom->anon_rss_bytes.value).text);
 	if (oom->constraint == OOM_CONSTRAINT_MEMCG)
 		say(crash, log, "limit",
-		    "The limit of cgroup %s was reached%s%s: not the machine's "
-		    "memory.",
-		    oom->oom_memcg[0] ? oom->oom_memcg : "(not named)",
+		    _("The limit of cgroup %s was reached%s%s: not the machine's "
+		      "memory."),
+		    oom->oom_memcg[0] ? oom->oom_memcg : _("(not named)"),
 		    oom->limit_bytes.known ? ", " : "",
 		    oom->limit_bytes.known ? human_bytes((int64_t)oom->limit_bytes.value).text
 					   : "");
 	else if (oom->constraint == OOM_CONSTRAINT_NONE)
-		say(crash, log, "limit", "The machine as a whole had no memory left.");
+		say(crash, log, "limit", _("The machine as a whole had no memory left."));
 	if (oom->invoker[0] && strcmp(oom->invoker, oom->victim) != 0)
-		say(crash, log, "invoker", "%s had asked for memory when it happened.",
+		say(crash, log, "invoker", _("%s had asked for memory when it happened."),
 		    oom->invoker);
 }
 
@@ -437,20 +437,20 @@ static void say_kernel(struct crash *crash, struct crash_log *log)
 static const char *headline(const struct crash *crash, struct crash_log *log)
 {
 	char text[SENTENCE_MAX];
-	const char *title = crash->cause->title;
+	const char *title = i18n_text(crash->cause->title);
 	uint64_t asked =
 		crash->asked.bytes.known && !crash->asked.uncertain ? crash->asked.bytes.value : 0;
 	if (strcmp(crash->cause->id, "out-of-memory") == 0 && asked)
 		snprintf(text, sizeof text, "%s%s",
 			 is_giant(crash, asked)
-				 ? "out of memory: one giant request was refused, "
-				 : "out of memory: the memory was full, the last straw was ",
+				 ? _("out of memory: one giant request was refused, ")
+				 : _("out of memory: the memory was full, the last straw was "),
 			 human_bytes((int64_t)asked).text);
 	else if (strcmp(crash->cause->id, "panic") == 0 && crash->own)
-		snprintf(text, sizeof text, "panic: %.160s, in %s", crash->message,
+		snprintf(text, sizeof text, _("panic: %.160s, in %s"), crash->message,
 			 name_frame(crash->own).text);
-	else if (crash->own && crash->kind != CRASH_SIGNAL && strlen(title) < 64)
-		snprintf(text, sizeof text, "%s, in %s", title, name_frame(crash->own).text);
+	else if (crash->own && crash->kind != CRASH_SIGNAL && strlen(crash->cause->title) < 64)
+		snprintf(text, sizeof text, _("%s, in %s"), title, name_frame(crash->own).text);
 	else
 		return title;
 	return crash_text(log, span_of(text));
@@ -468,6 +468,6 @@ void findings_make(struct crash *crash, struct crash_log *log)
 		say_parallelism(crash, log);
 	say_stuck(crash, log);
 	if (crash->cause->meaning[0])
-		say(crash, log, "meaning", "It means: %s.", crash->cause->meaning);
+		say(crash, log, "meaning", _("It means: %s."), i18n_text(crash->cause->meaning));
 	say_limits(crash, log);
 }

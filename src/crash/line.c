@@ -86,6 +86,18 @@ static bool is_function_name(struct span name)
 	       span_starts(name, SPAN("_rt")) || span_starts(name, SPAN("x_cgo"));
 }
 
+// In stacks of gccgo: "runtime_mstart", "epoll_wait".
+static bool is_c_name(struct span name)
+{
+	for (size_t i = 0; i < name.length; i++) {
+		char c = name.at[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+		if (!letter && !(i && is_digit(c)))
+			return false;
+	}
+	return name.length && name.length <= NAME_MAX_BYTES;
+}
+
 static bool is_arguments(struct span arguments)
 {
 	static const bool allowed[256] = {
@@ -328,7 +340,7 @@ struct crash_line crash_line_parse(struct span line)
 		return out;
 	if (is_elided(trimmed))
 		return (struct crash_line){.kind = LINE_ELIDED, .text = trimmed};
-	if (is_function_name(trimmed))
+	if (is_function_name(trimmed) || is_c_name(trimmed))
 		return (struct crash_line){.kind = LINE_NAME, .name = trimmed};
 	return (struct crash_line){.kind = LINE_OTHER, .text = line};
 }

@@ -2,6 +2,8 @@
 // In: functions and files. Out: whose they are, and their modules.
 #include "crash/owner.h"
 
+#include "base/i18n.h"
+
 static const struct span module_cache = {"/pkg/mod/", 9};
 // What a web page that hides e-mail addresses makes of "module@version".
 static const struct span hidden = {"[email\302\240protected]", 18};
@@ -215,7 +217,8 @@ static bool is_standard(const struct places *places, const struct crash_frame *f
 	if (places->goroot.length && span_starts(file, places->goroot))
 		return true;
 	bool below_goroot = (span_has(file, SPAN("/go/src/")) && span_has(file, package)) ||
-			    span_has(file, SPAN("/libgo/go/")); // gccgo's
+			    span_has(file, SPAN("/libgo/go/")) ||
+			    span_has(file, SPAN("/libgo/runtime/")); // gccgo's
 	bool trimmed = !is_absolute(file);
 	return !has_domain(package) && !span_equals(package, SPAN("main")) &&
 	       !is_within(package, places->main_module) && (trimmed || below_goroot) &&
@@ -273,7 +276,7 @@ void owner_set(const struct places *places, struct crash_log *log, struct crash_
 
 const char *crash_owner_name(enum crash_owner owner)
 {
-	static const char *const names[] = {"not known", "own code", "third party",
-					    "standard library", "runtime"};
+	static const char *const names[] = {N_("not known"), N_("own code"), N_("third party"),
+					    N_("standard library"), N_("runtime")};
 	return names[owner];
 }

@@ -7,9 +7,10 @@
 #include "base/alloc.h"
 #include "crash/block.h"
 #include "crash/causes.h"
+#include "crash/message.h"
 #include "crash/model_priv.h"
 
-enum { MESSAGE_LINES_MAX = 200, KERNEL_LINE_MAX = 1024 };
+enum { KERNEL_LINE_MAX = 1024 };
 
 enum phase {
 	PHASE_NONE,    // between crashes
@@ -24,10 +25,7 @@ struct recogniser {
 	const struct crash_options *options;
 	enum phase phase;
 	struct crash crash; // the one that is being read
-	struct strbuf text; // its message
-	bool message_open;  // its next lines belong to it, too
-	bool message_blank; // the last of them was empty
-	unsigned int message_lines;
+	struct message message;
 	struct block block;      // the goroutine that is being read
 	struct strbuf name_text; // a line that may be a function of gccgo
 	bool kernel_open;
@@ -52,43 +50,6 @@ static bool is_worth_keeping(const struct crash *crash)
 	       crash->kind == CRASH_KERNEL_OOM;
 }
 
-static void add_panics(struct recogniser *recogniser)
-{
-	struct crash *crash = &recogniser->crash;
-	VEC_FOREACH (panic, &crash->panics) {
-		struct span text = span_of(panic->text);
-		panic->repanicked = span_has(text, SPAN("[recovered, repanicked]"));
-		panic->recovered = panic->repanicked || span_ends(text, SPAN("[recovered]"));
-		panic->goexit = span_ends(text, SPAN("[goexit]"));
-		size_t mark =
-			panic->recovered || panic->goexit ? span_find_last(text, '[') : SPAN_NONE;
-		if (mark != SPAN_NONE)
-			panic->text =
-				crash_text(recogniser->log, span_trim(span_first(text, mark)));
-	}
-}
-
-static void set_message(struct recogniser *recogniser)
-{
-	struct crash *crash = &recogniser->crash;
-	struct span text = {recogniser->text.text ? recogniser->text.text : "",
-			    recogniser->text.length};
-	while (text.length && (text.at[text.length - 1] == '\n'))
-		text.length--;
-	crash->text = crash_text(recogniser->log, text);
-	if (crash->panics.count) {
-		add_panics(recogniser);
-		// What ended the program is the last one; the first one began it.
-		crash->message = crash->panics.items[crash->panics.count - 1].text;
-		if (crash->panics.count == 1 && span_find_char(text, '\n') != SPAN_NONE)
-			crash->message = crash_text(recogniser->log,
-						    span_first(text, span_find_char(text, '\n')));
-		return;
-	}
-	size_t end = span_find_char(text, '\n');
-	crash->message = crash_text(recogniser->log, span_first(text, end));
-}
-
 // Hands the crash that was being read to the log.
 static void finish_crash(struct recogniser *recogniser)
 {
@@ -96,13 +57,11 @@ static void finish_crash(struct recogniser *recogniser)
 	struct crash_log *log = recogniser->log;
 	if (recogniser->phase != PHASE_NONE) {
 		block_finish(&recogniser->block, log, crash);
-		set_message(recogniser);
+		message_finish(&recogniser->message, crash, log);
 		crash->cause = crash_cause_find(crash->kind, span_of(crash->message));
 	}
 	bool keep = recogniser->phase != PHASE_NONE && is_worth_keeping(crash);
 	recogniser->phase = PHASE_NONE;
-	recogniser->message_open = false;
-	strbuf_clear(&recogniser->text);
 	if (keep && log->crashes.count < CRASH_CRASHES_MAX) {
 		vec_push(&log->crashes, *crash);
 	} else {
@@ -132,7 +91,7 @@ void recogniser_free(struct recogniser *recogniser)
 		return;
 	finish_crash(recogniser);
 	block_deinit(&recogniser->block);
-	strbuf_deinit(&recogniser->text);
+	message_deinit(&recogniser->message);
 	strbuf_deinit(&recogniser->name_text);
 	kernel_oom_collector_deinit(&recogniser->kernel);
 	free(recogniser);
@@ -144,31 +103,6 @@ bool recogniser_wants_goroutines(const struct recogniser *recogniser)
 }
 
 // ---- messages ----
-
-static void add_note(struct recogniser *recogniser, struct span text)
-{
-	struct crash *crash = &recogniser->crash;
-	if (crash->notes.count < CRASH_NOTES_MAX)
-		vec_push(&crash->notes, crash_text(recogniser->log, span_first(text, 512)));
-}
-
-static void add_message(struct recogniser *recogniser, struct span text)
-{
-	struct strbuf *out = &recogniser->text;
-	if (out->length + text.length + 1 > CRASH_MESSAGE_MAX)
-		return;
-	if (out->length)
-		strbuf_add(out, "\n");
-	strbuf_add_bytes(out, text.at, text.length);
-}
-
-static void add_panic(struct recogniser *recogniser, struct span text)
-{
-	struct crash *crash = &recogniser->crash;
-	if (crash->panics.count < CRASH_PANICS_MAX)
-		vec_push(&crash->panics,
-			 {.text = crash_text(recogniser->log, span_first(text, 1024))});
-}
 
 // A message that continues what is open: "panic: a" with "\tpanic: b" below, notes before a fatal
 // error.
@@ -185,15 +119,7 @@ static void take_message(struct recogniser *recogniser, enum crash_kind kind, st
 {
 	if (!continues(recogniser, kind))
 		begin_crash(recogniser, kind, PHASE_MESSAGE, number, wrapping);
-	recogniser->crash.kind = kind;
-	recogniser->message_open = kind == CRASH_PANIC;
-	recogniser->message_blank = false;
-	recogniser->message_lines = 0;
-	if (kind == CRASH_PANIC)
-		add_panic(recogniser, text);
-	// Several threads may say the same at once.
-	if (kind == CRASH_PANIC || !recogniser->text.length)
-		add_message(recogniser, text);
+	message_take(&recogniser->message, &recogniser->crash, recogniser->log, kind, text);
 }
 
 static void take_note(struct recogniser *recogniser, struct span text, uint64_t number,
@@ -201,8 +127,8 @@ static void take_note(struct recogniser *recogniser, struct span text, uint64_t 
 {
 	if (recogniser->phase != PHASE_MESSAGE && recogniser->phase != PHASE_STACKS)
 		begin_crash(recogniser, CRASH_DUMP, PHASE_MESSAGE, number, wrapping);
-	recogniser->message_open = false;
-	add_note(recogniser, text);
+	recogniser->message.is_open = false;
+	message_add_note(&recogniser->crash, recogniser->log, text);
 }
 
 // "http: panic serving 127.0.0.1:1: TEXT"
@@ -218,7 +144,7 @@ static void take_serving(struct recogniser *recogniser, struct span text, uint64
 // The state with which a program prints its own stack goes on running.
 static void begin_stacks(struct recogniser *recogniser, uint64_t number, const char *wrapping)
 {
-	recogniser->message_open = false;
+	recogniser->message.is_open = false;
 	if (recogniser->phase == PHASE_MESSAGE || recogniser->phase == PHASE_STACKS) {
 		recogniser->phase = PHASE_STACKS;
 		return;
@@ -309,21 +235,10 @@ bool recogniser_take_kernel(struct recogniser *recogniser, struct span text, uin
 
 static bool take_empty(struct recogniser *recogniser)
 {
-	recogniser->message_blank = true;
-	if (recogniser->message_open && ++recogniser->message_lines < MESSAGE_LINES_MAX)
-		add_message(recogniser, SPAN(""));
+	message_add_line(&recogniser->message, SPAN(""));
 	if (recogniser->phase == PHASE_PROFILE)
 		block_finish(&recogniser->block, recogniser->log, &recogniser->crash);
 	return recogniser->phase != PHASE_NONE;
-}
-
-// Lines of a panic's own text.
-static bool take_other(struct recogniser *recogniser, struct span text)
-{
-	if (!recogniser->message_open || ++recogniser->message_lines >= MESSAGE_LINES_MAX)
-		return false;
-	add_message(recogniser, text);
-	return true;
 }
 
 static void take_profile(struct recogniser *recogniser, const struct crash_line *line,
@@ -373,8 +288,8 @@ static bool take_exit(struct recogniser *recogniser)
 // Within the text of a panic, a line that looks like a function is text.
 static bool is_text_of_message(const struct recogniser *recogniser, enum crash_line_kind kind)
 {
-	return recogniser->message_open && (kind == LINE_FUNCTION || kind == LINE_NAME ||
-					    kind == LINE_ELIDED || kind == LINE_RULE);
+	return recogniser->message.is_open && (kind == LINE_FUNCTION || kind == LINE_NAME ||
+					       kind == LINE_ELIDED || kind == LINE_RULE);
 }
 
 static bool take_line(struct recogniser *recogniser, const struct crash_line *line,
@@ -433,7 +348,7 @@ static bool take_line(struct recogniser *recogniser, const struct crash_line *li
 	case LINE_EXIT:
 		return take_exit(recogniser);
 	default:
-		return take_other(recogniser, text);
+		return message_add_line(&recogniser->message, text);
 	}
 }
 

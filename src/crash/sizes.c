@@ -2,6 +2,8 @@
 // In: notes of the runtime and arguments of its functions. Out: sizes, where they are certain.
 #include "crash/sizes.h"
 
+#include "base/i18n.h"
+
 enum { PAGE_BYTES = 8192, REGISTERS_SINCE = 17, MARKS_SINCE = 18 };
 
 enum what { WHAT_ASKED, WHAT_GREW, WHAT_GREW_PAGES };
@@ -97,7 +99,7 @@ static bool take_between(struct span note, struct span front, struct span *rest,
 // also "runtime: VirtualAlloc of 34359738368 bytes failed with errno=1455"
 static void look_at_note(struct crash *crash, struct span note)
 {
-	static const char from[] = "the runtime's message";
+	static const char from[] = N_("the runtime's message");
 	struct span rest;
 	uint64_t grew, in_use;
 	if (take_between(note, SPAN("VirtualAlloc of "), &rest, &grew) &&
@@ -114,17 +116,17 @@ static void look_at_note(struct crash *crash, struct span note)
 static const struct {
 	const char *function, *what;
 } growers[] = {
-	{"bytes.makeSlice", "a bytes.Buffer"},
-	{"bytes.growSlice", "a bytes.Buffer"},
-	{"bytes.(*Buffer).grow", "a bytes.Buffer"},
-	{"strings.(*Builder).grow", "a strings.Builder"},
-	{"io.ReadAll", "the slice of io.ReadAll"},
-	{"io/ioutil.readAll", "the slice of ioutil.ReadAll"},
-	{"runtime.concatstrings", "a string that others are added to"},
-	{"runtime.growslice", "a slice that is appended to"},
-	{"runtime.hashGrow", "a map"},
-	{"internal/runtime/maps.(*Map).growToTable", "a map"},
-	{"internal/runtime/maps.(*table).grow", "a map"},
+	{"bytes.makeSlice", N_("a bytes.Buffer")},
+	{"bytes.growSlice", N_("a bytes.Buffer")},
+	{"bytes.(*Buffer).grow", N_("a bytes.Buffer")},
+	{"strings.(*Builder).grow", N_("a strings.Builder")},
+	{"io.ReadAll", N_("the slice of io.ReadAll")},
+	{"io/ioutil.readAll", N_("the slice of ioutil.ReadAll")},
+	{"runtime.concatstrings", N_("a string that others are added to")},
+	{"runtime.growslice", N_("a slice that is appended to")},
+	{"runtime.hashGrow", N_("a map")},
+	{"internal/runtime/maps.(*Map).growToTable", N_("a map")},
+	{"internal/runtime/maps.(*table).grow", N_("a map")},
 };
 
 static void find_growing(struct crash *crash)

@@ -3,6 +3,7 @@
 // recogniser.
 #include "crash/streams.h"
 
+#include "base/i18n.h"
 #include "crash/anchors.h"
 
 enum {
@@ -69,7 +70,7 @@ static struct stream *find_bare(struct streams *streams, uint64_t key)
 
 static const char *name_wrapping(const struct stream *stream, const char *wrapping)
 {
-	return wrapping[0] || !stream->prefix.length ? wrapping : "a prefix before each line";
+	return wrapping[0] || !stream->prefix.length ? wrapping : N_("a prefix before each line");
 }
 
 static void feed_parsed(struct streams *streams, struct stream *stream,

@@ -2,6 +2,7 @@
 // In: a line as a log stores it. Out: the lines that were written, to the streams.
 #include "crash/unwrap.h"
 
+#include "base/i18n.h"
 #include "crash/anchors.h"
 #include "crash/flat.h"
 #include "crash/model_priv.h"
@@ -117,7 +118,7 @@ static bool take_cri(struct unwrap *unwrap, uint64_t key, struct span line, unsi
 		return false;
 	rest = span_from(rest, tag == SPAN_NONE ? 1 : tag + 1);
 	key = crash_hash(is_stderr ? SPAN("stderr") : SPAN("stdout"), key);
-	take_piece(unwrap, key, rest, full, "the container runtime's log (CRI)", depth);
+	take_piece(unwrap, key, rest, full, N_("the container runtime's log (CRI)"), depth);
 	return true;
 }
 
@@ -177,9 +178,9 @@ static void take_string(struct unwrap *unwrap, uint64_t key, struct span name, s
 	unescape_backslashes(string, text);
 	bool is_partial =
 		is_docker && text->length >= PARTIAL_BYTES && text->text[text->length - 1] != '\n';
-	const char *wrapping = is_docker     ? "docker's JSON"
+	const char *wrapping = is_docker     ? N_("docker's JSON")
 			       : name.length ? "JSON"
-					     : "a quoted string";
+					     : N_("a quoted string");
 	take_piece(unwrap, key, filled(text), !is_partial, wrapping, depth + 1);
 }
 
@@ -229,7 +230,7 @@ static bool take_escapes(struct unwrap *unwrap, uint64_t key, struct span line,
 	if (unescape_has_octal(line)) {
 		out = scratch(unwrap, depth, STAGE_ESCAPES);
 		unescape_octal(line, out);
-		wrapping = "syslog's escapes";
+		wrapping = N_("syslog's escapes");
 	} else if (unescape_has_html(line)) {
 		out = scratch(unwrap, depth, STAGE_ESCAPES);
 		unescape_html(line, out);
@@ -237,7 +238,7 @@ static bool take_escapes(struct unwrap *unwrap, uint64_t key, struct span line,
 	} else if (unescape_has_written_breaks(line) && has_anchor(line)) {
 		out = scratch(unwrap, depth, STAGE_ESCAPES);
 		unescape_backslashes(line, out);
-		wrapping = "written line breaks (\\n)";
+		wrapping = N_("written line breaks (\\n)");
 	}
 	if (!out)
 		return false;
@@ -251,7 +252,7 @@ static bool take_flat(struct unwrap *unwrap, uint64_t key, struct span line, uns
 		return false;
 	struct strbuf *out = scratch(unwrap, depth, STAGE_FLAT);
 	flat_restore(line, out);
-	take_lines(unwrap, key, filled(out), "line breaks that became blanks", depth + 1);
+	take_lines(unwrap, key, filled(out), N_("line breaks that became blanks"), depth + 1);
 	return true;
 }
 
@@ -265,7 +266,7 @@ static void take(struct unwrap *unwrap, uint64_t key, struct span line, const ch
 		struct strbuf *out = scratch(unwrap, depth, STAGE_COLOUR);
 		unescape_terminal(line, out);
 		line = filled(out);
-		wrapping = wrapping[0] ? wrapping : "colours";
+		wrapping = wrapping[0] ? wrapping : N_("colours");
 	}
 	if (depth < UNWRAP_DEPTH_MAX) {
 		if (take_cri(unwrap, key, line, depth + 1))

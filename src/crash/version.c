@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/i18n.h"
+
 enum { NEWEST = 99, REASON_MAX = 512 };
 
 struct guess {
@@ -75,12 +77,12 @@ static void by_functions(struct guess *guess, const struct crash_frame *frame)
 		struct span start = span_of(functions[i].start);
 		if (!is_named(span_of(frame->function), &start))
 			continue;
-		snprintf(reason, sizeof reason, "it has %.*s", (int)start.length, start.at);
+		snprintf(reason, sizeof reason, _("it has %.*s"), (int)start.length, start.at);
 		at_least(guess, functions[i].low, reason);
 		at_most(guess, functions[i].high, reason);
 	}
 	if (span_has(span_of(frame->function), SPAN("\302\267")))
-		at_most(guess, 4, "closures have names like main.func\302\2671");
+		at_most(guess, 4, _("closures are named as before Go 1.5"));
 }
 
 // Since 1.17 a value of several words is in braces; since 1.18 "?" marks what may be stale.
@@ -88,13 +90,13 @@ static void by_arguments(struct guess *guess, const struct crash_frame *frame)
 {
 	struct span arguments = span_of(frame->arguments);
 	if (span_find_char(arguments, '?') != SPAN_NONE)
-		at_least(guess, 18, "arguments have \"?\"");
+		at_least(guess, 18, _("arguments have \"?\""));
 	else if (span_find_char(arguments, '{') != SPAN_NONE)
-		at_least(guess, 17, "arguments have braces");
+		at_least(guess, 17, _("arguments have braces"));
 	if ((strcmp(frame->function, "panic") == 0 ||
 	     strcmp(frame->function, "runtime.throw") == 0) &&
 	    span_starts(arguments, SPAN("0x")))
-		at_most(guess, 16, "arguments have no braces");
+		at_most(guess, 16, _("arguments have no braces"));
 }
 
 static bool is_version_char(char c)
@@ -155,7 +157,7 @@ static void by_lines(struct guess *guess, const struct crash_frame *frame)
 		const struct known_line *row = &known_lines[i];
 		if (!is_at(frame, row))
 			continue;
-		snprintf(reason, sizeof reason, "%.64s is at %.64s:%d", row->function, row->file,
+		snprintf(reason, sizeof reason, _("%.64s is at %.64s:%d"), row->function, row->file,
 			 (int)row->line);
 		if (row->low / 100 <= guess->high && row->high / 100 >= guess->low) {
 			at_least(guess, row->low / 100, reason);
@@ -170,31 +172,31 @@ static void by_group(struct guess *guess, const struct crash *crash,
 	bool waits_on_mutex = strncmp(group->state, "sync.Mutex", 10) == 0 ||
 			      strncmp(group->state, "sync.RWMutex", 12) == 0;
 	if (waits_on_mutex)
-		at_least(guess, 20, "a goroutine waits in [sync.Mutex.Lock]");
+		at_least(guess, 20, _("a goroutine waits in [sync.Mutex.Lock]"));
 	if (strncmp(group->state, "sync.WaitGroup", 14) == 0)
-		at_least(guess, 25, "a goroutine waits in [sync.WaitGroup.Wait]");
+		at_least(guess, 25, _("a goroutine waits in [sync.WaitGroup.Wait]"));
 	if (crash->kind == CRASH_RACE || group->kind == CRASH_STACK_PROFILE)
 		return;
 	if (group->creator_id)
-		at_least(guess, 21, "\"created by ... in goroutine N\"");
+		at_least(guess, 21, _("\"created by ... in goroutine N\""));
 	else if (group->creator.function[0] && group->creator.owner != CRASH_OWNER_RUNTIME &&
 		 !crash->is_gccgo)
-		at_most(guess, 20, "\"created by\" without \"in goroutine N\"");
+		at_most(guess, 20, _("\"created by\" without \"in goroutine N\""));
 	if (group->labels[0])
-		at_least(guess, 26, "labels of goroutines");
+		at_least(guess, 26, _("labels of goroutines"));
 }
 
 static void by_text(struct guess *guess, const struct crash *crash)
 {
 	VEC_FOREACH (panic, &crash->panics)
 		if (panic->repanicked)
-			at_least(guess, 25, "\"[recovered, repanicked]\"");
+			at_least(guess, 25, _("\"[recovered, repanicked]\""));
 	if (crash->wide_headers)
-		at_least(guess, 22, "goroutines with gp= and mp=");
+		at_least(guess, 22, _("goroutines with gp= and mp="));
 	VEC_FOREACH (note, &crash->notes)
 		if (span_has(span_of(*note), SPAN("[signal 0x")) &&
 		    !span_has(span_of(*note), SPAN("[signal 0xc00000"))) // always so on Windows
-			at_most(guess, 8, "\"[signal 0xb ...]\"");
+			at_most(guess, 8, _("\"[signal 0xb ...]\""));
 }
 
 static void write(const struct guess *guess, struct crash *crash, struct crash_log *log)
@@ -204,14 +206,14 @@ static void write(const struct guess *guess, struct crash *crash, struct crash_l
 	if (guess->exact[0]) {
 		version->exact = crash_text(log, span_of(guess->exact));
 		version->low = version->high = atoi(guess->exact + 2);
-		version->reason = "the paths of its own files name it";
+		version->reason = _("the paths of its own files name it");
 		return;
 	}
 	version->low = guess->low;
 	version->high = guess->high == NEWEST ? 0 : guess->high;
 	bool both = guess->low_reason[0] && guess->high_reason[0] &&
 		    strcmp(guess->low_reason, guess->high_reason) != 0;
-	snprintf(reason, sizeof reason, "%s%s%s", guess->low_reason, both ? ", " : "",
+	snprintf(reason, sizeof reason, "%s%s%s", guess->low_reason, both ? _(", ") : "",
 		 both || !guess->low_reason[0] ? guess->high_reason : "");
 	version->reason = crash_text(log, span_of(reason));
 }
@@ -219,7 +221,7 @@ static void write(const struct guess *guess, struct crash *crash, struct crash_l
 // Its library of Go has functions and lines of its own, and stays at Go 1.18 (GCC 12 to 15).
 static void by_gccgo(struct guess *guess)
 {
-	at_most(guess, 18, "gccgo has built it");
+	at_most(guess, 18, _("gccgo has built it"));
 }
 
 static void by_stacks(struct guess *guess, const struct crash *crash)
@@ -256,6 +258,6 @@ void version_guess(struct crash *crash, struct crash_log *log)
 	write(&guess, crash, log);
 	if (log->exe_version && strncmp(log->exe_version, "go", 2) == 0) {
 		crash->version.exact = log->exe_version + 2;
-		crash->version.reason = "the program that was given says so";
+		crash->version.reason = _("the program that was given says so");
 	}
 }

@@ -44,6 +44,27 @@ static bool count_waiting(const struct go_runtime *runtime, uint64_t *waiting)
 	return true;
 }
 
+// Each is a record of its own, of one allocator.
+static struct go_count count_set(const struct go_runtime *runtime)
+{
+	static const enum go_field needed[] = {GO_MHEAP_SPECIALFINALIZERALLOC, GO_FIXALLOC_SIZE,
+					       GO_FIXALLOC_INUSE};
+	const int *offset = runtime->layout.offset;
+	taddr_t at;
+	uint64_t size, bytes;
+	if (!layout_require(&runtime->layout, needed, sizeof needed / sizeof *needed, NULL) ||
+	    !go_runtime_symbol(runtime, GO_SYMBOL_MHEAP, &at, NULL))
+		return (struct go_count){0};
+	at += (uint64_t)offset[GO_MHEAP_SPECIALFINALIZERALLOC];
+	if (!target_read_u64(runtime->target, at + (uint64_t)offset[GO_FIXALLOC_SIZE], &size,
+			     NULL) ||
+	    !target_read_u64(runtime->target, at + (uint64_t)offset[GO_FIXALLOC_INUSE], &bytes,
+			     NULL) ||
+	    !size)
+		return (struct go_count){0};
+	return (struct go_count){bytes / size, true};
+}
+
 void go_finalizers_read(const struct go_runtime *runtime, struct go_scheduler *scheduler)
 {
 	struct go_finalizers *finalizers = &scheduler->finalizers;
@@ -51,6 +72,7 @@ void go_finalizers_read(const struct go_runtime *runtime, struct go_scheduler *s
 	finalizers->waiting.known = count_waiting(runtime, &finalizers->waiting.value);
 	if (!finalizers->waiting.known && runtime->symbols[GO_SYMBOL_ALLFIN])
 		scheduler->failed++;
+	finalizers->set = count_set(runtime);
 	finalizers->queued = read_count(runtime, GO_SYMBOL_FINQUEUED);
 	finalizers->executed = read_count(runtime, GO_SYMBOL_FINEXECUTED);
 	finalizers->running_known = go_variable_u32(runtime, GO_SYMBOL_FING_STATUS, &status);

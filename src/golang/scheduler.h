@@ -50,6 +50,7 @@ struct go_timers {
 
 struct go_finalizers {
 	struct go_count waiting; // objects that are dead, their finalizer not yet run to its end
+	struct go_count set;     // objects that have one and are not dead
 	struct go_count queued, executed; // since the start; Go 1.25 and later
 	bool running_known, running;      // one runs right now; Go 1.20 and later
 };

@@ -19,8 +19,9 @@ bool go_settings_writer_open(const struct process_files *files, struct go_settin
 	int mem = openat(files->dir, "mem", O_RDWR | O_CLOEXEC);
 	if (mem < 0) {
 		error_set_os(error, errno, "may not write to the memory of process %d", files->pid);
-		return error_hint(error, "run as root, with CAP_SYS_PTRACE, or as the user of the "
-					 "process");
+		return error_hint(error,
+				  "run as root, with CAP_SYS_PTRACE and CAP_DAC_OVERRIDE, or "
+				  "as the user of the process");
 	}
 	*writer = (struct go_settings_writer){.files = files, .mem = mem};
 	return true;

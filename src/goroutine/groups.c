@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/units.h"
 
 enum { GOROUTINE_OBJECTS_SHOWN = 3 };
@@ -239,7 +240,7 @@ static void write_frame(struct strbuf *out, const char *indent, const struct gor
 
 static void write_elided(struct strbuf *out, uint64_t count)
 {
-	strbuf_addf(out, "    ...%s frames left out...\n", human_count((int64_t)count).text);
+	strbuf_addf(out, _("    ...%s frames left out...\n"), human_count((int64_t)count).text);
 }
 
 static void write_waits(struct strbuf *out, const struct goroutine_group *group)
@@ -248,28 +249,29 @@ static void write_waits(struct strbuf *out, const struct goroutine_group *group)
 		goroutine_median_wait(group->waits.items, group->waits.count, group->count);
 	if (!group->waited_ns)
 		return;
-	strbuf_addf(out, ", %sat least %s", group->count > 1 ? "the longest for " : "for ",
+	strbuf_addf(out,
+		    group->count > 1 ? _(", the longest for at least %s") : _(", for at least %s"),
 		    human_duration(group->waited_ns).text);
 	if (group->count > 2 && median)
-		strbuf_addf(out, ", half of them for %s or more", human_duration(median).text);
+		strbuf_addf(out, _(", half of them for %s or more"), human_duration(median).text);
 }
 
 static void write_head(struct strbuf *out, const struct goroutine_group *group)
 {
 	const char *state = goroutine_group_state(group);
-	strbuf_addf(out, "%s goroutine%s [", human_count((int64_t)group->count).text,
-		    group->count == 1 ? "" : "s");
-	strbuf_add_safe(out, state[0] ? state : GOROUTINE_NO_STATE);
-	strbuf_addf(out, "]%s", group->system ? " (of the Go runtime)" : "");
+	strbuf_addf(out, group->count == 1 ? _("%s goroutine [") : _("%s goroutines ["),
+		    human_count((int64_t)group->count).text);
+	strbuf_add_safe(out, state[0] ? state : i18n_text(GOROUTINE_NO_STATE));
+	strbuf_addf(out, "]%s", group->system ? _(" (of the Go runtime)") : "");
 	write_waits(out, group);
 	if (group->stack_bytes)
-		strbuf_addf(out, ", stacks %s", human_bytes((int64_t)group->stack_bytes).text);
+		strbuf_addf(out, _(", stacks %s"), human_bytes((int64_t)group->stack_bytes).text);
 	if (group->example_id)
-		strbuf_addf(out, ", for example %" PRIu64, group->example_id);
+		strbuf_addf(out, _(", for example %llu"), (unsigned long long)group->example_id);
 	strbuf_add(out, "\n");
 	if (!group->labels)
 		return;
-	strbuf_add(out, "  labels ");
+	strbuf_add(out, _("  labels "));
 	strbuf_add_safe(out, group->labels);
 	strbuf_add(out, "\n");
 }
@@ -280,22 +282,22 @@ static void write_objects(struct strbuf *out, const struct goroutine_group *grou
 	for (size_t i = GOROUTINE_OBJECTS_SHOWN; i < group->objects.count; i++)
 		others += group->objects.items[i].count;
 	for (size_t i = 0; i < group->objects.count && i < GOROUTINE_OBJECTS_SHOWN; i++) {
-		strbuf_addf(out, "  %s on ",
+		strbuf_addf(out, _("  %s on "),
 			    human_count((int64_t)group->objects.items[i].count).text);
 		strbuf_add_safe(out, group->objects.items[i].text);
 		strbuf_add(out, "\n");
 	}
 	if (others)
-		strbuf_addf(out, "  %s on others\n", human_count((int64_t)others).text);
+		strbuf_addf(out, _("  %s on others\n"), human_count((int64_t)others).text);
 }
 
 static void write_unserved(struct strbuf *out, const struct goroutine_group *group)
 {
 	if (group->unserved == group->count)
-		strbuf_add(out, group->count == 1 ? "  nothing that was found can wake it\n"
-						  : "  nothing that was found can wake them\n");
+		strbuf_add(out, group->count == 1 ? _("  nothing that was found can wake it\n")
+						  : _("  nothing that was found can wake them\n"));
 	else if (group->unserved)
-		strbuf_addf(out, "  nothing that was found can wake %s of them\n",
+		strbuf_addf(out, _("  nothing that was found can wake %s of them\n"),
 			    human_count((int64_t)group->unserved).text);
 }
 
@@ -310,13 +312,13 @@ void goroutine_group_write(const struct goroutine_group *group, struct strbuf *o
 		write_frame(out, "    ", &group->frames[i]);
 	}
 	if (!group->depth) {
-		strbuf_addf(out, "    (%s; it started in)\n",
-			    group->no_stack ? group->no_stack
-					    : "no stack: it ran while it was read");
+		strbuf_addf(out, _("    (%s; it started in)\n"),
+			    group->no_stack ? i18n_text(group->no_stack)
+					    : _("no stack: it ran while it was read"));
 		write_frame(out, "    ", &group->start);
 	}
 	if (group->created_by.function[0]) {
-		strbuf_add(out, "  created by\n");
+		strbuf_add(out, _("  created by\n"));
 		write_frame(out, "    ", &group->created_by);
 	}
 	strbuf_add(out, "\n");

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/i18n.h"
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/strbuf.h"
@@ -28,7 +29,7 @@ struct goroutine_object {
 	uint64_t count;
 };
 
-#define GOROUTINE_NO_STATE "state not known"
+#define GOROUTINE_NO_STATE N_("state not known")
 enum { GOROUTINE_OBJECTS_KEPT = 64 }; // of a group, others are counted only
 
 struct goroutine_group {

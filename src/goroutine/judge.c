@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/units.h"
 #include "goroutine/own.h"
 
@@ -96,7 +97,7 @@ __attribute__((format(printf, 3, 4))) static void add(struct goroutine_judgement
 	va_list arguments;
 	if (used)
 		used += (size_t)snprintf(judgement->reasons + used,
-					 sizeof judgement->reasons - used, "; ");
+					 sizeof judgement->reasons - used, "%s", _("; "));
 	va_start(arguments, format);
 	if (used < sizeof judgement->reasons)
 		vsnprintf(judgement->reasons + used, sizeof judgement->reasons - used, format,
@@ -171,14 +172,15 @@ static void judge_count(const struct goroutine_group *group, const char *state,
 	uint64_t count = group->count;
 	bool in_c = is_in_c(group);
 	if (in_c && starts(state, "syscall") && count >= MANY)
-		add(judgement, 30 + 5 * log2_of(count), "%s of them are in C, each with a thread",
-		    human_count((int64_t)count).text);
+		add(judgement, 30 + 5 * log2_of(count),
+		    _("%s of them are in C, each with a thread"), human_count((int64_t)count).text);
 	else if (is_blocked(state) && count >= MANY)
-		add(judgement, 30 + 5 * log2_of(count), "%s wait at one place%s",
-		    human_count((int64_t)count).text,
-		    group->created_by.function[0] ? ", made by one creator" : "");
+		add(judgement, 30 + 5 * log2_of(count),
+		    group->created_by.function[0] ? _("%s wait at one place, made by one creator")
+						  : _("%s wait at one place"),
+		    human_count((int64_t)count).text);
 	else if (starts(state, "sleep") && count >= MANY_SLEEP)
-		add(judgement, 20 + 5 * log2_of(count), "%s sleep at one place",
+		add(judgement, 20 + 5 * log2_of(count), _("%s sleep at one place"),
 		    human_count((int64_t)count).text);
 }
 
@@ -189,24 +191,31 @@ static void judge_age(const struct goroutine_group *group, const char *state,
 		goroutine_median_wait(group->waits.items, group->waits.count, group->count);
 	if (group->waited_ns < LONG_MINUTES * MINUTE_NS || !is_blocked(state))
 		return;
-	add(judgement, group->count > 1 ? 25 : 10, "the oldest has waited for %s or more",
+	add(judgement, group->count > 1 ? 25 : 10, _("the oldest has waited for %s or more"),
 	    human_duration(group->waited_ns).text);
 	if (median >= LONG_MINUTES * MINUTE_NS && group->count > 1)
-		add(judgement, 15, "half of them for %s or more", human_duration(median).text);
+		add(judgement, 15, _("half of them for %s or more"), human_duration(median).text);
+}
+
+static void judge_unserved(const struct goroutine_group *group,
+			   struct goroutine_judgement *judgement)
+{
+	if (group->unserved == group->count)
+		add(judgement, 60, "%s", _("nothing that was found can wake them"));
+	else
+		add(judgement, 60, _("nothing that was found can wake %s"),
+		    human_count((int64_t)group->unserved).text);
 }
 
 static void judge_waker(const struct goroutine_group *group, const char *state,
 			struct goroutine_judgement *judgement)
 {
 	if (can_never_be_ready(state))
-		add(judgement, 60, "nothing can ever be ready there");
+		add(judgement, 60, _("nothing can ever be ready there"));
 	else if (group->unserved)
-		add(judgement, 60, "nothing that was found can wake %s%s",
-		    group->unserved == group->count ? "them" : "",
-		    group->unserved == group->count ? ""
-						    : human_count((int64_t)group->unserved).text);
+		judge_unserved(group, judgement);
 	if (shares_one_object(group) && starts(state, "sync.") && group->count >= LOCK_WAITERS)
-		add(judgement, 20, "all wait for the same one");
+		add(judgement, 20, _("all wait for the same one"));
 }
 
 static void judge_growth(const struct goroutine_group *group, int64_t before,
@@ -214,7 +223,7 @@ static void judge_growth(const struct goroutine_group *group, int64_t before,
 {
 	int64_t growth = (int64_t)group->count - before;
 	if (before >= 0 && growth > 0 && judgement->reasons[0])
-		add(judgement, 10 + 5 * log2_of((uint64_t)growth), "%s more than before",
+		add(judgement, 10 + 5 * log2_of((uint64_t)growth), _("%s more than before"),
 		    human_count(growth).text);
 }
 
@@ -222,12 +231,12 @@ static void judge_growth(const struct goroutine_group *group, int64_t before,
 static void say_known(const struct known *known, bool too_many,
 		      struct goroutine_judgement *judgement)
 {
-	const char *bar = strchr(known->text, '|');
-	size_t length = bar ? (size_t)(bar - known->text) : strlen(known->text);
+	const char *text = i18n_text(known->text), *bar = strchr(text, '|');
+	size_t length = bar ? (size_t)(bar - text) : strlen(text);
 	if (too_many && bar)
 		add(judgement, 50, "%s", bar + 1);
 	else
-		add(judgement, 0, "%.*s", (int)length, known->text);
+		add(judgement, 0, "%.*s", (int)length, text);
 }
 
 static bool judge_known(const struct goroutine_group *group, const char *state,
@@ -255,8 +264,8 @@ void goroutine_judge(const struct goroutine_group *group, int64_t before,
 	if (is_pool(group, state) && !group->unserved) {
 		judgement->verdict = GOROUTINE_IDLE;
 		add(judgement, 0,
-		    shares_one_object(group) ? "a pool: all wait for work on one channel"
-					     : "a pool, by its name");
+		    shares_one_object(group) ? _("a pool: all wait for work on one channel")
+					     : _("a pool, by its name"));
 		return;
 	}
 	judge_count(group, state, judgement);

@@ -32,6 +32,12 @@ KNOWN("net/http.(*http2serverConn).readFrames", "", PARTNER, 0,
       "the reader of an HTTP/2 connection")
 KNOWN("net/http.(*http2clientConnReadLoop).run", "", IDLE, 1000,
       "a connection of an HTTP/2 client|connections that nobody closes")
+KNOWN("net/http/internal/http2.(*serverConn).serve", "", IDLE, 1000,
+      "a connection of an HTTP/2 server|many clients")
+KNOWN("net/http/internal/http2.(*serverConn).readFrames", "", PARTNER, 0,
+      "the reader of an HTTP/2 connection")
+KNOWN("net/http/internal/http2.(*clientConnReadLoop).run", "", IDLE, 1000,
+      "a connection of an HTTP/2 client|connections that nobody closes")
 KNOWN("golang.org/x/net/http2.(*clientConnReadLoop).run", "", IDLE, 1000,
       "a connection of an HTTP/2 client|connections that nobody closes")
 KNOWN("golang.org/x/net/http2.(*serverConn).serve", "", IDLE, 1000,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "goroutine/own.h"
 
 static const char *const names[GOROUTINE_BY_COUNT] = {"stack", "creator", "state", "label",
@@ -193,20 +194,20 @@ void goroutine_row_title(const struct goroutine_view *view, const struct gorouti
 		if (group->created_by.function[0])
 			add_place(out, &group->created_by);
 		else
-			strbuf_add(out, "(creator not known)");
+			strbuf_add(out, _("(creator not known)"));
 		break;
 	case GOROUTINE_BY_STATE:
-		strbuf_add_safe(out, state[0] ? state : GOROUTINE_NO_STATE);
+		strbuf_add_safe(out, state[0] ? state : i18n_text(GOROUTINE_NO_STATE));
 		break;
 	case GOROUTINE_BY_LABEL:
-		strbuf_add_safe(out, group->labels ? group->labels : "(no labels)");
+		strbuf_add_safe(out, group->labels ? group->labels : _("(no labels)"));
 		break;
 	case GOROUTINE_BY_FUNCTION:
 		strbuf_add_safe(out, goroutine_group_place(group)->function);
 		break;
 	default:
 		strbuf_addf(out, "[");
-		strbuf_add_safe(out, state[0] ? state : GOROUTINE_NO_STATE);
+		strbuf_add_safe(out, state[0] ? state : i18n_text(GOROUTINE_NO_STATE));
 		strbuf_add(out, "] ");
 		add_place(out, goroutine_group_place(group));
 	}

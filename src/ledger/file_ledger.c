@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/strbuf.h"
 #include "base/units.h"
 
@@ -31,7 +32,7 @@ static int64_t file_bytes(const struct file_cache *files, const struct cached_fi
 static void add_part(struct strbuf *note, const char *text)
 {
 	if (note->length)
-		strbuf_add(note, ", ");
+		strbuf_add(note, _(", "));
 	strbuf_add(note, text);
 }
 
@@ -43,13 +44,15 @@ static bool never_had_a_name(const struct cached_file *file)
 static void describe_place(const struct cached_file *file, struct strbuf *note)
 {
 	if (file->deleted && !never_had_a_name(file))
-		add_part(note, "deleted");
+		add_part(note, _("deleted"));
 	if (file->found == FILE_SYSV)
-		add_part(note, "nobody is attached");
+		add_part(note, _("nobody is attached"));
 	if (file->found != FILE_OPEN && file->found != FILE_MAPPED)
 		return;
-	add_part(note, file->found == FILE_OPEN ? "open" : "mapped");
-	strbuf_addf(note, " by process %d", (int)file->pid);
+	add_part(note, "");
+	strbuf_addf(note,
+		    file->found == FILE_OPEN ? _("open by process %d") : _("mapped by process %d"),
+		    (int)file->pid);
 }
 
 static void describe(const struct file_cache *files, const struct cached_file *file,
@@ -57,24 +60,25 @@ static void describe(const struct file_cache *files, const struct cached_file *f
 {
 	int64_t elsewhere = bytes_of(known(file->cached_bytes)) - file_bytes(files, file);
 	if (file->rotated)
-		add_part(note, "rotated log");
+		add_part(note, _("rotated log"));
 	else if (file->log)
-		add_part(note, "log");
+		add_part(note, _("log"));
 	describe_place(file, note);
 	if (file->dirty_bytes.known && file->dirty_bytes.value) {
-		add_part(note, human_bytes(bytes_of(file->dirty_bytes)).text);
-		strbuf_add(note, " of it to be written first");
+		add_part(note, "");
+		strbuf_addf(note, _("%s of it to be written first"),
+			    human_bytes(bytes_of(file->dirty_bytes)).text);
 	}
 	if (!files->charge_known)
-		add_part(note, "in memory, may be charged elsewhere");
+		add_part(note, _("in memory, may be charged elsewhere"));
 	else if (elsewhere > 0) {
-		add_part(note, human_bytes(elsewhere).text);
-		strbuf_add(note, " more is charged elsewhere");
+		add_part(note, "");
+		strbuf_addf(note, _("%s more is charged elsewhere"), human_bytes(elsewhere).text);
 	}
 	if (file->cut)
-		add_part(note, "only its head was looked at");
+		add_part(note, _("only its head was looked at"));
 	if (file->sampled)
-		add_part(note, "by a sample of its pages");
+		add_part(note, _("by a sample of its pages"));
 }
 
 struct writer {

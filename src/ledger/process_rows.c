@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/strbuf.h"
 #include "base/units.h"
 #include "ledger/process_ledger_priv.h"
@@ -51,11 +52,11 @@ static const struct row rows[] = {
 	{2, "go.metadata.other", "other", "", ACCOUNT_METADATA + GO_OWN_OTHER,
 	 ACCOUNT_METADATA + GO_OWN_OTHER, false},
 	{0, "anon", NULL, "", ACCOUNT_MALLOC_MAIN_USED, ACCOUNT_OTHER, false},
-	{1, "anon.malloc", "C heap (malloc)", "", ACCOUNT_MALLOC_MAIN_USED, ACCOUNT_MALLOC_MMAPPED,
-	 false},
+	{1, "anon.malloc", N_("C heap (malloc)"), "", ACCOUNT_MALLOC_MAIN_USED,
+	 ACCOUNT_MALLOC_MMAPPED, false},
 	{2, "anon.malloc.main", "main heap ([heap])", "", ACCOUNT_MALLOC_MAIN_USED,
 	 ACCOUNT_MALLOC_MAIN, false},
-	{3, "anon.malloc.main.used", "in use", "whole pages count", ACCOUNT_MALLOC_MAIN_USED,
+	{3, "anon.malloc.main.used", "in use", N_("whole pages count"), ACCOUNT_MALLOC_MAIN_USED,
 	 ACCOUNT_MALLOC_MAIN_USED, false},
 	{3, "anon.malloc.main.free", "free, not given back", "", ACCOUNT_MALLOC_MAIN_FREE,
 	 ACCOUNT_MALLOC_MAIN_FREE, false},
@@ -63,8 +64,8 @@ static const struct row rows[] = {
 	 false},
 	{2, "anon.malloc.arenas", "arenas of threads", "", ACCOUNT_MALLOC_ARENAS_USED,
 	 ACCOUNT_MALLOC_ARENAS, false},
-	{3, "anon.malloc.arenas.used", "in use", "whole pages count", ACCOUNT_MALLOC_ARENAS_USED,
-	 ACCOUNT_MALLOC_ARENAS_USED, false},
+	{3, "anon.malloc.arenas.used", "in use", N_("whole pages count"),
+	 ACCOUNT_MALLOC_ARENAS_USED, ACCOUNT_MALLOC_ARENAS_USED, false},
 	{3, "anon.malloc.arenas.free", "free, not given back", "", ACCOUNT_MALLOC_ARENAS_FREE,
 	 ACCOUNT_MALLOC_ARENAS_FREE, false},
 	{3, "anon.malloc.arenas.rest", "not told apart", "", ACCOUNT_MALLOC_ARENAS,
@@ -207,9 +208,12 @@ static bool describe_malloc(const struct builder *builder, char *note, size_t ca
 	int64_t rest = bytes[ACCOUNT_MALLOC_MAIN] + bytes[ACCOUNT_MALLOC_ARENAS];
 	if (!used && !free)
 		return false;
-	snprintf(note, capacity, "%s in use, %s free%s%s", human_bytes(used).text,
-		 human_bytes(free).text, rest ? ", not told apart " : "",
-		 rest ? human_bytes(rest).text : "");
+	if (rest)
+		snprintf(note, capacity, _("%s in use, %s free, not told apart %s"),
+			 human_bytes(used).text, human_bytes(free).text, human_bytes(rest).text);
+	else
+		snprintf(note, capacity, _("%s in use, %s free"), human_bytes(used).text,
+			 human_bytes(free).text);
 	return true;
 }
 

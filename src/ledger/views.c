@@ -2,6 +2,7 @@
 // In: the figures of runtime, process and cgroup. Out: each tool's number as a sum of named parts.
 #include "ledger/views.h"
 
+#include "base/i18n.h"
 #define PART(name) (1u << VIEW_##name)
 
 enum view_needs { NEEDS_SAMPLED = 1, NEEDS_GO = 2, NEEDS_PROCESS = 4, NEEDS_CGROUP = 8 };
@@ -20,61 +21,62 @@ static const struct {
 	struct view view;
 	unsigned int needs;
 } table[] = {
-	{{"pprof_inuse", "go tool pprof inuse_space",
-	  "sampled objects of the last collections, scaled up", PART(SAMPLED), 0},
+	{{"pprof_inuse", N_("go tool pprof inuse_space"),
+	  N_("sampled objects of the last collections, scaled up"), PART(SAMPLED), 0},
 	 NEEDS_GO | NEEDS_SAMPLED},
-	{{"heap_alloc", "MemStats.HeapAlloc", "objects, live or not yet swept", HEAP_ALLOC, 0},
+	{{"heap_alloc", "MemStats.HeapAlloc", N_("objects, live or not yet swept"), HEAP_ALLOC, 0},
 	 NEEDS_GO},
-	{{"heap_inuse", "MemStats.HeapInuse", "spans with at least one object", HEAP_INUSE, 0},
+	{{"heap_inuse", "MemStats.HeapInuse", N_("spans with at least one object"), HEAP_INUSE, 0},
 	 NEEDS_GO},
 	{{"heap_sys", "MemStats.HeapSys",
-	  "HeapInuse + HeapIdle, of it HeapReleased is not resident", HEAP_SYS, 0},
+	  N_("HeapInuse + HeapIdle, of it HeapReleased is not resident"), HEAP_SYS, 0},
 	 NEEDS_GO},
-	{{"sys", "MemStats.Sys", "HeapSys + StackSys + MSpan + MCache + BuckHash + GC + Other",
+	{{"sys", "MemStats.Sys", N_("HeapSys + StackSys + MSpan + MCache + BuckHash + GC + Other"),
 	  GO_SYS, 0},
 	 NEEDS_GO},
-	{{"top_res", "top RES, ps RSS, VmRSS", "pages in memory: RssAnon + RssFile + RssShmem", RSS,
-	  0},
+	{{"top_res", "top RES, ps RSS, VmRSS", N_("pages in memory: RssAnon + RssFile + RssShmem"),
+	  RSS, 0},
 	 NEEDS_PROCESS},
-	{{"pss", "smaps PSS, smem", "RSS, shared pages divided by those who share",
+	{{"pss", "smaps PSS, smem", N_("RSS, shared pages divided by those who share"),
 	  RSS | PART(SHARED_AWAY), 0},
 	 NEEDS_PROCESS},
-	{{"container_rss", "container_memory_rss", "memory.stat anon (v1 total_rss)", GROUP_ANON,
-	  0},
+	{{"container_rss", "container_memory_rss", N_("memory.stat anon (v1 total_rss)"),
+	  GROUP_ANON, 0},
 	 NEEDS_PROCESS | NEEDS_CGROUP},
-	{{"usage_less_cache", "graphs of usage - cache",
-	  "usage - memory.stat file (v1 total_cache)", NO_CACHE, 0},
+	{{"usage_less_cache", N_("graphs of usage - cache"),
+	  N_("usage - memory.stat file (v1 total_cache)"), NO_CACHE, 0},
 	 NEEDS_PROCESS | NEEDS_CGROUP},
-	{{"working_set", "kubectl top, docker stats, cAdvisor working set",
-	  "usage - inactive_file (v1 total_inactive_file)", WORKING, 0},
+	{{"working_set", N_("kubectl top, docker stats, cAdvisor working set"),
+	  N_("usage - inactive_file (v1 total_inactive_file)"), WORKING, 0},
 	 NEEDS_PROCESS | NEEDS_CGROUP},
-	{{"usage", "the container's charge, graphs of usage",
-	  "memory.current (v1 memory.usage_in_bytes)", WORKING | PART(CACHE_INACTIVE), 0},
+	{{"usage", N_("the container's charge, graphs of usage"),
+	  N_("memory.current (v1 memory.usage_in_bytes)"), WORKING | PART(CACHE_INACTIVE), 0},
 	 NEEDS_PROCESS | NEEDS_CGROUP},
 };
 
 const char *view_part_label(enum view_part part)
 {
 	static const char *const labels[VIEW_PART_COUNT] = {
-		[VIEW_SAMPLED] = "objects that the profile knows",
-		[VIEW_NOT_SAMPLED] = "garbage, what was allocated since, and the sampling's error",
-		[VIEW_FREE_SLOTS] = "free slots inside spans",
-		[VIEW_IDLE] = "heap idle, kept for later",
-		[VIEW_RELEASED] = "heap returned to the kernel: addresses without memory",
-		[VIEW_GO_STACKS] = "goroutine stacks",
-		[VIEW_GO_METADATA] = "runtime metadata",
-		[VIEW_UNTOUCHED] = "taken by Go and never touched: not resident",
-		[VIEW_NOT_GO] = "anonymous memory that is not Go's (C, mmap, written data)",
-		[VIEW_MAPPED_FILES] = "mapped files: binary, libraries, data",
-		[VIEW_PROCESS_SHMEM] = "shared memory that the process maps",
-		[VIEW_SHARED_AWAY] = "the part that others share",
-		[VIEW_OTHER_PROCESSES] = "other processes of the cgroup, less what they share",
-		[VIEW_KERNEL] = "kernel memory: page tables, stacks, slab",
-		[VIEW_SOCKETS] = "socket buffers",
-		[VIEW_UNEXPLAINED] = "unexplained: charged ahead, or moved while it was read",
-		[VIEW_CACHE_ACTIVE] = "page cache, active",
-		[VIEW_SHMEM] = "shared memory and tmpfs",
-		[VIEW_CACHE_INACTIVE] = "page cache, inactive: taken back before a kill",
+		[VIEW_SAMPLED] = N_("objects that the profile knows"),
+		[VIEW_NOT_SAMPLED] =
+			N_("garbage, what was allocated since, and the sampling's error"),
+		[VIEW_FREE_SLOTS] = N_("free slots inside spans"),
+		[VIEW_IDLE] = N_("heap idle, kept for later"),
+		[VIEW_RELEASED] = N_("heap returned to the kernel: addresses without memory"),
+		[VIEW_GO_STACKS] = N_("goroutine stacks"),
+		[VIEW_GO_METADATA] = N_("runtime metadata"),
+		[VIEW_UNTOUCHED] = N_("taken by Go and never touched: not resident"),
+		[VIEW_NOT_GO] = N_("anonymous memory that is not Go's (C, mmap, written data)"),
+		[VIEW_MAPPED_FILES] = N_("mapped files: binary, libraries, data"),
+		[VIEW_PROCESS_SHMEM] = N_("shared memory that the process maps"),
+		[VIEW_SHARED_AWAY] = N_("the part that others share"),
+		[VIEW_OTHER_PROCESSES] = N_("other processes of the cgroup, less what they share"),
+		[VIEW_KERNEL] = N_("kernel memory: page tables, stacks, slab"),
+		[VIEW_SOCKETS] = N_("socket buffers"),
+		[VIEW_UNEXPLAINED] = N_("unexplained: charged ahead, or moved while it was read"),
+		[VIEW_CACHE_ACTIVE] = N_("page cache, active"),
+		[VIEW_SHMEM] = N_("shared memory and tmpfs"),
+		[VIEW_CACHE_INACTIVE] = N_("page cache, inactive: taken back before a kill"),
 	};
 	return part < VIEW_PART_COUNT ? labels[part] : "";
 }

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/columns.h"
 #include "base/units.h"
 #include "report/account.h"
+#include "report/row_label.h"
 #include "report/text_priv.h"
 
 enum { LARGEST_SHOWN = 3, GROWN_SHOWN = 12, STEP_MIN_BYTES = 4096 };
@@ -45,9 +47,10 @@ static void write_path(const struct ledger *ledger, const struct ledger_row *row
 		const struct ledger_row *above = row;
 		while (above > ledger->rows.items && above->depth > depth)
 			above--;
-		strbuf_addf(out, "%s, ", above->label);
+		row_label_add(out, above->label);
+		strbuf_add(out, _(", "));
 	}
-	strbuf_add(out, row->label);
+	row_label_add(out, row->label);
 }
 
 static void write_largest(const struct ledger *ledger, struct strbuf *out)
@@ -58,8 +61,8 @@ static void write_largest(const struct ledger *ledger, struct strbuf *out)
 		if (i && row->bytes * 100 < ledger->total_bytes)
 			break;
 		write_path(ledger, row, &path);
-		strbuf_addf(out, "  %-11s %9s %5s  ", i ? "" : "mostly",
-			    human_bytes(row->bytes).text,
+		text_label(out, i ? "" : _("mostly"));
+		strbuf_addf(out, "%9s %5s  ", human_bytes(row->bytes).text,
 			    human_percent(share_of(row->bytes, ledger->total_bytes)).text);
 		text_add_wrapped(out, LARGEST_COLUMN, path.text);
 		strbuf_add(out, "\n");
@@ -122,7 +125,7 @@ void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *ou
 	}
 	if (headroom->partial) {
 		text_label(out, _("not seen"));
-		strbuf_add_safe(out, headroom->reason.message);
+		strbuf_add_safe(out, i18n_text(headroom->reason.message));
 		strbuf_add(out, "\n");
 	}
 }
@@ -131,14 +134,14 @@ void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *ou
 static void write_not_told(const struct account *account, struct strbuf *out)
 {
 	const struct ledger *ledger = &account->cgroup_ledger;
-	const char *sockets = ledger_find(ledger, "sock") ? "" : "the size of socket buffers";
+	const char *sockets = ledger_find(ledger, "sock") ? "" : _("the size of socket buffers");
 	const char *kernel = ledger_find(ledger, "kernel.slab.other") ? ""
-			     : ledger_find(ledger, "kernel") ? "what kernel memory is used for"
-							     : "kernel memory";
+			     : ledger_find(ledger, "kernel") ? _("what kernel memory is used for")
+							     : _("kernel memory");
 	if (account->cgroup.version != CGROUP_V1 || (!sockets[0] && !kernel[0]))
 		return;
-	strbuf_addf(out, "  not told    by cgroup v1: %s%s", sockets,
-		    sockets[0] && kernel[0] ? "; " : "");
+	text_label(out, _("not told"));
+	strbuf_addf(out, _("by cgroup v1: %s%s"), sockets, sockets[0] && kernel[0] ? _("; ") : "");
 	text_add_wrapped(out, ITEM_COLUMN, kernel);
 	strbuf_add(out, "\n");
 }
@@ -148,16 +151,17 @@ static void write_cgroup(const struct account *account, struct report_style styl
 {
 	text_title(out, style, "CGROUP");
 	if (!snapshot_has(&account->cgroup_absent)) {
-		strbuf_add(out, "not known: ");
-		strbuf_add_safe(out, account->cgroup_absent.message);
+		strbuf_add(out, _("not known: "));
+		strbuf_add_safe(out, i18n_text(account->cgroup_absent.message));
 		strbuf_add(out, "\n");
 		return;
 	}
 	const struct ledger *ledger = &account->cgroup_ledger;
-	strbuf_addf(out, "%s charged to ", human_bytes(ledger->total_bytes).text);
+	strbuf_addf(out, _("%s charged to "), human_bytes(ledger->total_bytes).text);
 	strbuf_add_safe(out, account->cgroup.path);
-	strbuf_addf(out, ", %d %s\n", account->cgroup.processes,
-		    account->cgroup.processes == 1 ? "process" : "processes");
+	strbuf_addf(out,
+		    account->cgroup.processes == 1 ? _(", %d process\n") : _(", %d processes\n"),
+		    account->cgroup.processes);
 	write_largest(ledger, out);
 	text_write_headroom(&account->cgroup, out);
 	write_cache_note(ledger, out);
@@ -169,7 +173,7 @@ static void write_process(const struct snapshot *snapshot, struct report_style s
 			  struct strbuf *out)
 {
 	const struct snapshot_identity *identity = &snapshot->identity;
-	text_title(out, style, "PROCESS");
+	text_title(out, style, _("PROCESS"));
 	strbuf_addf(out, "%d ", identity->pid);
 	strbuf_add_safe(out, identity->command);
 	if (identity->is_go) {
@@ -177,16 +181,18 @@ static void write_process(const struct snapshot *snapshot, struct report_style s
 		strbuf_add_safe(out, identity->go_version);
 	}
 	if (!snapshot_has(&snapshot->process_ledger_absent)) {
-		strbuf_add(out, ": no ledger: ");
-		strbuf_add_safe(out, snapshot->process_ledger_absent.message);
+		strbuf_add(out, _(": no ledger: "));
+		strbuf_add_safe(out, i18n_text(snapshot->process_ledger_absent.message));
 		strbuf_add(out, "\n");
 		return;
 	}
-	strbuf_addf(out, ": %s resident\n", human_bytes(snapshot->process_ledger.total_bytes).text);
+	strbuf_addf(out, _(": %s resident\n"),
+		    human_bytes(snapshot->process_ledger.total_bytes).text);
 	text_write_container(&identity->container, out);
 	if (identity->is_go && !snapshot_has(&snapshot->go_absent)) {
-		strbuf_add(out, "  Go          not read: ");
-		strbuf_add_safe(out, snapshot->go_absent.message);
+		text_label(out, "Go");
+		strbuf_add(out, _("not read: "));
+		strbuf_add_safe(out, i18n_text(snapshot->go_absent.message));
 		strbuf_add(out, "\n");
 	}
 	write_largest(&snapshot->process_ledger, out);
@@ -199,17 +205,20 @@ static void write_steps(const struct views *views, size_t index, struct strbuf *
 		int64_t step = view_step(views, index, part);
 		if (llabs(step) >= STEP_MIN_BYTES)
 			strbuf_addf(out, "    %c %9s    %s\n", step < 0 ? '-' : '+',
-				    human_bytes(llabs(step)).text, view_part_label(part));
+				    human_bytes(llabs(step)).text,
+				    i18n_text(view_part_label(part)));
 	}
 }
 
 // Behind the tools where it fits, else below them.
 static void write_formula(const struct view *view, struct strbuf *out)
 {
-	if (FORMULA_COLUMN + strlen(view->tools) + strlen(view->formula) > 75)
+	const char *formula = i18n_text(view->formula);
+	if (FORMULA_COLUMN + columns_of_text(i18n_text(view->tools)) + columns_of_text(formula) >
+	    75)
 		strbuf_addf(out, "\n%*s", FORMULA_COLUMN, "");
 	strbuf_add(out, "  = ");
-	text_add_wrapped(out, FORMULA_COLUMN + 4, view->formula);
+	text_add_wrapped(out, FORMULA_COLUMN + 4, formula);
 	strbuf_add(out, "\n");
 }
 
@@ -219,38 +228,41 @@ static void write_views(const struct account *account, struct report_style style
 	const struct views *views = &account->views;
 	if (!views->count)
 		return;
-	text_title(out, style, "TOOLS");
-	strbuf_addf(out, "process %d as each of them shows it, and what lies between\n",
+	text_title(out, style, _("TOOLS"));
+	strbuf_addf(out, _("process %d as each of them shows it, and what lies between\n"),
 		    account->processes.items[0]->identity.pid);
 	for (size_t i = 0; i < views->count; i++) {
 		const struct view *view = &views->items[i];
 		write_steps(views, i, out);
 		strbuf_addf(out, "  %11s  ", human_bytes(view->bytes).text);
-		text_bold(out, style, view->tools);
+		text_bold(out, style, i18n_text(view->tools));
 		write_formula(view, out);
 	}
-}
-
-static const char *plural(uint64_t count)
-{
-	return count == 1 ? "" : "es";
 }
 
 static void write_holes(const struct account *account, struct strbuf *out)
 {
 	uint64_t unseen = (uint64_t)account->cgroup.unseen_processes;
 	if (account->unread_processes) {
-		strbuf_addf(out, "  not read    %" PRIu64 " process%s: ", account->unread_processes,
-			    plural(account->unread_processes));
-		strbuf_add_safe(out, account->unread_why.message);
+		text_label(out, _("not read"));
+		strbuf_addf(out,
+			    account->unread_processes == 1 ? _("%llu process: ")
+							   : _("%llu processes: "),
+			    (unsigned long long)account->unread_processes);
+		strbuf_add_safe(out, i18n_text(account->unread_why.message));
 		strbuf_add(out, "\n");
 	}
-	if (unseen)
+	if (unseen) {
+		text_label(out, _("not seen"));
 		strbuf_addf(
 			out,
-			"  not seen    %" PRIu64 " process%s of the cgroup: hidden by /proc "
-			"(hidepid), of another\n              pid namespace, or ended meanwhile\n",
-			unseen, plural(unseen));
+			unseen == 1
+				? _("%llu process of the cgroup: hidden by /proc (hidepid), of another\n"
+				    "              pid namespace, or ended meanwhile\n")
+				: _("%llu processes of the cgroup: hidden by /proc (hidepid), of another\n"
+				    "              pid namespace, or ended meanwhile\n"),
+			(unsigned long long)unseen);
+	}
 }
 
 void report_write_account(const struct account *account, struct report_style style,
@@ -268,11 +280,11 @@ void report_write_account(const struct account *account, struct report_style sty
 	if (account->has_files)
 		text_write_files(&account->files, TEXT_ALL_FILES, style, out);
 	write_views(account, style, out);
-	text_title(out, style, "EVIDENCE");
-	strbuf_addf(out, "%s; taken in %s, %s\n", human_time(account->taken_unix_ns).text,
+	text_title(out, style, _("EVIDENCE"));
+	strbuf_addf(out, _("%s; taken in %s, %s\n"), human_time(account->taken_unix_ns).text,
 		    human_duration(account->duration_ns).text,
-		    account->processes.count ? account->processes.items[0]->quality.mode
-					     : "the kernel's figures alone");
+		    account->processes.count ? i18n_text(account->processes.items[0]->quality.mode)
+					     : _("the kernel's figures alone"));
 	write_holes(account, out);
 }
 
@@ -285,9 +297,9 @@ static void write_change(const struct ledger_diff *diff, const struct ledger_cha
 		    human_bytes(llabs(delta)).text,
 		    growth > 0 && delta > 0 ? human_percent(share_of(delta, growth)).text : "",
 		    human_bytes(change->before).text, human_bytes(change->after).text);
-	strbuf_add_safe(out, change->label);
+	row_label_add(out, change->label);
 	if (change->flags & LEDGER_ESTIMATED)
-		strbuf_add(out, " [estimated]");
+		strbuf_add(out, _(" [estimated]"));
 	strbuf_add(out, "\n");
 }
 
@@ -297,22 +309,26 @@ void report_write_ledger_diff(const struct ledger_diff *diff, struct report_styl
 	int64_t growth = diff->total_after - diff->total_before;
 	const struct ledger_change *first =
 		diff->by_growth.count ? &diff->rows.items[diff->by_growth.items[0]] : NULL;
-	text_title(out, style, strcmp(diff->total_key, "rss") == 0 ? "PROCESS" : "CGROUP");
-	strbuf_add_safe(out, diff->total_label);
-	strbuf_addf(out, ": %s -> %s, %c%s\n", human_bytes(diff->total_before).text,
+	text_title(out, style, strcmp(diff->total_key, "rss") == 0 ? _("PROCESS") : "CGROUP");
+	row_label_add(out, diff->total_label);
+	strbuf_addf(out, _(": %s -> %s, %c%s\n"), human_bytes(diff->total_before).text,
 		    human_bytes(diff->total_after).text, growth < 0 ? '-' : '+',
 		    human_bytes(llabs(growth)).text);
 	if (!first) {
-		strbuf_add(out, "  nothing changed\n");
+		strbuf_add(out, _("  nothing changed\n"));
 		return;
 	}
 	if (growth > 0 && ledger_change_delta(first) > 0) {
-		strbuf_addf(out, "  %s of the growth is ",
+		strbuf_addf(out, _("  %s of the growth is "),
 			    human_percent(share_of(ledger_change_delta(first), growth)).text);
-		strbuf_add_safe(out, first->label);
+		row_label_add(out, first->label);
 		strbuf_add(out, "\n");
 	}
-	strbuf_addf(out, "  %11s %6s  %11s    %11s\n", "change", "share", "before", "after");
+	text_pad_left(out, _("change"), 13);
+	text_pad_left(out, _("share"), 7);
+	text_pad_left(out, _("before"), 13);
+	text_pad_left(out, _("after"), 15);
+	strbuf_add(out, "\n");
 	size_t count = diff->by_growth.count;
 	for (size_t i = 0; i < count; i++) // both ends: what grew most, and what shrank most
 		if (i < GROWN_SHOWN || i + GROWN_SHOWN / 2 >= count)

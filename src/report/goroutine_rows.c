@@ -8,12 +8,25 @@
 #include "report/goroutines.h"
 #include "report/text_priv.h"
 
-static void upper(const char *text, char *out, size_t capacity)
+// What stands above the groups, by what they are made of.
+static const char *title_of(enum goroutine_by by)
 {
-	size_t i = 0;
-	for (; text[i] && i < capacity - 1; i++)
-		out[i] = text[i] >= 'a' && text[i] <= 'z' ? (char)(text[i] - 'a' + 'A') : text[i];
-	out[i] = '\0';
+	static const char *const titles[GOROUTINE_BY_COUNT] = {
+		[GOROUTINE_BY_STACK] = N_("STACK"),       [GOROUTINE_BY_CREATOR] = N_("CREATOR"),
+		[GOROUTINE_BY_STATE] = N_("STATE"),       [GOROUTINE_BY_LABEL] = N_("LABEL"),
+		[GOROUTINE_BY_FUNCTION] = N_("FUNCTION"),
+	};
+	return _(titles[by]);
+}
+
+static void write_row_heads(enum goroutine_by by, struct strbuf *out)
+{
+	text_pad_left(out, _("COUNT"), 9);
+	text_pad_left(out, _("SHARE"), 7);
+	text_pad_left(out, _("OLDEST"), 10);
+	text_pad_left(out, _("MEDIAN"), 10);
+	text_pad_left(out, _("STACKS"), 11);
+	strbuf_addf(out, "  %s\n", title_of(by));
 }
 
 static int64_t oldest_of(const struct goroutine_row *row)
@@ -47,17 +60,14 @@ void text_write_goroutine_rows(const struct goroutine_set *set, struct goroutine
 			       struct strbuf *out)
 {
 	struct goroutine_view view;
-	char title[16];
 	goroutine_view_make(set, options.by, &view);
-	upper(goroutine_by_name(options.by), title, sizeof title);
-	strbuf_addf(out, "%9s  %5s  %8s  %8s  %9s  %s\n", "COUNT", "SHARE", "OLDEST", "MEDIAN",
-		    "STACKS", title);
+	write_row_heads(options.by, out);
 	for (size_t i = 0; i < view.rows.count && i < options.rows; i++)
 		write_row(&view, &view.rows.items[i], set->knows_stack_bytes, out);
 	if (view.rows.count > options.rows)
-		strbuf_addf(out, "%zu more rows: --rows %zu shows them\n",
+		strbuf_addf(out, _("%zu more rows: --rows %zu shows them\n"),
 			    view.rows.count - options.rows, view.rows.count);
-	strbuf_add(out, "Times are the least that is known.\n");
+	strbuf_add(out, _("Times are the least that is known.\n"));
 	goroutine_view_deinit(&view);
 }
 
@@ -67,10 +77,10 @@ static const char *what_happened(const struct goroutine_row *row)
 {
 	int64_t growth = goroutine_row_growth(row);
 	if (!row->before)
-		return "appeared";
+		return _("appeared");
 	if (!row->count)
-		return "vanished";
-	return growth > 0 ? "grew" : growth < 0 ? "shrank" : "same";
+		return _("vanished");
+	return growth > 0 ? _("grew") : growth < 0 ? _("shrank") : _("same");
 }
 
 static void write_stack(const struct goroutine_group *group, struct strbuf *out)
@@ -84,7 +94,7 @@ static void write_stack(const struct goroutine_group *group, struct strbuf *out)
 		strbuf_addf(out, ":%" PRId64 "\n", group->frames[i].line);
 	}
 	if (group->created_by.function[0]) {
-		strbuf_add(out, "      created by ");
+		strbuf_add(out, _("      created by "));
 		strbuf_add_safe(out, group->created_by.function);
 		strbuf_add(out, "  ");
 		strbuf_add_safe(out, group->created_by.file);
@@ -106,8 +116,8 @@ static void write_judgement(const struct goroutine_row *row, struct strbuf *out)
 	struct goroutine_judgement judgement = judge_row(row);
 	if (judgement.verdict == GOROUTINE_QUIET)
 		return;
-	strbuf_add(out, judgement.verdict == GOROUTINE_IDLE ? "      idle by design: "
-							    : "      suspect: ");
+	strbuf_add(out, judgement.verdict == GOROUTINE_IDLE ? _("      idle by design: ")
+							    : _("      suspect: "));
 	strbuf_add_safe(out, judgement.reasons);
 	strbuf_add(out, "\n");
 }
@@ -118,8 +128,9 @@ static void write_change(const struct goroutine_view *view, const struct gorouti
 	char delta[48];
 	int64_t growth = goroutine_row_growth(row);
 	snprintf(delta, sizeof delta, "%s%s", growth > 0 ? "+" : "", human_count(growth).text);
-	strbuf_addf(out, "%9s  %9s  %9s  %-8s  ", delta, human_count((int64_t)row->before).text,
-		    human_count((int64_t)row->count).text, what_happened(row));
+	strbuf_addf(out, "%9s  %9s  %9s  ", delta, human_count((int64_t)row->before).text,
+		    human_count((int64_t)row->count).text);
+	text_pad_right(out, what_happened(row), 10);
 	goroutine_row_title(view, row, out);
 	strbuf_add(out, "\n");
 	if (view->by != GOROUTINE_BY_STACK)
@@ -127,6 +138,16 @@ static void write_change(const struct goroutine_view *view, const struct gorouti
 	if (growth > 0)
 		write_judgement(row, out);
 	write_stack(row->example, out);
+}
+
+static const char *by_word(enum goroutine_by by)
+{
+	static const char *const words[GOROUTINE_BY_COUNT] = {
+		[GOROUTINE_BY_STACK] = N_("stack"),       [GOROUTINE_BY_CREATOR] = N_("creator"),
+		[GOROUTINE_BY_STATE] = N_("state"),       [GOROUTINE_BY_LABEL] = N_("label"),
+		[GOROUTINE_BY_FUNCTION] = N_("function"),
+	};
+	return _(words[by]);
 }
 
 static void write_sums(const struct goroutine_view *view, struct strbuf *out)
@@ -139,9 +160,9 @@ static void write_sums(const struct goroutine_view *view, struct strbuf *out)
 		shrank += row->count && row->count < row->before;
 	}
 	strbuf_addf(out,
-		    "  groups by %s: %" PRIu64 " grew, %" PRIu64 " appeared, %" PRIu64
-		    " shrank, %" PRIu64 " vanished\n",
-		    goroutine_by_name(view->by), grew, appeared, shrank, vanished);
+		    _("  groups by %s: %llu grew, %llu appeared, %llu shrank, %llu vanished\n"),
+		    by_word(view->by), (unsigned long long)grew, (unsigned long long)appeared,
+		    (unsigned long long)shrank, (unsigned long long)vanished);
 }
 
 // What grew most is first; what shrank most is last.
@@ -163,7 +184,7 @@ static void write_changes(const struct goroutine_view *view, size_t rows, struct
 		shown++;
 	}
 	if (changed > shown)
-		strbuf_addf(out, "%zu more changes: --rows %zu shows them\n", changed - shown,
+		strbuf_addf(out, _("%zu more changes: --rows %zu shows them\n"), changed - shown,
 			    changed);
 }
 
@@ -173,19 +194,23 @@ void report_write_goroutines_diff(const struct goroutine_report *before,
 {
 	struct goroutine_view view;
 	goroutine_view_compare(before->set, after->set, options.by, &view);
-	text_title(out, style, "GOROUTINES");
-	strbuf_addf(out, "%s before, %s after\n", human_count((int64_t)view.before_total).text,
+	text_title(out, style, _("GOROUTINES"));
+	strbuf_addf(out, _("%s before, %s after\n"), human_count((int64_t)view.before_total).text,
 		    human_count((int64_t)view.total).text);
-	strbuf_add(out, "  before: ");
+	strbuf_add(out, _("  before: "));
 	strbuf_add_safe(out, before->source);
-	strbuf_add(out, "\n  after:  ");
+	strbuf_add(out, _("\n  after:  "));
 	strbuf_add_safe(out, after->source);
-	strbuf_add(out, "\n");
+	strbuf_add(out, ")\n");
 	write_sums(&view, out);
 	if (!before->set->knows_states || !after->set->knows_states)
 		strbuf_add(out,
-			   "  one of them is a profile: states and creators are not compared\n");
-	strbuf_addf(out, "\n%9s  %9s  %9s\n", "CHANGE", "BEFORE", "AFTER");
+			   _("  one of them is a profile: states and creators are not compared\n"));
+	strbuf_add(out, "\n");
+	text_pad_left(out, _("CHANGE"), 9);
+	text_pad_left(out, _("BEFORE"), 11);
+	text_pad_left(out, _("AFTER"), 11);
+	strbuf_add(out, "\n");
 	write_changes(&view, options.rows, out);
 	goroutine_view_deinit(&view);
 }

@@ -19,10 +19,10 @@ static void write_states(const struct goroutine_set *set, struct strbuf *out)
 		strbuf_addf(out, "%s %s ", i ? "," : ":",
 			    human_count((int64_t)set->states.items[i].count).text);
 		strbuf_add_safe(out, set->states.items[i].state[0] ? set->states.items[i].state
-								   : GOROUTINE_NO_STATE);
+								   : i18n_text(GOROUTINE_NO_STATE));
 	}
 	if (set->states.count > STATES_SHOWN)
-		strbuf_addf(out, ", %zu other states", set->states.count - STATES_SHOWN);
+		strbuf_addf(out, _(", %zu other states"), set->states.count - STATES_SHOWN);
 }
 
 static void write_place(struct strbuf *out, const struct goroutine_frame *frame)
@@ -38,16 +38,16 @@ static void write_largest(const struct goroutine_set *set, struct strbuf *out)
 	const struct goroutine_group *group = set->groups.items;
 	if (!set->groups.count || group->system || group->count < 2)
 		return;
-	strbuf_addf(out, "  %s of the %s are one group: ",
+	strbuf_addf(out, _("  %s of the %s are one group: "),
 		    human_percent((double)group->count / (double)set->user).text,
 		    human_count((int64_t)set->user).text);
 	strbuf_add_safe(out, goroutine_group_state(group));
 	if (group->waited_ns)
-		strbuf_addf(out, " (at least %s)", human_duration(group->waited_ns).text);
-	strbuf_add(out, goroutine_group_state(group)[0] ? " in " : "in ");
+		strbuf_addf(out, _(" (at least %s)"), human_duration(group->waited_ns).text);
+	strbuf_add(out, goroutine_group_state(group)[0] ? _(" in ") : _("in "));
 	write_place(out, group->depth ? &group->frames[0] : &group->start);
 	if (group->created_by.function[0]) {
-		strbuf_add(out, ",\n  created by ");
+		strbuf_add(out, _(",\n  created by "));
 		write_place(out, &group->created_by);
 	}
 	strbuf_add(out, "\n");
@@ -56,76 +56,74 @@ static void write_largest(const struct goroutine_set *set, struct strbuf *out)
 static void write_trouble(const struct snapshot_quality *quality, struct strbuf *out)
 {
 	if (quality->running_stacks)
-		strbuf_addf(out, "  %" PRIu64 " ran: their stacks need --mode stop\n",
-			    quality->running_stacks);
+		strbuf_addf(out, _("  %llu ran: their stacks need --mode stop\n"),
+			    (unsigned long long)quality->running_stacks);
 	if (quality->failed_stacks)
-		strbuf_addf(out, "  %" PRIu64 " stacks could not be read whole and are left out\n",
-			    quality->failed_stacks);
+		strbuf_addf(out, _("  %llu stacks could not be read whole and are left out\n"),
+			    (unsigned long long)quality->failed_stacks);
 	if (quality->unreadable_goroutines)
-		strbuf_addf(out,
-			    "  %" PRIu64 " goroutines could not be read: they are not counted\n",
-			    quality->unreadable_goroutines);
+		strbuf_addf(out, _("  %llu goroutines could not be read: they are not counted\n"),
+			    (unsigned long long)quality->unreadable_goroutines);
 }
 
 static void write_search(const struct snapshot *snapshot, struct strbuf *out)
 {
 	const struct go_reach *reach = &snapshot->reach;
 	if (!snapshot_has(&snapshot->reach_absent)) {
-		if (strcmp(snapshot->reach_absent.message, "not asked for") == 0)
+		if (strcmp(snapshot->reach_absent.message, _("not asked for")) == 0)
 			return;
-		strbuf_add(out, "  who could wake them was not searched: ");
-		strbuf_add_safe(out, snapshot->reach_absent.message);
+		strbuf_add(out, _("  who could wake them was not searched: "));
+		strbuf_add_safe(out, i18n_text(snapshot->reach_absent.message));
 		strbuf_add(out, "\n");
 		return;
 	}
 	strbuf_addf(
 		out,
-		"  who could wake them: %s objects of the heap (%s) were followed from variables and "
-		"stacks;\n  nothing was found for %s. Not looked at: registers, memory of C, "
-		"finalizers and cleanups%s\n",
+		_("  who could wake them: %s objects of the heap (%s) were followed from variables and "
+		  "stacks;\n  nothing was found for %s. Not looked at: registers, memory of C, "
+		  "finalizers and cleanups%s\n"),
 		human_count((int64_t)reach->objects).text, human_bytes((int64_t)reach->bytes).text,
 		human_count((int64_t)reach->unserved).text,
 		snapshot->quality.of_core || snapshot->quality.target_pause_ns
 			? ""
-			: ";\n  it ran meanwhile: --mode stop is surer");
+			: _(";\n  it ran meanwhile: --mode stop is surer"));
 	if (reach->unreadable)
-		strbuf_addf(out,
-			    "  %" PRIu64 " pieces of memory could not be read: it is not proven\n",
-			    reach->unreadable);
+		strbuf_addf(out, _("  %llu pieces of memory could not be read: it is not proven\n"),
+			    (unsigned long long)reach->unreadable);
 }
 
 static void write_source(const struct goroutine_report *report, struct strbuf *out)
 {
-	strbuf_add(out, "  from ");
+	strbuf_add(out, _("  from "));
 	strbuf_add_safe(out, report->source);
 	if (report->dumps > 1)
-		strbuf_addf(out, ": the last of %" PRIu64 " in it", report->dumps);
+		strbuf_addf(out, _(": the last of %llu in it"), (unsigned long long)report->dumps);
 	if (report->note[0])
-		strbuf_addf(out, "; %s", report->note);
+		strbuf_addf(out, "; %s", i18n_text(report->note));
 	strbuf_add(out, "\n");
 	if (!report->set->knows_states)
-		strbuf_add(out, "  a profile has no states, wait times and creators: what they "
-				"wait for is told by their stacks\n");
+		strbuf_add(out, _("  a profile has no states, wait times and creators: what they "
+				  "wait for is told by their stacks\n"));
 	if (report->cut)
-		strbuf_add(out, "  it was cut: goroutines may be missing\n");
+		strbuf_add(out, _("  it was cut: goroutines may be missing\n"));
 	if (report->left_out)
-		strbuf_addf(out,
-			    "  %" PRIu64 " goroutines are in no group: there are too many "
-			    "different stacks\n",
-			    report->left_out);
+		strbuf_addf(
+			out,
+			_("  %llu goroutines are in no group: there are too many different stacks\n"),
+			(unsigned long long)report->left_out);
 }
 
 static void write_head(const struct goroutine_report *report, struct report_style style,
 		       struct strbuf *out)
 {
 	const struct goroutine_set *set = report->set;
-	text_title(out, style, "GOROUTINES");
+	text_title(out, style, _("GOROUTINES"));
 	strbuf_add(out, human_count((int64_t)set->user).text);
 	write_states(set, out);
 	if (set->knows_stack_bytes)
-		strbuf_addf(out, "; stacks %s", human_bytes((int64_t)set->stack_bytes).text);
+		strbuf_addf(out, _("; stacks %s"), human_bytes((int64_t)set->stack_bytes).text);
 	if (report->snapshot || set->total > set->user)
-		strbuf_addf(out, "; %s more are the Go runtime's own",
+		strbuf_addf(out, _("; %s more are the Go runtime's own"),
 			    human_count((int64_t)(set->total - set->user)).text);
 	strbuf_add(out, "\n");
 	write_largest(set, out);
@@ -177,10 +175,10 @@ static void write_suspects(const judged_t *list, struct report_style style, stru
 		const struct goroutine_group *group = judged->group;
 		if (judged->judgement.verdict != GOROUTINE_SUSPECT || suspects++ == SUSPECTS_SHOWN)
 			break;
-		text_title(out, style, suspects == 1 ? "SUSPECT" : "");
-		strbuf_addf(out, "%s in [", human_count((int64_t)group->count).text);
+		text_title(out, style, suspects == 1 ? _("SUSPECT") : "");
+		strbuf_addf(out, _("%s in ["), human_count((int64_t)group->count).text);
 		strbuf_add_safe(out, goroutine_group_state(group));
-		strbuf_add(out, "] at ");
+		strbuf_add(out, _("] at "));
 		write_place(out, goroutine_group_place(group));
 		strbuf_add(out, "\n    ");
 		strbuf_add_safe(out, judged->judgement.reasons);
@@ -194,7 +192,8 @@ static void write_judgement(const struct goroutine_judgement *judgement, struct 
 {
 	if (judgement->verdict == GOROUTINE_QUIET)
 		return;
-	strbuf_add(out, judgement->verdict == GOROUTINE_IDLE ? "idle by design: " : "suspect: ");
+	strbuf_add(out,
+		   judgement->verdict == GOROUTINE_IDLE ? _("idle by design: ") : _("suspect: "));
 	strbuf_add_safe(out, judgement->reasons);
 	strbuf_add(out, "\n");
 }
@@ -206,7 +205,7 @@ static void write_groups(const judged_t *list, size_t rows, struct strbuf *out)
 		goroutine_group_write(list->items[i].group, out);
 	}
 	if (list->count > rows)
-		strbuf_addf(out, "%zu more groups: --rows %zu shows them\n", list->count - rows,
+		strbuf_addf(out, _("%zu more groups: --rows %zu shows them\n"), list->count - rows,
 			    list->count);
 }
 

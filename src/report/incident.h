@@ -51,3 +51,7 @@ bool incident_write_again(struct incident *incident, const struct report *report
 			  struct error *error) must_check;
 // `again`: they were written. Else they are removed.
 void incident_settle(const char *path, bool again);
+
+// Makes an incident of a capture's directory that was never finished: what is there is kept, what
+// is not is an empty file; the report and the manifest say that it is partial.
+bool incident_mark_partial(const char *path, struct error *error) must_check;

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "profile/pprof_read.h"
 #include "report/course.h"
+#include "report/instant_end.h"
 #include "report/json_build.h"
 #include "report/ledger_json.h"
 #include "snapshot/capture.h"
@@ -226,35 +227,6 @@ static void read_goroutines(const json_t *report, struct snapshot *snapshot)
 	snapshot->goroutines_absent = (struct error){0};
 }
 
-static void read_kill(const json_t *report, struct instant *instant)
-{
-	static const struct {
-		const char *name;
-		enum kill_cause cause;
-	} causes[] = {{"cgroup-oom", KILL_CGROUP_OOM}, {"global-oom", KILL_GLOBAL_OOM},
-		      {"signal", KILL_SIGNAL},         {"exit", KILL_EXIT},
-		      {"unknown", KILL_UNKNOWN},       {"none", KILL_NONE},
-		      {"systemd-oomd", KILL_OOMD},     {"starved", KILL_STARVED}};
-	const json_t *object = json_object_get(report, "kill");
-	struct kill_facts *kill = &instant->kill;
-	if (!json_is_object(object))
-		return;
-	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
-		if (strcmp(causes[i].name, text_of(object, "cause")) == 0) {
-			kill->cause = causes[i].cause;
-			instant->killed = true;
-		}
-	kill->pid = (int)int_of(object, "pid");
-	kill->limit_bytes = known_of(object, "limit_bytes");
-	kill->usage_bytes = known_of(object, "usage_bytes");
-	kill->unix_ns = time_of(object, "time");
-	snprintf(kill->victim, sizeof kill->victim, "%.31s", text_of(object, "victim"));
-	snprintf(kill->limit_cgroup, sizeof kill->limit_cgroup, "%.255s",
-		 text_of(object, "limit_cgroup"));
-	snprintf(kill->kernel_line, sizeof kill->kernel_line, "%.511s",
-		 text_of(object, "kernel_line"));
-}
-
 // What was written down counts more than what is made of its parts again.
 static void read_numbers(const json_t *report, struct facts *facts)
 {
@@ -314,6 +286,7 @@ void instant_free(struct instant *instant)
 		return;
 	facts_deinit(&instant->facts);
 	snapshot_free(instant->snapshot);
+	free(instant->timeline);
 	free(instant);
 }
 
@@ -333,14 +306,13 @@ static void read_report(const json_t *report, struct instant *instant)
 {
 	struct snapshot *snapshot = instant->snapshot;
 	read_identity(report, snapshot);
-	snapshot->quality.taken_unix_ns = time_of(json_object_get(report, "evidence"), "taken");
 	read_cgroup(report, snapshot);
 	read_ledger(report, "ledger", &snapshot->cgroup_ledger, &snapshot->cgroup_ledger_absent);
 	read_ledger(report, "process_ledger", &snapshot->process_ledger,
 		    &snapshot->process_ledger_absent);
 	read_memstats(report, snapshot);
 	read_goroutines(report, snapshot);
-	read_kill(report, instant);
+	instant_read_end(report, instant);
 }
 
 static void read_written(const json_t *root, struct facts *facts)

@@ -18,6 +18,8 @@ struct instant {
 	struct facts facts; // borrows from the snapshot
 	bool killed;        // `kill` is filled
 	struct kill_facts kill;
+	struct kill_timeline *timeline; // NULL: it was not watched
+	char reason[512];               // of the trigger that took it; ""
 };
 
 // The numbers, for report.json.

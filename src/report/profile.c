@@ -28,7 +28,7 @@ static void write_frames(const struct profile_stack *stack, struct strbuf *out)
 		strbuf_addf(out, ":%" PRId64 "\n", frame->line);
 	}
 	if (stack->count > FRAMES_SHOWN)
-		strbuf_addf(out, "      ... %u more frames\n", stack->count - FRAMES_SHOWN);
+		strbuf_addf(out, _("      ... %u more frames\n"), stack->count - FRAMES_SHOWN);
 }
 
 // "  3.1 s delay, 61%; 20 contentions"
@@ -56,12 +56,12 @@ void report_write_profile(const struct profile *profile, uint32_t sample_type, i
 	const struct profile_value_type *type = &profile->sample_types.items[sample_type];
 	if (!profile_top_stacks_new(profile, sample_type, &stacks, NULL))
 		return;
-	strbuf_addf(out, "%s %s in %zu stacks\n", human_value(stacks->total, type->unit).text,
+	strbuf_addf(out, _("%s %s in %zu stacks\n"), human_value(stacks->total, type->unit).text,
 		    type->type, stacks->rows.count);
 	for (size_t i = 0; i < stacks->rows.count && i < (size_t)rows; i++)
 		write_row(profile, stacks, &stacks->rows.items[i], sample_type, out);
 	if (stacks->rows.count > (size_t)rows)
-		strbuf_addf(out, "%zu more stacks: --rows %zu shows them\n",
+		strbuf_addf(out, _("%zu more stacks: --rows %zu shows them\n"),
 			    stacks->rows.count - (size_t)rows, stacks->rows.count);
 	profile_top_stacks_free(stacks);
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/i18n.h"
 #include "base/units.h"
 #include "report/runtime.h"
 
@@ -33,20 +34,21 @@ static void find_in_limits(const struct go_settings *settings, const struct go_g
 			   const struct go_memstats *stats, struct runtime_oddities *odd)
 {
 	if (settings->gc_percent < 0 && settings->memory_limit == INT64_MAX)
-		say(odd, "GOGC=off and no GOMEMLIMIT: nothing starts a collection");
+		say(odd, _("GOGC=off and no GOMEMLIMIT: nothing starts a collection"));
 	if (gc->limited && stats->heap_live >= gc->goal)
-		say(odd, "GOMEMLIMIT sets the goal and the heap is at it: collections run back to "
-			 "back");
+		say(odd,
+		    _("GOMEMLIMIT sets the goal and the heap is at it: collections run back to "
+		      "back"));
 	else if (gc->limited)
-		say(odd, "GOMEMLIMIT sets the heap goal, below what GOGC would give");
+		say(odd, _("GOMEMLIMIT sets the heap goal, below what GOGC would give"));
 	if (gc->limiter.known && gc->limiter.enabled)
-		say(odd, "the CPU limiter is on: the heap may grow past GOMEMLIMIT");
+		say(odd, _("the CPU limiter is on: the heap may grow past GOMEMLIMIT"));
 	else if (gc->limiter.known && gc->limiter.last_enabled_cycle &&
 		 stats->num_gc < gc->limiter.last_enabled_cycle + (uint64_t)LIMITER_CYCLES)
-		say(odd, "the CPU limiter was on in collection %" PRIu32,
-		    gc->limiter.last_enabled_cycle);
+		say(odd, _("the CPU limiter was on in collection %llu"),
+		    (unsigned long long)gc->limiter.last_enabled_cycle);
 	if (stats->gc_cpu_fraction * 100 >= GC_SHARE_PERCENT)
-		say(odd, "the collector takes %s of the CPU",
+		say(odd, _("the collector takes %s of the CPU"),
 		    human_percent(stats->gc_cpu_fraction).text);
 }
 
@@ -62,10 +64,10 @@ static void find_in_environment(const struct go_settings *settings, struct runti
 		if (!rows[i].value->known || !rows[i].value->differs)
 			continue;
 		if (rows[i].value->set)
-			say(odd, "%s=%.64s in the environment is not what is in force",
+			say(odd, _("%s=%.64s in the environment is not what is in force"),
 			    rows[i].name, rows[i].value->text);
 		else
-			say(odd, "the program itself set %s", rows[i].name);
+			say(odd, _("the program itself set %s"), rows[i].name);
 	}
 }
 
@@ -76,10 +78,10 @@ static void find_in_heap(const struct go_span_classes *classes, const struct go_
 	uint64_t held = stats->heap_idle - stats->heap_released;
 	if (total->free_bytes >= LARGE_ENOUGH &&
 	    total->free_bytes / FREE_SLOTS_PERCENT >= total->span_bytes / 100)
-		say(odd, "%s of free slots inside spans that are in use: fragmentation",
+		say(odd, _("%s of free slots inside spans that are in use: fragmentation"),
 		    human_bytes((int64_t)total->free_bytes).text);
 	if (held >= LARGE_ENOUGH && held / HELD_PERCENT >= stats->heap_inuse / 100)
-		say(odd, "%s of the heap are idle and not given back to the kernel",
+		say(odd, _("%s of the heap are idle and not given back to the kernel"),
 		    human_bytes((int64_t)held).text);
 }
 
@@ -89,13 +91,13 @@ static void find_in_queues(const struct go_scheduler *scheduler, struct runtime_
 	uint64_t runnable = scheduler->global_run_queue + scheduler->local_run_queues;
 	if (scheduler->finalizers.waiting.known &&
 	    scheduler->finalizers.waiting.value >= QUEUE_LONG)
-		say(odd, "%" PRIu64 " finalizers wait: their objects cannot be freed",
-		    scheduler->finalizers.waiting.value);
+		say(odd, _("%llu finalizers wait: their objects cannot be freed"),
+		    (unsigned long long)scheduler->finalizers.waiting.value);
 	if (cleanups->known && cleanups->queued >= cleanups->executed + QUEUE_LONG)
-		say(odd, "%" PRIu64 " cleanups wait to be run",
-		    cleanups->queued - cleanups->executed);
+		say(odd, _("%llu cleanups wait to be run"),
+		    (unsigned long long)(cleanups->queued - cleanups->executed));
 	if (runnable > (uint64_t)RUN_QUEUE_PER_PROCESSOR * scheduler->processors.count)
-		say(odd, "%" PRIu64 " goroutines wait for a processor", runnable);
+		say(odd, _("%llu goroutines wait for a processor"), (unsigned long long)runnable);
 }
 
 void report_find_oddities(const struct snapshot *snapshot, struct runtime_oddities *out)
@@ -108,8 +110,8 @@ void report_find_oddities(const struct snapshot *snapshot, struct runtime_odditi
 	find_in_queues(&runtime->scheduler, out);
 	find_in_environment(&runtime->settings, out);
 	if (!stats->consistent)
-		say(out, "the heap changed while it was read: numbers may not fit together");
+		say(out, _("the heap changed while it was read: numbers may not fit together"));
 	if (runtime->scheduler.failed || stats->held.failed)
-		say(out, "%" PRIu64 " structures of the runtime could not be read",
-		    runtime->scheduler.failed + stats->held.failed);
+		say(out, _("%llu structures of the runtime could not be read"),
+		    (unsigned long long)(runtime->scheduler.failed + stats->held.failed));
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/columns.h"
 #include "base/units.h"
 #include "report/text_priv.h"
 
@@ -20,12 +21,20 @@ void text_bold(struct strbuf *out, struct report_style style, const char *text)
 
 void text_pad(struct strbuf *out, const char *text, int columns)
 {
-	int used = 0;
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-		if ((*c & 0xc0) != 0x80)            // the first byte of a character
-			used += *c >= 0xe3 ? 2 : 1; // from U+3000 on
-	for (; used < columns; used++)
+	for (int used = (int)columns_of_text(text); used < columns; used++)
 		strbuf_add(out, " ");
+}
+
+void text_pad_left(struct strbuf *out, const char *text, int columns)
+{
+	text_pad(out, text, columns);
+	strbuf_add(out, text);
+}
+
+void text_pad_right(struct strbuf *out, const char *text, int columns)
+{
+	strbuf_add(out, text);
+	text_pad(out, text, columns);
 }
 
 void text_label(struct strbuf *out, const char *label)
@@ -145,7 +154,7 @@ static void write_go(const struct report *report, struct report_style style, str
 	text_title(out, style, "GO");
 	if (!snapshot_has(&report->snapshot->go_absent)) {
 		strbuf_add(out, _("not read: "));
-		strbuf_add_safe(out, report->snapshot->go_absent.message);
+		strbuf_add_safe(out, i18n_text(report->snapshot->go_absent.message));
 		strbuf_add(out, "\n");
 		return;
 	}
@@ -156,14 +165,14 @@ static void write_go(const struct report *report, struct report_style style, str
 		    human_bytes((int64_t)stats->heap_marked).text,
 		    (unsigned long long)stats->num_gc);
 	if (stats->gc_percent < 0)
-		strbuf_add(out, "; GOGC=off");
+		strbuf_add(out, _("; GOGC=off"));
 	else
-		strbuf_addf(out, "; GOGC=%d", stats->gc_percent);
+		strbuf_addf(out, _("; GOGC=%d"), stats->gc_percent);
 	if (stats->memory_limit == INT64_MAX)
 		strbuf_add(out, _("; no GOMEMLIMIT"));
 	else
-		strbuf_addf(out, "; GOMEMLIMIT=%s", human_bytes(stats->memory_limit).text);
-	strbuf_addf(out, "; GOMAXPROCS=%d\n", stats->gomaxprocs);
+		strbuf_addf(out, _("; GOMEMLIMIT=%s"), human_bytes(stats->memory_limit).text);
+	strbuf_addf(out, _("; GOMAXPROCS=%d\n"), stats->gomaxprocs);
 }
 
 static void write_goroutines(const struct report *report, struct report_style style,
@@ -173,7 +182,7 @@ static void write_goroutines(const struct report *report, struct report_style st
 	text_title(out, style, _("GOROUTINES"));
 	if (!snapshot_has(&snapshot->goroutines_absent)) {
 		strbuf_add(out, _("not read: "));
-		strbuf_add_safe(out, snapshot->goroutines_absent.message);
+		strbuf_add_safe(out, i18n_text(snapshot->goroutines_absent.message));
 		strbuf_add(out, "\n");
 		return;
 	}
@@ -215,7 +224,7 @@ static void write_ledgers(const struct report *report, struct report_style style
 				    : human_bytes(snapshot->cgroup.usage_bytes).text);
 	} else {
 		strbuf_add(out, _("not known: "));
-		strbuf_add_safe(out, snapshot->cgroup_absent.message);
+		strbuf_add_safe(out, i18n_text(snapshot->cgroup_absent.message));
 		strbuf_add(out, "\n");
 	}
 }

@@ -74,13 +74,13 @@ void text_write_files(const struct snapshot_files *files, int rows, struct repor
 		rows, style, out);
 	if (files->partial[0]) {
 		text_label(out, _("partial"));
-		strbuf_add_safe(out, files->partial);
+		strbuf_add_safe(out, i18n_text(files->partial));
 		strbuf_add(out, "\n");
 	}
 	if (files->charge_absent[0]) {
 		text_label(out, _("whose"));
 		strbuf_add(out, _("not known, so files count whole: "));
-		strbuf_add_safe(out, files->charge_absent);
+		strbuf_add_safe(out, i18n_text(files->charge_absent));
 		strbuf_add(out, "\n");
 	}
 }

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/retell.h"
 #include "base/units.h"
 #include "profile/top.h"
 #include "report/row_label.h"
@@ -27,10 +30,44 @@ static void write_bar(struct strbuf *out, int64_t bytes, int64_t total)
 		strbuf_add(out, i < filled && filled <= BAR_WIDTH ? "#" : " ");
 }
 
+// Parts of notes with a value in them, as the ledgers make them.
+static const char *const note_parts[] = {
+	N_("open by process %s"),
+	N_("mapped by process %s"),
+	N_("%s of it to be written first"),
+	N_("%s more is charged elsewhere"),
+	N_("%s in use"),
+	N_("%s free"),
+	N_("not told apart %s"),
+};
+
+static void add_note_part(struct strbuf *text, const char *part)
+{
+	if (!retell(text, part, note_parts, sizeof note_parts / sizeof *note_parts))
+		strbuf_add(text, i18n_text(part));
+}
+
+static void add_note_parts(struct strbuf *text, const char *note)
+{
+	for (const char *comma; *note; note = comma[0] ? comma + strlen(", ") : comma) {
+		comma = strstr(note, ", ");
+		comma = comma ? comma : note + strlen(note);
+		_cleanup_free_ char *part = alloc_format("%.*s", (int)(comma - note), note);
+		add_note_part(text, part);
+		strbuf_add(text, comma[0] ? _(", ") : "");
+	}
+}
+
 static void write_note(const char *note, size_t indent, struct strbuf *out)
 {
 	struct strbuf text = {0};
-	strbuf_addf(&text, " (%s)", note);
+	const char *whole = i18n_text(note);
+	strbuf_add(&text, " (");
+	if (whole != note || i18n_get() == I18N_ENGLISH)
+		strbuf_add(&text, whole);
+	else
+		add_note_parts(&text, note);
+	strbuf_add(&text, ")");
 	text_add_wrapped(out, indent, text.text);
 	strbuf_deinit(&text);
 }
@@ -50,7 +87,7 @@ static void write_ledger_row(const struct ledger *ledger, const struct ledger_ro
 	size_t indent = detail == REPORT_LEDGER_SHORT ? UNWRAPPED
 						      : LABEL_COLUMN + 2 * (size_t)row->depth + 2;
 	if (row->note[0])
-		write_note(i18n_text(row->note), indent, out);
+		write_note(row->note, indent, out);
 	if (row->flags & LEDGER_ESTIMATED)
 		text_add_wrapped(out, indent, _(" [estimated]"));
 	strbuf_add(out, "\n");
@@ -61,7 +98,7 @@ static void write_beside(const struct ledger_row *row, struct strbuf *out)
 	strbuf_addf(out, "  %11s  ", human_bytes(row->bytes).text);
 	row_label_add(out, row->label);
 	if (row->note[0])
-		write_note(i18n_text(row->note), BESIDE_COLUMN, out);
+		write_note(row->note, BESIDE_COLUMN, out);
 	strbuf_add(out, "\n");
 }
 
@@ -122,7 +159,7 @@ void report_write_ledger_rows(const struct ledger *ledger, enum report_ledger_de
 	(void)write_rows(ledger, 0, 0, NULL, detail, out);
 	if (detail == REPORT_LEDGER_SHORT || !ledger->beside.count)
 		return;
-	strbuf_add(out, "  no part of the sum:\n");
+	strbuf_add(out, _("  no part of the sum:\n"));
 	VEC_FOREACH (row, &ledger->beside)
 		write_beside(row, out);
 }
@@ -193,19 +230,12 @@ static const struct profile_top_row *find_function(const struct profile_top *top
 	return NULL;
 }
 
-// At the right of `columns`.
-static void write_head(struct strbuf *out, const char *text, int columns)
-{
-	text_pad(out, text, columns);
-	strbuf_add(out, text);
-}
-
 static void write_functions(const struct profile_top *now, const struct profile_top *published,
 			    int limit, struct strbuf *out)
 {
-	write_head(out, _("now"), 13);
-	write_head(out, _("with calls"), 19);
-	write_head(out, _("published"), 12);
+	text_pad_left(out, _("now"), 13);
+	text_pad_left(out, _("with calls"), 19);
+	text_pad_left(out, _("published"), 12);
 	strbuf_addf(out, "   %s\n", _("function"));
 	for (size_t i = 0; i < now->rows.count && i < (size_t)limit; i++) {
 		const struct profile_top_row *row = &now->rows.items[i];
@@ -237,7 +267,7 @@ void report_write_holders(const struct snapshot *snapshot, struct report_style s
 	text_title(out, style, _("HEAP"));
 	if (!snapshot_has(&snapshot->heap_absent)) {
 		strbuf_add(out, _("no profile: "));
-		strbuf_add_safe(out, snapshot->heap_absent.message);
+		strbuf_add_safe(out, i18n_text(snapshot->heap_absent.message));
 		strbuf_add(out, "\n");
 		return;
 	}

@@ -9,6 +9,10 @@
 void text_title(struct strbuf *out, struct report_style style, const char *title);
 // Fills up to `columns` of a terminal, where Chinese characters take two.
 void text_pad(struct strbuf *out, const char *text, int columns);
+// `text` in that many columns of a terminal, at their right or at their left: what "%9s" and "%-9s"
+// do for English.
+void text_pad_left(struct strbuf *out, const char *text, int columns);
+void text_pad_right(struct strbuf *out, const char *text, int columns);
 // Begins a line of a section: "  label       ".
 void text_label(struct strbuf *out, const char *label);
 // "/root/go/pkg/mod/a@v1/b.go" -> "a@v1/b.go"; the standard library's path likewise. The user's own

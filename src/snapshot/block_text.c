@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "base/i18n.h"
 #include "base/units.h"
 #include "system/sockets.h"
 
@@ -12,37 +13,40 @@ enum { CASES_SHOWN = 4 };
 static void add_waiters(const struct go_channel *channel, struct strbuf *out)
 {
 	if (channel->senders)
-		strbuf_addf(out, ", %s %s to send", human_count((int64_t)channel->senders).text,
-			    channel->senders == 1 ? "waits" : "wait");
+		strbuf_addf(out,
+			    channel->senders == 1 ? _(", %s waits to send")
+						  : _(", %s wait to send"),
+			    human_count((int64_t)channel->senders).text);
 	if (channel->receivers)
-		strbuf_addf(out, ", %s %s to receive",
-			    human_count((int64_t)channel->receivers).text,
-			    channel->receivers == 1 ? "waits" : "wait");
+		strbuf_addf(out,
+			    channel->receivers == 1 ? _(", %s waits to receive")
+						    : _(", %s wait to receive"),
+			    human_count((int64_t)channel->receivers).text);
 }
 
 static void add_channel(const struct go_channel *channel, struct strbuf *out)
 {
 	strbuf_addf(out, "channel 0x%" PRIx64 " (", channel->address);
 	if (channel->timer)
-		strbuf_add(out, "of a timer");
+		strbuf_add(out, _("of a timer"));
 	else if (!channel->capacity)
-		strbuf_add(out, "unbuffered");
+		strbuf_add(out, _("unbuffered"));
 	else
-		strbuf_addf(out, "buffer %" PRIu64 " of %" PRIu64, channel->length,
-			    channel->capacity);
-	strbuf_addf(out, ", elements of %" PRIu64 " bytes", channel->element_bytes);
+		strbuf_addf(out, _("buffer %llu of %llu"), (unsigned long long)channel->length,
+			    (unsigned long long)channel->capacity);
+	strbuf_addf(out, _(", elements of %llu bytes"), (unsigned long long)channel->element_bytes);
 	add_waiters(channel, out);
-	strbuf_add(out, channel->closed ? ", closed)" : ")");
+	strbuf_add(out, channel->closed ? _(", closed)") : ")");
 }
 
 static void add_goroutines(const uint64_t *ids, uint32_t count, struct strbuf *out)
 {
 	uint32_t kept = count < REACH_HOLDERS_KEPT ? count : REACH_HOLDERS_KEPT;
-	strbuf_add(out, count == 1 ? " goroutine " : " goroutines ");
+	strbuf_add(out, count == 1 ? _(" goroutine ") : _(" goroutines "));
 	for (uint32_t i = 0; i < kept; i++)
-		strbuf_addf(out, "%s%" PRIu64, i ? ", " : "", ids[i]);
+		strbuf_addf(out, "%s%" PRIu64, i ? _(", ") : "", ids[i]);
 	if (count > kept)
-		strbuf_add(out, " and others");
+		strbuf_add(out, _(" and others"));
 }
 
 // Who of those that were found to be able to run refers to it.
@@ -54,26 +58,29 @@ static void add_holders(const struct block_texts *texts, taddr_t object, struct 
 	uint32_t others =
 		holders ? holders->goroutines + holders->variables + holders->heap_objects : 0;
 	if (!others)
-		strbuf_add(out, ", nobody else refers to it");
+		strbuf_add(out, _(", nobody else refers to it"));
 	if (holders && holders->stuck) {
-		strbuf_add(out, others ? ", referred to by" : " but");
+		strbuf_add(out, others ? _(", referred to by") : _(" but"));
 		add_goroutines(holders->stuck_ids, holders->stuck, out);
-		strbuf_addf(out, ", which nothing can wake %s",
-			    holders->stuck == 1 ? "itself" : "themselves");
+		strbuf_add(out, holders->stuck == 1 ? _(", which nothing can wake itself")
+						    : _(", which nothing can wake themselves"));
 	}
 	if (!others)
 		return;
-	strbuf_add(out, ", referred to by");
+	strbuf_add(out, _(", referred to by"));
 	if (holders->goroutines)
 		add_goroutines(holders->goroutine_ids, holders->goroutines, out);
 	if (holders->variables)
-		strbuf_addf(out, "%s the variable at 0x%" PRIx64 "%s",
-			    holders->goroutines ? "," : "", holders->variable,
-			    holders->variables > 1 ? " and others" : "");
+		strbuf_addf(out, _("%s the variable at 0x%llx%s"),
+			    holders->goroutines ? _(",") : "",
+			    (unsigned long long)holders->variable,
+			    holders->variables > 1 ? _(" and others") : "");
 	if (holders->heap_objects)
-		strbuf_addf(out, "%s %" PRIu32 " word%s of the heap",
-			    holders->goroutines || holders->variables ? "," : "",
-			    holders->heap_objects, holders->heap_objects == 1 ? "" : "s");
+		strbuf_addf(out,
+			    holders->heap_objects == 1 ? _("%s %u word of the heap")
+						       : _("%s %u words of the heap"),
+			    holders->goroutines || holders->variables ? _(",") : "",
+			    (unsigned int)holders->heap_objects);
 }
 
 static void add_case(const struct block_texts *texts, const struct go_wait_case *wait,
@@ -81,7 +88,7 @@ static void add_case(const struct block_texts *texts, const struct go_wait_case 
 {
 	const struct go_channel *channel = &texts->blocks->channels.items[wait->channel];
 	if (wait->known)
-		strbuf_add(out, wait->sends ? "send to " : "receive from ");
+		strbuf_add(out, wait->sends ? _("send to ") : _("receive from "));
 	add_channel(channel, out);
 	add_holders(texts, channel->address, out);
 }
@@ -96,10 +103,10 @@ static void add_cases(const struct block_texts *texts, const struct go_block *bl
 		add_holders(texts, channel->address, out);
 		return;
 	}
-	strbuf_addf(out, "a select of %u%s: ", block->case_count,
-		    block->cases_cut ? " or more" : "");
+	strbuf_addf(out, block->cases_cut ? _("a select of %u or more: ") : _("a select of %u: "),
+		    block->case_count);
 	for (uint32_t i = 0; i < block->case_count && i < CASES_SHOWN; i++) {
-		strbuf_add(out, i ? "; " : "");
+		strbuf_add(out, i ? _("; ") : "");
 		add_case(texts, &block->cases[i], out);
 	}
 	if (block->case_count > CASES_SHOWN)
@@ -112,48 +119,53 @@ static void add_time(const struct block_texts *texts, const struct go_block *blo
 	int64_t left = block->wakes_ns - texts->now_ns;
 	if (!block->wakes_ns || !texts->now_ns)
 		return;
-	strbuf_addf(out, "%s%s", what, left > 0 ? "in " : "just now");
+	strbuf_add(out, what);
 	if (left > 0)
-		strbuf_add(out, human_duration(left).text);
+		strbuf_addf(out, _("in %s"), human_duration(left).text);
+	else
+		strbuf_add(out, _("just now"));
 }
 
 static void add_network(const struct block_texts *texts, const struct go_block *block,
 			struct strbuf *out)
 {
-	strbuf_addf(out, "descriptor %" PRIu64 ": ", block->fd);
+	strbuf_addf(out, _("descriptor %llu: "), (unsigned long long)block->fd);
 	if (texts->sockets && sockets_describe(texts->sockets, block->fd, out))
-		strbuf_add(out, ", ");
-	strbuf_add(out, block->writes ? "writes" : "reads");
+		strbuf_add(out, _(", "));
+	strbuf_add(out, block->writes ? _("writes") : _("reads"));
 	if (block->wakes_ns)
-		add_time(texts, block, ", deadline ", out);
+		add_time(texts, block, _(", deadline "), out);
 	else
-		strbuf_add(out, ", no deadline");
+		strbuf_add(out, _(", no deadline"));
 }
 
 static void add_lock(const struct go_block *block, struct strbuf *out)
 {
 	switch (block->kind) {
 	case GO_BLOCK_MUTEX:
-		strbuf_addf(out, "mutex 0x%" PRIx64 " (%s, %s waiting)", block->address,
-			    block->locked ? "locked" : "not locked",
+		strbuf_addf(out, _("mutex 0x%llx (%s, %s waiting)"),
+			    (unsigned long long)block->address,
+			    block->locked ? _("locked") : _("not locked"),
 			    human_count(block->waiters).text);
 		break;
 	case GO_BLOCK_RWMUTEX_READ:
 	case GO_BLOCK_RWMUTEX_WRITE:
-		strbuf_addf(out, "RWMutex 0x%" PRIx64 " (%s readers counted%s), to %s",
-			    block->address, human_count(block->count).text,
-			    block->locked ? ", a writer waits or holds it" : "",
-			    block->kind == GO_BLOCK_RWMUTEX_READ ? "read" : "write");
+		strbuf_addf(out,
+			    block->kind == GO_BLOCK_RWMUTEX_READ
+				    ? _("RWMutex 0x%llx (%s readers counted%s), to read")
+				    : _("RWMutex 0x%llx (%s readers counted%s), to write"),
+			    (unsigned long long)block->address, human_count(block->count).text,
+			    block->locked ? _(", a writer waits or holds it") : "");
 		break;
 	case GO_BLOCK_WAITGROUP:
-		strbuf_addf(out, "WaitGroup 0x%" PRIx64 " (counter %s)", block->address,
-			    human_count(block->count).text);
+		strbuf_addf(out, _("WaitGroup 0x%llx (counter %s)"),
+			    (unsigned long long)block->address, human_count(block->count).text);
 		break;
 	case GO_BLOCK_COND:
 		strbuf_addf(out, "Cond 0x%" PRIx64, block->address);
 		break;
 	default:
-		strbuf_addf(out, "semaphore 0x%" PRIx64, block->address);
+		strbuf_addf(out, _("semaphore 0x%llx"), (unsigned long long)block->address);
 	}
 }
 
@@ -168,15 +180,16 @@ void block_describe(const struct block_texts *texts, const struct go_block *bloc
 		add_cases(texts, block, out);
 		break;
 	case GO_BLOCK_FOR_EVER:
-		strbuf_add(out, "nothing: neither a nil channel nor a select without cases is ever "
-				"ready");
+		strbuf_add(
+			out,
+			_("nothing: neither a nil channel nor a select without cases is ever ready"));
 		break;
 	case GO_BLOCK_NETWORK:
 		add_network(texts, block, out);
 		break;
 	case GO_BLOCK_SLEEP:
-		strbuf_add(out, "the clock");
-		add_time(texts, block, ": it wakes ", out);
+		strbuf_add(out, _("the clock"));
+		add_time(texts, block, _(": it wakes "), out);
 		break;
 	default:
 		add_lock(block, out);

@@ -3,6 +3,7 @@
 #include "store/bundle.h"
 
 #include <limits.h>
+#include <sha256.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "store/incident_page.h"
 
 static const char *const below[] = {"baseline", "earlier-1", "earlier-2", "earlier-3", "earlier-4"};
 
@@ -99,13 +101,27 @@ static bool add_part(const struct writing *writing, const struct bundle_part *pa
 	return true;
 }
 
-static bool add_all(const struct writing *writing, struct error *error)
+static bool add_page(const struct writing *writing, const char *page, size_t size,
+		     struct strbuf *sums, struct error *error)
+{
+	char digest[SHA256_DIGEST_STRING_LENGTH];
+	const struct bundle *bundle = writing->bundle;
+	_cleanup_free_ char *name = alloc_format("%s/" INCIDENT_PAGE_NAME, bundle->name);
+	SHA256Data((const uint8_t *)page, size, digest);
+	strbuf_addf(sums, "%s  " INCIDENT_PAGE_NAME "\n", digest);
+	return add_file(writing, name, page, size,
+			bundle->parts[0].files->modified_unix_s[INCIDENT_MANIFEST], error);
+}
+
+static bool add_all(const struct writing *writing, const char *page, size_t page_size,
+		    struct error *error)
 {
 	const struct bundle *bundle = writing->bundle;
 	struct strbuf sums = {0};
 	bool ok = true;
 	for (int i = 0; ok && i < bundle->count; i++)
 		ok = add_part(writing, &bundle->parts[i], &sums, error);
+	ok = ok && (!page || add_page(writing, page, page_size, &sums, error));
 	_cleanup_free_ char *name = alloc_format("%s/SHA256SUMS", bundle->name);
 	ok = ok && add_file(writing, name, sums.text, sums.length,
 			    bundle->parts[0].files->modified_unix_s[INCIDENT_MANIFEST], error);
@@ -113,7 +129,8 @@ static bool add_all(const struct writing *writing, struct error *error)
 	return ok;
 }
 
-bool bundle_write(struct bundle *bundle, int fd, struct error *error)
+bool bundle_write(struct bundle *bundle, const char *page, size_t page_size, int fd,
+		  struct error *error)
 {
 	for (int i = 0; i < bundle->count; i++)
 		if (!incident_files_load(bundle->parts[i].files, error))
@@ -126,7 +143,7 @@ bool bundle_write(struct bundle *bundle, int fd, struct error *error)
 		   library->write_set_format_ustar(writing.archive) == ARCHIVE_OK &&
 		   library->write_open_fd(writing.archive, fd) == ARCHIVE_OK) ||
 		  archive_failed(&writing, error);
-	ok = ok && add_all(&writing, error);
+	ok = ok && add_all(&writing, page, page_size, error);
 	ok = ok && (library->write_close(writing.archive) == ARCHIVE_OK ||
 		    archive_failed(&writing, error));
 	library->write_free(writing.archive);

@@ -27,5 +27,6 @@ struct bundle {
 // Opens the incident and what lies below it.
 bool bundle_open(const char *path, struct bundle *bundle, struct error *error) must_check;
 void bundle_close(struct bundle *bundle);
-// Loads and checks everything, then writes to `fd`.
-bool bundle_write(struct bundle *bundle, int fd, struct error *error) must_check;
+// Loads and checks everything, then writes to `fd`; with the incident's page, where `page` is one.
+bool bundle_write(struct bundle *bundle, const char *page, size_t page_size, int fd,
+		  struct error *error) must_check;

@@ -2,6 +2,8 @@
 // In: values by column. Out: lines of text.
 #include "store/chart.h"
 
+#include "base/i18n.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -98,15 +100,17 @@ static const struct tick_step *choose_step(double seconds_a_column)
 
 static int write_tick(enum tick_form form, const struct tm *time, char *label, size_t capacity)
 {
+	bool month_first = i18n_get() == I18N_ENGLISH;
 	switch (form) {
 	case FORM_SECONDS:
 		return (int)strftime(label, capacity, "%H:%M:%S", time);
 	case FORM_MINUTES:
 		return (int)strftime(label, capacity, "%H:%M", time);
 	case FORM_HOURS:
-		return (int)strftime(label, capacity, "%b %d %H:%M", time);
+		return (int)strftime(label, capacity, month_first ? "%b %d %H:%M" : "%m-%d %H:%M",
+				     time);
 	default:
-		return (int)strftime(label, capacity, "%b %d", time);
+		return (int)strftime(label, capacity, month_first ? "%b %d" : "%m-%d", time);
 	}
 }
 

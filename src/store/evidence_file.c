@@ -3,6 +3,8 @@
 #include "store/evidence_file.h"
 
 #include <fcntl.h>
+#include <jansson.h>
+#include <sha256.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "crash/crash.h"
+#include "goroutine/pprof.h"
 #include "profile/pprof_read.h"
 #include "store/archive_library.h"
 #include "store/incident_files.h"
@@ -93,7 +96,8 @@ struct part {
 };
 
 struct parts {
-	struct part report, heap, baseline_report, baseline_heap;
+	struct part report, heap, manifest, baseline_report, baseline_heap, baseline_manifest;
+	bool any; // it is an archive
 };
 
 // The part that an entry is by its place: DIR/report.json, DIR/baseline/heap.pb.gz.
@@ -111,6 +115,8 @@ static struct part *find_part(struct parts *parts, const char *path)
 		return baseline ? &parts->baseline_report : &parts->report;
 	if (strcmp(name, "/heap.pb.gz") == 0)
 		return baseline ? &parts->baseline_heap : &parts->heap;
+	if (strcmp(name, "/manifest.json") == 0)
+		return baseline ? &parts->baseline_manifest : &parts->manifest;
 	return NULL;
 }
 
@@ -145,6 +151,7 @@ static bool read_archive(const struct archive_library *library, int fd, struct p
 		if (library->read_next_header(archive, &entry) != ARCHIVE_OK)
 			break;
 		const char *path = library->entry_pathname(entry);
+		parts->any = true;
 		struct part *part = path ? find_part(parts, path) : NULL;
 		if (part)
 			ok = read_entry(library, archive, entry, part);
@@ -159,20 +166,59 @@ static void free_parts(struct parts *parts)
 	free(parts->heap.data);
 	free(parts->baseline_report.data);
 	free(parts->baseline_heap.data);
+	free(parts->manifest.data);
+	free(parts->baseline_manifest.data);
 }
 
-// False without an error where it is no bundle.
+static bool fits_manifest(const json_t *manifest, const char *name, const struct part *part,
+			  struct error *error)
+{
+	char sha256[SHA256_DIGEST_STRING_LENGTH];
+	SHA256Data((const uint8_t *)(part->data ? part->data : ""), part->size, sha256);
+	return manifest_has(manifest, name, sha256, error);
+}
+
+static bool check_parts(const struct part *manifest, const struct part *report,
+			const struct part *heap, struct error *error)
+{
+	json_t *root = manifest->data ? json_loadb(manifest->data, manifest->size,
+						   JSON_REJECT_DUPLICATES, NULL)
+				      : NULL;
+	bool ok = root ? fits_manifest(root, "report.json", report, error) &&
+				  fits_manifest(root, "heap.pb.gz", heap, error)
+		       : error_set(error, ERROR_BAD_DATA, "there is no manifest in it");
+	json_decref(root);
+	return ok;
+}
+
+static bool load_parts(struct parts *parts, bool whole, struct evidence_loaded *loaded,
+		       struct error *error)
+{
+	if (!whole || !parts->report.data)
+		return error_set(error, ERROR_BAD_DATA,
+				 "it is no bundle of whyoom, or only a part of one");
+	if (!check_parts(&parts->manifest, &parts->report, &parts->heap, error) ||
+	    !instant_read(parts->report.data, parts->report.size, parts->heap.data,
+			  parts->heap.size, &loaded->instant, error))
+		return false;
+	if (parts->baseline_report.data &&
+	    check_parts(&parts->baseline_manifest, &parts->baseline_report, &parts->baseline_heap,
+			NULL))
+		(void)!instant_read(parts->baseline_report.data, parts->baseline_report.size,
+				    parts->baseline_heap.data, parts->baseline_heap.size,
+				    &loaded->baseline, NULL);
+	return true;
+}
+
+// `is_bundle` false: it is something else, and there is no error.
 static bool load_bundle(const struct evidence_file *file, struct evidence_loaded *loaded,
-			struct error *error)
+			bool *is_bundle, struct error *error)
 {
 	struct parts parts = {0};
-	bool ok = read_archive(&file->library, file->fd, &parts) &&
-		  instant_read(parts.report.data, parts.report.size, parts.heap.data,
-			       parts.heap.size, &loaded->instant, error);
-	if (ok && parts.baseline_report.data)
-		(void)!instant_read(parts.baseline_report.data, parts.baseline_report.size,
-				    parts.baseline_heap.data, parts.baseline_heap.size,
-				    &loaded->baseline, NULL);
+	bool whole = read_archive(&file->library, file->fd, &parts);
+	*is_bundle = parts.any;
+	bool ok = parts.any && (load_parts(&parts, whole, loaded, error) ||
+				error_wrap(error, "%.256s", file->path));
 	free_parts(&parts);
 	loaded->kind = "bundle";
 	return ok;
@@ -220,6 +266,22 @@ static bool load_log(const struct evidence_file *file, struct evidence_loaded *l
 	return true;
 }
 
+// False, without an error, where it is a profile of something else.
+static bool load_goroutine_profile(const void *data, size_t size, struct evidence_loaded *loaded)
+{
+	_cleanup_(profile_freep) struct profile *profile = NULL;
+	struct snapshot_identity identity = {
+		.go_version = "", .module_path = "", .main_package = "main"};
+	struct goroutine_set set = {0};
+	if (!pprof_parse(data, size, &profile, NULL) ||
+	    !goroutine_set_from_profile(profile, &set, NULL))
+		return false;
+	goroutine_set_sort(&set);
+	loaded->instant = instant_of_goroutines(&identity, &set);
+	loaded->kind = "goroutine profile";
+	return true;
+}
+
 static bool load_json_or_profile(const struct evidence_file *file, const uint8_t *magic,
 				 struct evidence_loaded *loaded, struct error *error)
 {
@@ -228,6 +290,8 @@ static bool load_json_or_profile(const struct evidence_file *file, const uint8_t
 	if (!file_read(file->fd, file->path, EVIDENCE_BYTES_MAX, &data, &size, error))
 		return false;
 	bool json = magic[0] == '{';
+	if (!json && load_goroutine_profile(data, size, loaded))
+		return true;
 	loaded->kind = json ? "report" : "profile";
 	return json ? instant_read(data, size, NULL, 0, &loaded->instant, error)
 		    : instant_read(NULL, 0, data, size, &loaded->instant, error);
@@ -241,8 +305,9 @@ static bool load_file(const struct evidence_file *file, struct evidence_loaded *
 		return error_set(error, ERROR_BAD_DATA, "%.256s is empty, not a core file",
 				 file->path);
 	bool gzip = memcmp(magic, "\x1f\x8b", 2) == 0;
-	if (file->is_zstd && load_bundle(file, loaded, NULL))
-		return true;
+	bool is_bundle = false;
+	if (file->is_zstd && (load_bundle(file, loaded, &is_bundle, error) || is_bundle))
+		return is_bundle && loaded->instant;
 	if (magic[0] == '{' && load_json_or_profile(file, magic, loaded, NULL))
 		return true;
 	if ((gzip || magic[0] == '\x0a') && load_json_or_profile(file, magic, loaded, NULL))

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/alloc.h"
 #include "base/map.h"
 #include "base/vec.h"
@@ -18,12 +19,12 @@ enum { KINDS_TOLD = 5, KIND_LEAST = 20 };
 static const struct {
 	const char *name, *group, *key;
 } variables[] = {
-	{"build", "identity", "build_id"},
-	{"Go version", "identity", "go_version"},
-	{"module version", "identity", "module_version"},
-	{"revision", "identity", "vcs_revision"},
-	{"arguments", "identity", "arguments_digest"},
-	{"memory limit", "cgroup", "limit_bytes"},
+	{N_("build"), "identity", "build_id"},
+	{N_("Go version"), "identity", "go_version"},
+	{N_("module version"), "identity", "module_version"},
+	{N_("revision"), "identity", "vcs_revision"},
+	{N_("arguments"), "identity", "arguments_digest"},
+	{N_("memory limit"), "cgroup", "limit_bytes"},
 	{"GOGC", "memstats", "gogc"},
 	{"GOMEMLIMIT", "memstats", "gomemlimit_bytes"},
 	{"GOMAXPROCS", "memstats", "gomaxprocs"},
@@ -194,13 +195,14 @@ static void write_variables(const json_t *experiment, struct strbuf *out)
 	size_t count = json_array_size(list);
 	if (!count)
 		strbuf_add(out,
-			   "  nothing that is known was different before: the load was, or the "
-			   "data\n");
+			   _("  nothing that is known was different before: the load was, or the "
+			     "data\n"));
 	else
-		strbuf_add(out, count == 1 ? "  one thing was different before: "
-					   : "  different before: ");
+		strbuf_add(out, count == 1 ? _("  one thing was different before: ")
+					   : _("  different before: "));
 	for (size_t i = 0; i < count; i++)
-		strbuf_addf(out, "%s%s%s", i ? ", " : "", text_of(json_array_get(list, i), "name"),
+		strbuf_addf(out, "%s%s%s", i ? _(", ") : "",
+			    i18n_text(text_of(json_array_get(list, i), "name")),
 			    i + 1 == count ? "\n" : "");
 }
 
@@ -222,21 +224,22 @@ void experiment_write_text(const json_t *experiment, struct strbuf *out)
 {
 	const json_t *kinds = json_object_get(experiment, "kinds"),
 		     *guilty = json_object_get(experiment, "guilty");
-	strbuf_add(out, "experiment\n");
+	strbuf_add(out, _("experiment\n"));
 	write_variables(experiment, out);
-	write_pair(json_object_get(experiment, "rss"), "resident memory", true, out);
-	write_pair(json_object_get(experiment, "goroutines"), "goroutines", false, out);
+	write_pair(json_object_get(experiment, "rss"), _("resident memory"), true, out);
+	write_pair(json_object_get(experiment, "goroutines"), _("goroutines"), false, out);
 	for (size_t i = 0; i < json_array_size(kinds); i++) {
 		const json_t *kind = json_array_get(kinds, i);
 		const char *creator = text_of(kind, "created_by");
 		_cleanup_free_ char *label =
-			alloc_format("  of them in %s%s%s", text_of(kind, "start"),
-				     creator[0] ? ", made by " : "", creator);
+			creator[0] ? alloc_format(_("  of them in %s, made by %s"),
+						  text_of(kind, "start"), creator)
+				   : alloc_format(_("  of them in %s"), text_of(kind, "start"));
 		write_pair(kind, label, false, out);
 	}
-	write_pair(json_object_get(experiment, "fds"), "open files and sockets", false, out);
+	write_pair(json_object_get(experiment, "fds"), _("open files and sockets"), false, out);
 	_cleanup_free_ char *label =
-		alloc_format("what %s and what it calls hold", text_of(guilty, "function"));
+		alloc_format(_("what %s and what it calls hold"), text_of(guilty, "function"));
 	write_pair(guilty, label, true, out);
 	strbuf_add(out, "\n");
 }

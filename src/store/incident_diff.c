@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/columns.h"
+#include "base/i18n.h"
 #include "base/units.h"
 #include "profile/diff.h"
 #include "profile/pprof_read.h"
@@ -149,33 +151,33 @@ static const struct field {
 	const char *group, *key; // in report.json; group NULL: at the top
 	enum field_unit unit;
 } fields[] = {
-	{IDENTITY, "program", "identity", "command", TEXT},
-	{IDENTITY, "executable", "identity", "executable", TEXT},
+	{IDENTITY, N_("program"), "identity", "command", TEXT},
+	{IDENTITY, N_("executable"), "identity", "executable", TEXT},
 	{IDENTITY, "build ID", "identity", "build_id", TEXT},
 	{IDENTITY, "Go", "identity", "go_version", TEXT},
-	{IDENTITY, "package", "identity", "main_package", TEXT},
-	{IDENTITY, "version", "identity", "module_version", TEXT},
-	{IDENTITY, "revision", "identity", "vcs_revision", TEXT},
-	{IDENTITY, "container", "identity", "container_id", TEXT},
+	{IDENTITY, N_("package"), "identity", "main_package", TEXT},
+	{IDENTITY, N_("version"), "identity", "module_version", TEXT},
+	{IDENTITY, N_("revision"), "identity", "vcs_revision", TEXT},
+	{IDENTITY, N_("container"), "identity", "container_id", TEXT},
 	{IDENTITY, "whyoom", NULL, "whyoom_version", TEXT},
-	{SETTINGS, "limit", "cgroup", "limit_bytes", BYTES},
+	{SETTINGS, N_("limit"), "cgroup", "limit_bytes", BYTES},
 	{SETTINGS, "GOGC", "memstats", "gogc", COUNT},
 	{SETTINGS, "GOMEMLIMIT", "memstats", "gomemlimit_bytes", BYTES},
 	{SETTINGS, "GOMAXPROCS", "memstats", "gomaxprocs", COUNT},
-	{OUTCOME, "end", "kill", "cause", TEXT},
-	{OUTCOME, "verdict", "verdict", "sentence", TEXT},
-	{OUTCOME, "usage", "cgroup", "usage_bytes", BYTES},
+	{OUTCOME, N_("end"), "kill", "cause", TEXT},
+	{OUTCOME, N_("verdict"), "verdict", "sentence", TEXT},
+	{OUTCOME, N_("usage"), "cgroup", "usage_bytes", BYTES},
 	{OUTCOME, "anon", "cgroup", "anon_bytes", BYTES},
-	{OUTCOME, "file", "cgroup", "file_bytes", BYTES},
-	{OUTCOME, "heap", "memstats", "HeapAlloc", BYTES},
-	{OUTCOME, "collections", "memstats", "NumGC", COUNT},
-	{OUTCOME, "goroutines", "goroutines", "count", COUNT},
-	{OUTCOME, "stacks", "goroutines", "stack_bytes", BYTES},
-	{OUTCOME, "threads", "identity", "threads", COUNT},
+	{OUTCOME, N_("file"), "cgroup", "file_bytes", BYTES},
+	{OUTCOME, N_("heap"), "memstats", "HeapAlloc", BYTES},
+	{OUTCOME, N_("collections"), "memstats", "NumGC", COUNT},
+	{OUTCOME, N_("goroutines"), "goroutines", "count", COUNT},
+	{OUTCOME, N_("stacks"), "goroutines", "stack_bytes", BYTES},
+	{OUTCOME, N_("threads"), "identity", "threads", COUNT},
 };
 
 static const char *const section_names[SECTIONS] = {
-	[IDENTITY] = "identity", [SETTINGS] = "settings", [OUTCOME] = "outcome"};
+	[IDENTITY] = N_("identity"), [SETTINGS] = N_("settings"), [OUTCOME] = N_("outcome")};
 
 static const json_t *value_of(const struct side *side, const struct field *field)
 {
@@ -193,9 +195,9 @@ static void show_value(const json_t *value, enum field_unit unit, char *text, si
 	else if (json_is_integer(value))
 		snprintf(text, capacity, "%lld", (long long)json_integer_value(value));
 	else
-		snprintf(text, capacity, "none");
+		snprintf(text, capacity, "%s", _("none"));
 	if (!text[0])
-		snprintf(text, capacity, "none");
+		snprintf(text, capacity, "%s", _("none"));
 }
 
 static bool values_equal(const json_t *before, const json_t *after)
@@ -205,6 +207,11 @@ static bool values_equal(const json_t *before, const json_t *after)
 
 // ---- text ----
 
+static void write_label(struct strbuf *out, const char *label)
+{
+	strbuf_addf(out, "  %s%*s", label, 13 - (int)columns_of_text(label), "");
+}
+
 static void write_field(const struct field *field, const json_t *before, const json_t *after,
 			struct strbuf *out)
 {
@@ -212,10 +219,10 @@ static void write_field(const struct field *field, const json_t *before, const j
 	show_value(before, field->unit, a, sizeof a);
 	show_value(after, field->unit, b, sizeof b);
 	bool is_long = strlen(a) > TEXT_SHOWN / 2 || strlen(b) > TEXT_SHOWN / 2;
-	strbuf_addf(out, "  %-12s ", field->label);
-	strbuf_add_safe(out, a);
+	write_label(out, _(field->label));
+	strbuf_add_safe(out, i18n_text(a));
 	strbuf_addf(out, is_long ? "\n  %-12s " : "%s -> ", is_long ? "        ->" : "");
-	strbuf_add_safe(out, b);
+	strbuf_add_safe(out, i18n_text(b));
 	if (field->unit != TEXT && json_is_integer(before) && json_is_integer(after)) {
 		// Both may be anything.
 		int64_t grown = 0;
@@ -232,7 +239,7 @@ static void write_section(const struct incident_diff *diff, enum field_section s
 			  struct strbuf *out)
 {
 	struct strbuf same = {0};
-	strbuf_addf(out, "%s\n", section_names[section]);
+	strbuf_addf(out, "%s\n", _(section_names[section]));
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
 		const json_t *before = value_of(&diff->before, &fields[i]),
 			     *after = value_of(&diff->after, &fields[i]);
@@ -241,10 +248,10 @@ static void write_section(const struct incident_diff *diff, enum field_section s
 		if (!values_equal(before, after))
 			write_field(&fields[i], before, after, out);
 		else if (before && !json_is_null(before))
-			strbuf_addf(&same, "%s%s", same.length ? ", " : "", fields[i].label);
+			strbuf_addf(&same, "%s%s", same.length ? _(", ") : "", _(fields[i].label));
 	}
 	if (same.length)
-		strbuf_addf(out, "  same: %s\n", same.text);
+		strbuf_addf(out, _("  same: %s\n"), same.text);
 	strbuf_deinit(&same);
 	strbuf_add(out, "\n");
 }
@@ -252,14 +259,17 @@ static void write_section(const struct incident_diff *diff, enum field_section s
 static void write_holders(const struct profile_diff *holders, struct strbuf *out)
 {
 	if (!holders) {
-		strbuf_add(out, "holders: not both incidents have a heap profile\n");
+		strbuf_add(out, _("holders: not both incidents have a heap profile\n"));
 		return;
 	}
 	const struct profile_diff_type *type = &holders->types.items[holders->type];
 	int shown = 0;
-	strbuf_addf(out, "holders (Go heap, %s -> %s)\n  %12s  %12s  %12s  function\n",
-		    human_bytes(type->total_before).text, human_bytes(type->total_after).text,
-		    "difference", "first", "second");
+	const char *const heads[] = {_("difference"), _("first"), _("second")};
+	strbuf_addf(out, _("holders (Go heap, %s -> %s)\n"), human_bytes(type->total_before).text,
+		    human_bytes(type->total_after).text);
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+		strbuf_addf(out, "%*s%s", 14 - (int)columns_of_text(heads[i]), "", heads[i]);
+	strbuf_addf(out, "  %s\n", _("function"));
 	VEC_FOREACH (row, &holders->functions) {
 		if (!row->flat_delta || shown++ >= HOLDERS_SHOWN)
 			continue;
@@ -269,7 +279,7 @@ static void write_holders(const struct profile_diff *holders, struct strbuf *out
 		strbuf_add(out, "\n");
 	}
 	if (!shown)
-		strbuf_add(out, "  each function holds as much as before\n");
+		strbuf_add(out, _("  each function holds as much as before\n"));
 }
 
 static const json_t *states_of(const struct side *side)
@@ -282,7 +292,7 @@ static void write_goroutines(const struct incident_diff *diff, struct strbuf *ou
 	const json_t *before = states_of(&diff->before), *after = states_of(&diff->after);
 	const json_t *sides[] = {after, before};
 	bool any = false;
-	strbuf_add(out, "\ngoroutines by what they wait for\n");
+	strbuf_add(out, _("\ngoroutines by what they wait for\n"));
 	for (int i = 0; i < 2; i++) {
 		const char *state;
 		const json_t *value;
@@ -299,7 +309,7 @@ static void write_goroutines(const struct incident_diff *diff, struct strbuf *ou
 		}
 	}
 	if (!any)
-		strbuf_add(out, "  the same\n");
+		strbuf_add(out, _("  the same\n"));
 }
 
 void incident_diff_write_text(const struct incident_diff *diff, struct report_style style,

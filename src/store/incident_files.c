@@ -84,26 +84,22 @@ static const json_t *find_entry(const json_t *manifest, const char *name)
 	return NULL;
 }
 
-static bool check_part(const struct incident_files *files, const json_t *manifest, int part,
-		       struct error *error)
+bool manifest_has(const json_t *manifest, const char *name, const char *sha256, struct error *error)
 {
-	const char *name = incident_part_name(part);
 	const json_t *entry = find_entry(manifest, name);
 	const char *hash = json_string_value(json_object_get(entry, "sha256"));
 	if (!hash)
 		return error_set(error, ERROR_BAD_DATA, "the manifest has no hash of %s", name);
-	if (strcmp(hash, files->sha256[part]) != 0)
-		return error_set(error, ERROR_BAD_DATA,
-				 "%s is not what was written: its hash is not the manifest's",
-				 name);
-	return true;
+	return strcmp(hash, sha256) == 0 ||
+	       error_set(error, ERROR_BAD_DATA,
+			 "%s is not what was written: its hash is not the manifest's", name);
 }
 
 static bool load_parts(struct incident_files *files, const json_t *manifest, struct error *error)
 {
 	for (int i = 0; i < INCIDENT_MANIFEST; i++)
 		if (!read_part(files, i, FILE_LIMIT, error) ||
-		    !check_part(files, manifest, i, error))
+		    !manifest_has(manifest, incident_part_name(i), files->sha256[i], error))
 			return false;
 	return true;
 }

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include <jansson.h>
+
 #include "report/incident.h"
 
 struct incident_files {
@@ -27,4 +29,7 @@ bool incident_files_open(const char *path, struct incident_files **files,
 			 struct error *error) must_check;
 // ERROR_BAD_DATA, naming the file, where one is missing, longer or shorter, or its hash differs.
 bool incident_files_load(struct incident_files *files, struct error *error) must_check;
+// Whether the manifest (its JSON) says that of a file.
+bool manifest_has(const json_t *manifest, const char *name, const char *sha256,
+		  struct error *error) must_check;
 void incident_files_free(struct incident_files *files); // NULL is allowed

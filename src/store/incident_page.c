@@ -6,11 +6,10 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
-#include "base/i18n.h"
 #include "profile/pprof_read.h"
-#include "report/instant.h"
 #include "report/page.h"
 #include "store/page_timeline.h"
+#include "store/retold.h"
 
 bool incident_page_open(const char *path, struct incident_page *out, struct error *error)
 {
@@ -41,43 +40,6 @@ static struct profile *read_heap(const struct incident_files *files)
 	return NULL;
 }
 
-static struct instant *read_instant(const struct incident_files *files)
-{
-	struct instant *instant = NULL;
-	return instant_read(files->data[INCIDENT_REPORT_JSON], files->sizes[INCIDENT_REPORT_JSON],
-			    files->data[INCIDENT_HEAP], files->sizes[INCIDENT_HEAP], &instant, NULL)
-		       ? instant
-		       : NULL;
-}
-
-// What is stored is English. The same rules over the same facts say it in the reader's language;
-// where they would say something else, because they are other rules by now, the stored words stay.
-static void translate_verdict(const struct incident_page *page, bool has_baseline, json_t *report)
-{
-	const char *rule =
-		json_string_value(json_object_get(json_object_get(report, "verdict"), "rule"));
-	if (i18n_get() == I18N_ENGLISH || !rule)
-		return;
-	struct instant *instant = read_instant(page->files);
-	struct instant *before = has_baseline ? read_instant(page->baseline) : NULL;
-	if (instant) {
-		struct snapshot_baseline baseline = {0};
-		struct facts *facts = alloc_zero(sizeof *facts);
-		struct verdict verdict;
-		if (before)
-			baseline = instant_as_baseline(before);
-		*facts = instant->facts;
-		instant->facts = (struct facts){0};
-		verdict_decide_on(facts, before ? &baseline : NULL,
-				  instant->killed ? &instant->kill : NULL, &verdict);
-		if (strcmp(verdict.rule, rule) == 0)
-			json_object_set_new(report, "verdict", report_verdict_to_json(&verdict));
-		verdict_deinit(&verdict);
-	}
-	instant_free(instant);
-	instant_free(before);
-}
-
 bool incident_page_write(struct incident_page *page, struct strbuf *out, struct error *error)
 {
 	struct incident_files *files = page->files;
@@ -95,13 +57,19 @@ bool incident_page_write(struct incident_page *page, struct strbuf *out, struct 
 	if (!report)
 		return error_set(error, ERROR_BAD_DATA, "%.256s/report.json is no JSON: line %d",
 				 files->path, at.line);
-	translate_verdict(page, has_baseline, report);
+	struct retold retold;
+	struct strbuf text = {0};
+	if (incident_retell(files, has_baseline ? page->baseline : NULL, &retold)) {
+		json_object_set_new(report, "verdict", report_verdict_to_json(&retold.verdict));
+		report_write_text(&retold.report, (struct report_style){0}, &text);
+		retold_deinit(&retold);
+	}
 	json_t *timeline = page_timeline_load(page->timeline_fd);
 	page->timeline_fd = -1;
 	const char *slash = strrchr(files->path, '/');
 	struct report_page model = {
 		.report = report,
-		.text = files->data[INCIDENT_REPORT_TEXT],
+		.text = text.text ? text.text : files->data[INCIDENT_REPORT_TEXT],
 		.heap = heap,
 		.before = before,
 		.timeline = timeline,
@@ -110,5 +78,6 @@ bool incident_page_write(struct incident_page *page, struct strbuf *out, struct 
 	bool ok = report_write_page(&model, out, error);
 	json_decref(report);
 	json_decref(timeline);
+	strbuf_deinit(&text);
 	return ok;
 }

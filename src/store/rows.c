@@ -156,10 +156,26 @@ bool rows_add_target(sqlite3 *database, struct kept_target *kept, int64_t now_ns
 	return ok && (found || insert_target(database, kept, now_ns, error));
 }
 
+// Another keeper may have seen the new limit before.
+static bool read_limit(sqlite3 *database, struct kept_target *kept, struct error *error)
+{
+	sqlite3_stmt *statement = NULL;
+	bool found, ok = query(database, &statement, &found, error,
+			       "SELECT limit_bytes FROM target WHERE id = ?", "i", kept->id);
+	// Until there is one in its own row, it is that of the process before it.
+	if (ok && found && limit_of(statement, 0) >= 0)
+		kept->limit_bytes = limit_of(statement, 0);
+	sqlite3_finalize(statement);
+	return ok;
+}
+
 bool rows_see_target(sqlite3 *database, struct kept_target *kept, int64_t now_ns,
 		     int64_t limit_bytes, struct error *error)
 {
 	bool other = limit_bytes >= 0 && limit_bytes != kept->limit_bytes;
+	if (other && !read_limit(database, kept, error))
+		return false;
+	other = other && limit_bytes != kept->limit_bytes;
 	if (other && kept->limit_bytes >= 0 &&
 	    !mark_limit(database, kept, now_ns, limit_bytes, error))
 		return false;

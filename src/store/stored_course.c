@@ -17,6 +17,8 @@
 
 #define SECOND_NS ((int64_t)1000000000)
 static const int64_t BACK_NS = 86400 * SECOND_NS;
+// A clock that was set, or runs away a little, moves when a process seems to have begun.
+static const int64_t START_MARGIN_NS = 5 * SECOND_NS;
 
 // The first that is known counts. Page cache is no growth that matters; where there is no cgroup,
 // the memory is the process's own.
@@ -55,30 +57,42 @@ static bool is_mark(enum timeline_event_kind kind)
 	       kind == EVENT_LIMIT;
 }
 
-// The process that had this id last: an id may have been another's before.
-static int64_t last_target(const struct timeline *timeline)
+static bool is_near(int64_t left_ns, int64_t right_ns)
 {
-	const struct timeline_target *last = NULL;
-	VEC_FOREACH (target, &timeline->targets)
-		if (!last || target->first_seen_ns > last->first_seen_ns)
-			last = target;
-	return last ? last->id : 0;
+	int64_t apart_ns;
+	return !__builtin_sub_overflow(left_ns, right_ns, &apart_ns) &&
+	       apart_ns > -START_MARGIN_NS && apart_ns < START_MARGIN_NS;
 }
 
-static void take_all(const struct timeline *timeline, int64_t before_ns, struct course *course)
+static int64_t find_target(const struct timeline *timeline, const struct course_owner *owner)
 {
-	struct collector collector = {course, last_target(timeline), before_ns / SECOND_NS};
-	if (timeline->selected)
+	int64_t id = 0, newest_ns = INT64_MIN;
+	VEC_FOREACH (target, &timeline->targets) {
+		bool same = !owner->started_unix_ns ||
+			    is_near(target->target.started_unix_ns, owner->started_unix_ns);
+		if (!same || target->target.pid != owner->pid || target->first_seen_ns < newest_ns)
+			continue;
+		id = target->id;
+		newest_ns = target->first_seen_ns;
+	}
+	return id;
+}
+
+static void take_all(const struct timeline *timeline, const struct course_owner *owner,
+		     int64_t before_ns, struct course *course)
+{
+	struct collector collector = {course, find_target(timeline, owner), before_ns / SECOND_NS};
+	if (collector.target)
 		(void)!timeline_each_row(timeline, take_row, &collector, NULL);
 	VEC_FOREACH (event, &timeline->events)
-		if (is_mark(event->kind) &&
-		    (!event->target || (timeline->selected && event->target == collector.target)))
+		if (is_mark(event->kind) && (!event->target || event->target == collector.target))
 			course_add_mark(course, event->unix_ns, timeline_event_names[event->kind],
 					event->text);
 }
 
 // Of a process that the timeline does not know there are the marks of no process.
-static int read_into(const char *path, int pid, int64_t before_ns, int channel)
+static int read_into(const char *path, const struct course_owner *owner, int64_t before_ns,
+		     int channel)
 {
 	_cleanup_free_ struct course *course = alloc_zero(sizeof *course);
 	_cleanup_free_ char *real = NULL;
@@ -86,13 +100,13 @@ static int read_into(const char *path, int pid, int64_t before_ns, int channel)
 	sqlite3 *database = NULL;
 	int64_t now_ns = clock_unix_ns(), since_ns = before_ns - BACK_NS;
 	char who[16];
-	snprintf(who, sizeof who, "%d", pid);
+	snprintf(who, sizeof who, "%d", owner->pid);
 	if (!database_confine(path, DATABASE_READ, false, &real, NULL) ||
 	    !database_open(real, DATABASE_READ, 0, &database, NULL))
 		return 1;
 	if (timeline_read(database, who, since_ns, now_ns, &timeline, NULL) ||
 	    timeline_read(database, NULL, since_ns, now_ns, &timeline, NULL)) {
-		take_all(&timeline, before_ns, course);
+		take_all(&timeline, owner, before_ns, course);
 		timeline_deinit(&timeline);
 	}
 	database_close(database);
@@ -120,8 +134,8 @@ static bool collect(int channel, struct course *course, int patience_ms)
 	return true;
 }
 
-static bool read_apart(const char *path, int pid, int64_t before_ns, struct course *stored,
-		       int patience_ms)
+static bool read_apart(const char *path, const struct course_owner *owner, int64_t before_ns,
+		       struct course *stored, int patience_ms)
 {
 	int ends[2];
 	if (pipe(ends) != 0)
@@ -129,7 +143,7 @@ static bool read_apart(const char *path, int pid, int64_t before_ns, struct cour
 	fflush(NULL);
 	pid_t child = fork();
 	if (child == 0)
-		_exit(read_into(path, pid, before_ns, ends[1]));
+		_exit(read_into(path, owner, before_ns, ends[1]));
 	close(ends[1]);
 	bool ok = child > 0 && collect(ends[0], stored, patience_ms);
 	close(ends[0]);
@@ -140,12 +154,13 @@ static bool read_apart(const char *path, int pid, int64_t before_ns, struct cour
 	return ok;
 }
 
-void course_add_stored(struct course *course, const char *path, int pid, int patience_ms)
+void course_add_stored(struct course *course, const char *path, const struct course_owner *owner,
+		       int patience_ms)
 {
 	_cleanup_free_ struct course *stored = alloc_zero(sizeof *stored);
 	int64_t before_ns = course->count ? course->samples[0].unix_ns : clock_unix_ns();
 	if (!path || access(path, R_OK) != 0 ||
-	    !read_apart(path, pid, before_ns, stored, patience_ms))
+	    !read_apart(path, owner, before_ns, stored, patience_ms))
 		return;
 	for (int i = 0; i < course->count; i++)
 		course_add(stored, &course->samples[i]);

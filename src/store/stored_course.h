@@ -4,10 +4,17 @@
 
 #include "snapshot/course.h"
 
+// Whom it is about. An id may have been another process's before.
+struct course_owner {
+	int pid;
+	int64_t started_unix_ns; // 0: not known
+};
+
 /*
- * Puts before the samples in `course` those that the database at `path` (NULL: none) has of process
- * `pid`, of a day at most, and adds the marks of that time: its own and those of no process.
+ * Puts before the samples in `course` those that the database at `path` (NULL: none) has of a
+ * process, of a day at most, and adds the marks of that time: its own and those of no process.
  * Another process reads them, since the database may have been written by anybody; where that takes
  * longer than `patience_ms`, the course stays as it is.
  */
-void course_add_stored(struct course *course, const char *path, int pid, int patience_ms);
+void course_add_stored(struct course *course, const char *path, const struct course_owner *owner,
+		       int patience_ms);

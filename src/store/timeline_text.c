@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/columns.h"
+#include "base/i18n.h"
 #include "base/units.h"
+#include "store/event_words.h"
 #include "store/screen_priv.h"
 
 enum {
@@ -40,9 +43,18 @@ static const char *number_of(enum store_unit unit, int64_t value, bool sign, cha
 static void write_label(struct screen *screen, const char *label)
 {
 	struct strbuf safe = {0};
+	size_t length = 0, used = 0;
 	strbuf_add_safe(&safe, label);
-	strbuf_addf(screen->out, "%-*.*s ", LABEL_WIDTH - 1, LABEL_WIDTH - 1,
-		    safe.text ? safe.text : "");
+	const char *text = safe.text ? safe.text : "";
+	for (size_t next; text[length]; length = next, used = columns_of(text, length)) {
+		next = length + 1;
+		while (((unsigned char)text[next] & 0xc0) == 0x80)
+			next++;
+		if (columns_of(text, next) > LABEL_WIDTH - 1)
+			break;
+	}
+	strbuf_add_bytes(screen->out, text, length);
+	strbuf_addf(screen->out, "%*s", (int)(LABEL_WIDTH - used), "");
 	strbuf_deinit(&safe);
 }
 
@@ -73,7 +85,7 @@ static void write_metric(struct screen *screen, const struct lane *lane, enum st
 		top = lane->series[STORE_USAGE].most;
 	else if (row->unit == STORE_PERMILLE)
 		top = 1000;
-	write_label(screen, row->label);
+	write_label(screen, i18n_text(row->label));
 	chart_write_spark(series, screen->columns, top, screen->style.utf8, screen->out);
 	write_numbers(screen, series, row->unit, row->unit != STORE_PERMILLE);
 }
@@ -93,7 +105,7 @@ static void write_events_line(struct screen *screen)
 	}
 	if (!at_all)
 		return;
-	write_label(screen, "events");
+	write_label(screen, _("events"));
 	for (int i = 0; i < screen->columns; i++)
 		strbuf_addf(screen->out, "%c", any[i] ? letters[kinds[i]] : ' ');
 	strbuf_add(screen->out, "\n");
@@ -107,6 +119,26 @@ static void write_axis(struct screen *screen)
 	strbuf_add(screen->out, "\n");
 }
 
+// How many bytes of `text` go into `room` columns: whole words, or where one is as long as half of
+// it, whole characters.
+static size_t cut_at(const char *text, size_t room)
+{
+	size_t words = 0, length = 0;
+	for (size_t next = 0; text[next] && columns_of(text, next) <= room;) {
+		words = next;
+		next += strspn(text + next, " ");
+		next += columns_unbroken(text + next);
+	}
+	if (columns_of(text, words) > room / 2)
+		return words;
+	for (size_t next = 0; text[next] && columns_of(text, next) <= room;) {
+		length = next++;
+		while (((unsigned char)text[next] & 0xc0) == 0x80)
+			next++;
+	}
+	return length ? length : 1;
+}
+
 // Words are broken at the terminal's width; what follows is indented.
 static void write_wrapped(struct screen *screen, int indent, const char *text)
 {
@@ -114,13 +146,8 @@ static void write_wrapped(struct screen *screen, int indent, const char *text)
 	strbuf_add_safe(&safe, text);
 	const char *rest = safe.text ? safe.text : "";
 	size_t room = (size_t)(screen->style.width - indent);
-	while (strlen(rest) > room) {
-		size_t cut = room;
-		while (cut > room / 2 && rest[cut] != ' ')
-			cut--;
-		if (rest[cut] != ' ') // not in the middle of a character
-			for (cut = room; cut > 1 && ((unsigned char)rest[cut] & 0xc0) == 0x80;)
-				cut--;
+	while (columns_of_text(rest) > room) {
+		size_t cut = cut_at(rest, room);
 		strbuf_add_bytes(screen->out, rest, cut);
 		strbuf_addf(screen->out, "\n%*s", indent, "");
 		rest += cut + (rest[cut] == ' ');
@@ -142,11 +169,13 @@ static void write_event(struct screen *screen, const struct timeline_event *even
 	strbuf_addf(screen->out, "%s %s%c%s  ", shown,
 		    bad && screen->style.colour ? "\033[31;1m" : "", letters[event->kind],
 		    bad && screen->style.colour ? "\033[0m" : "");
-	_cleanup_free_ char *text =
-		event->kind == EVENT_INCIDENT
-			? alloc_format("incident %lld: %s", (long long)event->id, event->text)
-			: alloc_string(event->text);
-	write_wrapped(screen, (int)strlen(shown) + 4, text);
+	struct strbuf text = {0};
+	if (event->kind == EVENT_INCIDENT)
+		strbuf_addf(&text, _("incident %lld: %s"), (long long)event->id, event->text);
+	else
+		event_words_add(&text, event->text);
+	write_wrapped(screen, (int)strlen(shown) + 4, text.text);
+	strbuf_deinit(&text);
 }
 
 static void write_snapshots(struct screen *screen)
@@ -163,9 +192,10 @@ static void write_snapshots(struct screen *screen)
 		return;
 	struct human time = human_time(newest->unix_ns);
 	_cleanup_free_ char *text =
-		alloc_format("%d capture%s, the last at %s in %s (%s)", count,
-			     count == 1 ? "" : "s", human_bytes(newest->usage_bytes).text,
-			     human_duration(newest->duration_ns).text, newest->text);
+		alloc_format(count == 1 ? _("%d capture, the last at %s in %s (%s)")
+					: _("%d captures, the last at %s in %s (%s)"),
+			     count, human_bytes(newest->usage_bytes).text,
+			     human_duration(newest->duration_ns).text, i18n_text(newest->text));
 	strbuf_addf(screen->out, "%.8s .  ", time.text + 11);
 	write_wrapped(screen, 12, text);
 }
@@ -179,7 +209,7 @@ static void write_events(struct screen *screen)
 	strbuf_add(screen->out, "\n");
 	skip = listed > EVENTS_SHOWN ? listed - EVENTS_SHOWN : 0;
 	if (skip)
-		strbuf_addf(screen->out, "(%zu events before these: --json has them)\n", skip);
+		strbuf_addf(screen->out, _("(%zu events before these: --json has them)\n"), skip);
 	VEC_FOREACH (event, &timeline->events) {
 		if (event->kind == EVENT_SNAPSHOT)
 			continue;
@@ -198,17 +228,32 @@ static void write_head(struct screen *screen, const struct lane *lane)
 	const struct timeline_target *target = lane->last;
 	struct strbuf text = {0};
 	strbuf_add(&text, target->target.name);
-	strbuf_addf(&text, "  process %d", target->target.pid);
+	strbuf_addf(&text, _("  process %d"), target->target.pid);
 	if (lane->processes > 1)
-		strbuf_addf(&text, " and %d before it", lane->processes - 1);
+		strbuf_addf(&text, _(" and %d before it"), lane->processes - 1);
 	if (target->target.container[0])
-		strbuf_addf(&text, ", container %.12s", target->target.container);
+		strbuf_addf(&text, _(", container %.12s"), target->target.container);
 	if (target->target.build_id[0])
-		strbuf_addf(&text, ", build ID %.12s", target->target.build_id);
+		strbuf_addf(&text, _(", build ID %.12s"), target->target.build_id);
 	if (target->ended_ns)
-		strbuf_addf(&text, "; ended: %s", target->ending);
+		strbuf_addf(&text, _("; ended: %s"), event_words_ending(target->ending));
 	write_wrapped(screen, 2, text.text);
 	strbuf_deinit(&text);
+}
+
+static void write_left(struct screen *screen, const char *text)
+{
+	strbuf_addf(screen->out, "%*s%s", NUMBER_WIDTH - (int)columns_of_text(text), "", text);
+}
+
+// Above a chart: what it shows, and the numbers at its right.
+static void write_heads(struct screen *screen, const char *what)
+{
+	strbuf_addf(screen->out, "%s%*s", what, screen->columns - (int)columns_of_text(what), "");
+	write_left(screen, _("last"));
+	write_left(screen, _("most"));
+	write_left(screen, _("grew"));
+	strbuf_add(screen->out, "\n");
 }
 
 // The usage, against the limit if it came near enough for both to be seen.
@@ -222,9 +267,8 @@ static void write_usage(struct screen *screen, const struct lane *lane)
 	bool against = limit->any && usage->most > limit->last / 4;
 	int64_t top = against && limit->last > usage->most ? limit->last : usage->most;
 	strbuf_addf(screen->out, "%*s", LABEL_WIDTH, "");
-	strbuf_addf(screen->out, "%-*.*s%*s%*s%*s\n", screen->columns, screen->columns,
-		    screen->columns > 40 ? "usage of the cgroup whose limit bites" : "usage",
-		    NUMBER_WIDTH, "last", NUMBER_WIDTH, "most", NUMBER_WIDTH, "grew");
+	write_heads(screen,
+		    screen->columns > 40 ? _("usage of the cgroup whose limit bites") : _("usage"));
 	for (int line = 0; line < CHART_HEIGHT; line++) {
 		char label[48] = "";
 		if (line == 0)
@@ -243,7 +287,9 @@ static void write_usage(struct screen *screen, const struct lane *lane)
 				    number_of(STORE_BYTES, usage->last - usage->first, true, grew,
 					      sizeof grew));
 		if (line == 1 && limit->any)
-			strbuf_addf(screen->out, "%*s", NUMBERS * NUMBER_WIDTH, "limit");
+			strbuf_addf(screen->out, "%*s%s",
+				    NUMBERS * NUMBER_WIDTH - (int)columns_of_text(_("limit")), "",
+				    _("limit"));
 		if (line == 2 && limit->any)
 			strbuf_addf(screen->out, "%*s", NUMBERS * NUMBER_WIDTH,
 				    number_of(STORE_BYTES, limit->last, false, now, sizeof now));
@@ -266,7 +312,7 @@ static void write_detail(struct screen *screen)
 			write_metric(screen, lane, shown[k]);
 	}
 	if (screen->lanes.count > LANES_IN_DETAIL)
-		strbuf_addf(screen->out, "\n(%zu more at the same time: give a process id)\n",
+		strbuf_addf(screen->out, _("\n(%zu more at the same time: give a process id)\n"),
 			    screen->lanes.count - LANES_IN_DETAIL);
 	write_axis(screen);
 }
@@ -282,10 +328,9 @@ static int compare_lanes(const void *a, const void *b)
 static void write_overview(struct screen *screen)
 {
 	qsort(screen->lanes.items, screen->lanes.count, sizeof *screen->lanes.items, compare_lanes);
-	strbuf_addf(screen->out, "%-*s%-*.*s%*s%*s%*s\n", LABEL_WIDTH, "process", screen->columns,
-		    screen->columns,
-		    screen->columns > 40 ? "resident memory, each on its own scale" : "rss",
-		    NUMBER_WIDTH, "last", NUMBER_WIDTH, "most", NUMBER_WIDTH, "grew");
+	write_label(screen, _("process"));
+	write_heads(screen,
+		    screen->columns > 40 ? _("resident memory, each on its own scale") : "rss");
 	VEC_FOREACH (item, &screen->lanes) {
 		const struct lane *lane = *item;
 		const struct chart_series *series = &lane->series[STORE_RSS];
@@ -298,7 +343,8 @@ static void write_overview(struct screen *screen)
 	}
 	write_axis(screen);
 	if (screen->hidden)
-		strbuf_addf(screen->out, "(%zu more processes: --json has them)\n", screen->hidden);
+		strbuf_addf(screen->out, _("(%zu more processes: --json has them)\n"),
+			    screen->hidden);
 }
 
 bool timeline_write_text(const struct timeline *timeline, struct timeline_style style,
@@ -327,7 +373,7 @@ bool timeline_write_text(const struct timeline *timeline, struct timeline_style 
 void timeline_write_incidents(const struct timeline_incidents *incidents, struct strbuf *out)
 {
 	if (!incidents->list.count)
-		strbuf_add(out, "no incidents are stored\n");
+		strbuf_add(out, _("no incidents are stored\n"));
 	VEC_FOREACH (row, &incidents->list) {
 		const struct store_incident *incident = &row->incident;
 		struct human time = human_time(incident->unix_ns);
@@ -342,8 +388,8 @@ void timeline_write_incidents(const struct timeline_incidents *incidents, struct
 		strbuf_add(out, "\n");
 	}
 	if (incidents->list.count)
-		strbuf_addf(out,
-			    "\nwhyoom report %lld shows the first of these, whyoom diff compares "
-			    "two\n",
-			    (long long)incidents->list.items[0].id);
+		strbuf_addf(
+			out,
+			_("\nwhyoom report %lld shows the first of these, whyoom diff compares two\n"),
+			(long long)incidents->list.items[0].id);
 }

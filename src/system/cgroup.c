@@ -238,12 +238,21 @@ bool cgroup_events_parse(enum cgroup_version version, const char *text,
 	return true;
 }
 
+// One read, not two: the kernel gives a number whole.
 bool cgroup_usage(struct cgroup *cgroup, int64_t *bytes)
 {
-	struct known_u64 usage;
-	if (!cgroup_read_number(cgroup, FILE_USAGE, &usage, NULL) || !usage.known)
+	char buffer[32];
+	uint64_t number;
+	ssize_t size = cgroup->fds[FILE_USAGE] < 0
+			       ? -1
+			       : pread(cgroup->fds[FILE_USAGE], buffer, sizeof buffer - 1, 0);
+	if (size <= 0 || buffer[size - 1] != '\n')
 		return false;
-	*bytes = (int64_t)usage.value;
+	buffer[size] = '\0';
+	struct text text = text_over(buffer);
+	if (!text_u64(&text, &number) || number > INT64_MAX)
+		return false;
+	*bytes = (int64_t)number;
 	return true;
 }
 

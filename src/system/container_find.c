@@ -263,8 +263,10 @@ static bool not_found(const struct search *search, struct error *error)
 	if (search->denied)
 		return error_hint(error, "names stand in files of the container runtime that only "
 					 "root may read; run as root, or give the id");
-	return error_hint(error, "names are known of docker, containerd, cri-o and podman in their "
-				 "usual directories; for others set " CONTAINER_ROOTS_VARIABLE);
+	return error_hint(error,
+			  "names are known of docker, containerd, cri-o and podman in their usual "
+			  "directories; for others set %s",
+			  CONTAINER_ROOTS_VARIABLE);
 }
 
 // An id, then a name, then the beginning of an id; what looks like a short id is one first.

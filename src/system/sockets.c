@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -165,9 +166,18 @@ static void add_address(const char *text, bool six, struct strbuf *out)
 static const char *state_name(unsigned long state)
 {
 	static const char *const names[] = {
-		"",           "established", "SYN sent", "SYN received",        "FIN wait 1",
-		"FIN wait 2", "time wait",   "closed",   "the peer has closed", "last ACK",
-		"listening",  "closing",
+		"",
+		N_("established"),
+		N_("SYN sent"),
+		N_("SYN received"),
+		N_("FIN wait 1"),
+		N_("FIN wait 2"),
+		N_("time wait"),
+		N_("closed"),
+		N_("the peer has closed"),
+		N_("last ACK"),
+		N_("listening"),
+		N_("closing"),
 	};
 	return state < sizeof names / sizeof *names ? names[state] : "";
 }
@@ -179,19 +189,19 @@ static void describe_row(const struct row *row, struct strbuf *out)
 		const char *path = column(row->text, 7);
 		size_t length = strcspn(path, "\n");
 		_cleanup_free_ char *name = length ? strndup(path, length) : NULL;
-		strbuf_add(out, "unix socket ");
-		strbuf_add_safe(out, name ? name : "without a name");
+		strbuf_add(out, _("unix socket "));
+		strbuf_add_safe(out, name ? name : _("without a name"));
 		return;
 	}
 	unsigned long state = strtoul(column(row->text, 3), NULL, 16);
 	strbuf_add(out, row->table < 2 ? "tcp " : "udp ");
 	add_address(column(row->text, 1), six, out);
 	if (state != 10) {
-		strbuf_add(out, " with ");
+		strbuf_add(out, _(" with "));
 		add_address(column(row->text, 2), six, out);
 	}
 	if (row->table < 2)
-		strbuf_addf(out, ", %s", state_name(state));
+		strbuf_addf(out, _(", %s"), i18n_text(state_name(state)));
 }
 
 bool sockets_describe(struct sockets *sockets, uint64_t fd, struct strbuf *out)

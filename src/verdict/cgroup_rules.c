@@ -50,8 +50,28 @@ static const struct rule rules[] = {
 		.relief = N_("close the slow connections"),
 	},
 	{
+		.name = "page-tables",
+		CHARGE,
+		.classes = CLASS_BIT(CLASS_KERNEL),
+		.explains = "cgroup.kernel.pagetables",
+		.when = {"cgroup.kernel.pagetables >= 16MiB",
+			 "cgroup.kernel.pagetables >= 0.5 cgroup.kernel"},
+		.surer = {"cgroup.kernel.pagetables.grown >= 8MiB"},
+		.sentence = N_("{command}: the kernel's page tables for it are "
+			       "{cgroup.kernel.pagetables} of {memory}, while what they map and "
+			       "is there is {rss}."),
+		.proof = {N_("they were {cgroup.kernel.pagetables.before} before; each 4 KiB of "
+			     "them is for 2 MiB of addresses, touched but for a little")},
+		.refuted_by = N_("a mapping that is as dense as it is large"),
+		.fix = N_("map less at once, unmap what was used, or keep what is used together "
+			  "close together; of files shared by many processes each has page tables "
+			  "of its own"),
+		.relief = N_("none from outside: only unmapping gives page tables back"),
+	},
+	{
 		.name = "kernel-memory",
 		CHARGE,
+		.generic = true,
 		.classes = CLASS_BIT(CLASS_KERNEL),
 		.when = {"cgroup.kernel >= 16MiB"},
 		.sentence =

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/units.h"
+#include "verdict/inside.h"
 
 static const double EXPLAINED_MIN = 0.5; // less explains too little
 static const double OBJECTS_MIN = 0.4;   // of the Go heap: else the question is what is kept free
@@ -66,11 +68,6 @@ static bool explained_bytes(const struct scope *scope, const struct rule *rule, 
 
 // ---- sites ----
 
-static const char *group_frame_function(const void *stack, size_t index)
-{
-	return ((const struct goroutine_group *)stack)->frames[index].function;
-}
-
 static double number(const struct evidence *evidence, const char *name, double otherwise)
 {
 	struct scope scope = {.evidence = evidence};
@@ -91,27 +88,28 @@ static bool heap_matters(const struct evidence *evidence, struct strbuf *why_not
 	double untouched = number(evidence, "go.heap.untouched", 0);
 	double covered = share_of((double)evidence->heap.total, counted - untouched);
 	if (alloc >= 0 && alloc - untouched < (double)SMALL_HEAP_BYTES)
-		strbuf_addf(why_not, "the Go heap is small (%s), and a few samples prove nothing",
+		strbuf_addf(why_not,
+			    _("the Go heap is small (%s), and a few samples prove nothing"),
 			    human_bytes((int64_t)(alloc - untouched)).text);
 	else if (evidence->uncollected && evidence->by_growth)
-		strbuf_add(why_not, "nothing was collected yet, so what is new may be "
-				    "garbage");
+		strbuf_add(why_not, _("nothing was collected yet, so what is new may be "
+				      "garbage"));
 	else if (resident >= 0 && of_charge < EXPLAINED_MIN && evidence->by_growth)
-		strbuf_addf(why_not, "the Go heap is only %s of what the memory grew by",
+		strbuf_addf(why_not, _("the Go heap is only %s of what the memory grew by"),
 			    human_percent(of_charge).text);
 	else if (resident >= 0 && of_charge < EXPLAINED_MIN)
-		strbuf_addf(why_not, "the Go heap is only %s of the memory (%s of %s)",
+		strbuf_addf(why_not, _("the Go heap is only %s of the memory (%s of %s)"),
 			    human_percent(of_charge).text, human_bytes((int64_t)resident).text,
 			    human_bytes((int64_t)memory).text);
 	else if (resident >= 0 && objects < OBJECTS_MIN)
 		strbuf_addf(why_not,
-			    "objects are only %s of the Go heap (%s of %s): most of it is kept "
-			    "free",
+			    _("objects are only %s of the Go heap (%s of %s): most of it is kept "
+			      "free"),
 			    human_percent(objects).text,
 			    human_bytes((int64_t)number(evidence, "go.heap.objects", 0)).text,
 			    human_bytes((int64_t)resident).text);
 	else if (alloc >= 0 && covered < COVERAGE_MIN)
-		strbuf_addf(why_not, "the heap profile stands for only %s of the Go heap",
+		strbuf_addf(why_not, _("the heap profile stands for only %s of the Go heap"),
 			    human_percent(covered).text);
 	else
 		return true;
@@ -122,24 +120,10 @@ static void say_too_little(const struct evidence *evidence, const struct site *s
 			   struct strbuf *why_not)
 {
 	double share = share_of((double)site_rise(evidence, site), (double)heap_rise(evidence));
-	strbuf_addf(why_not, "no function of the program explains half of %s; the largest, ",
-		    evidence->heap_by_growth ? "what the Go heap grew by" : "the Go heap");
+	strbuf_addf(why_not, _("no function of the program explains half of %s; the largest, "),
+		    evidence->heap_by_growth ? _("what the Go heap grew by") : _("the Go heap"));
 	strbuf_add_safe(why_not, site->frame.function);
-	strbuf_addf(why_not, ", explains %s", human_percent(share).text);
-}
-
-// Goroutines in what the rule's `during` says, called from `function` (NULL: from anywhere).
-static uint64_t count_during(const struct evidence *evidence, const struct rule *rule,
-			     const char *function)
-{
-	const char *const patterns[FRAME_PATTERNS_MAX] = {rule->during, function};
-	uint64_t count = 0;
-	if (!rule->during || !evidence->now->goroutines)
-		return 0;
-	VEC_FOREACH (group, &evidence->now->goroutines->groups)
-		if (frames_match(patterns, group, group->depth, group_frame_function))
-			count += group->count;
-	return count;
+	strbuf_addf(why_not, _(", explains %s"), human_percent(share).text);
 }
 
 // Sites of one rule are one cause; the largest of them is named.
@@ -160,12 +144,13 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 	const struct site *largest = sites_largest(&sites, evidence->heap_by_growth);
 	if (!largest && rule->generic && !rule->stack[0])
 		strbuf_add(engine->why_not,
-			   "no function of the program's own code is in any stack");
+			   _("no function of the program's own code is in any stack"));
 	if (largest) {
 		struct site site = *largest;
 		struct scope scope = {.evidence = evidence, .site = &site};
 		double part = rule->generic ? (double)site_rise(evidence, largest) : (double)sum;
-		site.during = count_during(evidence, rule, site.frame.function);
+		site.during = inside_count(evidence, rule, site.frame.function);
+		inside_name_called(evidence, rule, &site);
 		(void)explained_bytes(&scope, rule, evidence->heap_by_growth, &part);
 		double share = share_of(part, (double)heap_rise(evidence));
 		struct finding finding = {.rule = rule,
@@ -186,10 +171,12 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 
 static bool group_matches(const struct rule *rule, const struct goroutine_group *group)
 {
+	// Of a profile nobody knows whether a goroutine waits, unless its stack tells.
+	bool unknown = !group->wait_reason && (!group->state || !group->state[0]);
 	const char *wait = group->wait_reason ? group->wait_reason : "";
 	bool waits = !rule->waits[0];
 	for (int i = 0; i < RULE_WAITS && rule->waits[i]; i++)
-		waits |= strcmp(rule->waits[i], wait) == 0;
+		waits |= !unknown && strcmp(rule->waits[i], wait) == 0;
 	return waits &&
 	       (!rule->created_by || frame_matches(rule->created_by, group->created_by.function)) &&
 	       (!rule->stack[0] ||
@@ -229,37 +216,6 @@ static bool find_blamed(const struct evidence *evidence, const struct rule *rule
 	return false;
 }
 
-static bool is_starter(const struct rule *rule, const char *creator, const char *function)
-{
-	bool starter = creator[0] && strcmp(function, creator) == 0;
-	for (int i = 0; i < FRAME_PATTERNS_MAX && rule->blame[i]; i++)
-		starter |= frame_matches(rule->blame[i], function);
-	return starter;
-}
-
-// Who is in the function that makes such goroutines: main, in http.Serve.
-static bool find_starter(const struct evidence *evidence, const struct rule *rule,
-			 const struct wait_group *group, struct site *out)
-{
-	const struct snapshot_identity *identity = evidence->now->identity;
-	VEC_FOREACH (other, &evidence->now->goroutines->groups) {
-		bool inside = false;
-		for (size_t i = 0; identity && i < other->depth; i++) {
-			const struct goroutine_frame *frame = &other->frames[i];
-			if (inside && code_owner_of(identity, frame->function) == CODE_OWN) {
-				*out = (struct site){
-					.frame = {frame->function, frame->file, frame->line},
-					.callee = other->frames[i - 1].function,
-					.entry = ""};
-				return true;
-			}
-			inside |= is_starter(rule, group->example->created_by.function,
-					     frame->function);
-		}
-	}
-	return false;
-}
-
 // A burst is no leak: hardly one was there at the first look, no more than were there before it and
 // had ended, and none has waited for long.
 static bool is_burst(const struct evidence *evidence, const struct wait_group *group)
@@ -280,7 +236,7 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 	    !group_matches(rule, group->example) || is_burst(evidence, group))
 		return;
 	wait_group_link(evidence, group, rule->holds, rule->along);
-	group->during = count_during(evidence, rule, NULL);
+	group->during = inside_count(evidence, rule, "");
 	double rise = go_rise(evidence);
 	double share = rise > 0 ? share_of((double)wait_group_costs(evidence, group), rise)
 				: number(evidence, "goroutines.largest_group", 0);
@@ -294,8 +250,9 @@ static void ask_group(struct engine *engine, const struct rule *rule, struct wai
 	if (share < EXPLAINED_MIN || finding.score <= engine->best.score ||
 	    !all_hold(&scope, rule->when))
 		return;
-	finding.has_site = !group->own && (find_blamed(evidence, rule, &finding.site) ||
-					   find_starter(evidence, rule, group, &finding.site));
+	finding.has_site =
+		!group->own && (find_blamed(evidence, rule, &finding.site) ||
+				inside_find_starter(evidence, rule, group, &finding.site));
 	offer(engine, &finding);
 }
 

@@ -2,6 +2,7 @@
 // In: the facts of now and of the baseline. Out: what rules look at.
 #include "verdict/evidence.h"
 
+#include "base/i18n.h"
 #include <string.h>
 
 #include "snapshot/heap_profile.h"
@@ -13,7 +14,8 @@ static const double GROWTH_MIN = 0.2;        // of the heap: less growth does no
 static const double GROWTH_SHARE_MIN = 0.05; // of the memory: less is the usual back and forth
 static const int64_t GROWTH_BYTES_MIN = 8 << 20; // likewise
 static const int64_t SMALL_HEAP_BYTES = 16 << 20;
-static const double KEPT_RARELY = 0.25;
+// A buffer that grows by a quarter each time it is full keeps a fifth of what was allocated for it.
+static const double KEPT_RARELY = 0.15;
 static const double COLLECTIONS_MIN = 3; // the profile is published two collections late
 
 static const struct {
@@ -75,6 +77,16 @@ static int64_t bound_by_marked(const struct evidence *evidence, int64_t rise)
 	return (double)rise > most ? (int64_t)most : rise;
 }
 
+// What Go gave back does not come back by its own doing, so no collection takes it away again.
+static int64_t come_back(const struct evidence *evidence)
+{
+	double now, before;
+	if (!facts_get(evidence->now, "heap.back", &now) ||
+	    !facts_get(evidence->before, "heap.back", &before))
+		return 0;
+	return now > before ? (int64_t)(now - before) : 0;
+}
+
 // Of a process that lives the resident heap goes up and down with the collections: there it is what
 // will be kept that counts.
 static int64_t rise_of(const struct evidence *evidence, int class)
@@ -84,7 +96,8 @@ static int64_t rise_of(const struct evidence *evidence, int class)
 	if (class == CLASS_HEAP && evidence->estimated && evidence->heap.stacks &&
 	    evidence->heap_before.stacks)
 		rise = bound_by_marked(evidence,
-				       evidence->heap.total - evidence->heap_before.total);
+				       evidence->heap.total - evidence->heap_before.total) +
+		       come_back(evidence);
 	return rise;
 }
 
@@ -507,12 +520,12 @@ static void check_pair(struct evidence *evidence, const struct snapshot_baseline
 {
 	const struct facts *before = evidence->before;
 	if (before && !same_process(evidence->now->identity, before->identity))
-		evidence->mismatch_text = "the baseline is of another program, or another build: "
-					  "what grew is not known";
+		evidence->mismatch_text = _("the baseline is of another program, or another build: "
+					    "what grew is not known");
 	else if (evidence->now->taken_unix_ns &&
 		 baseline->taken_unix_ns > evidence->now->taken_unix_ns)
-		evidence->mismatch_text = "the baseline is newer than what it is compared with: "
-					  "what grew is not known";
+		evidence->mismatch_text = _("the baseline is newer than what it is compared with: "
+					    "what grew is not known");
 	evidence->mismatch = evidence->mismatch_text != NULL;
 }
 

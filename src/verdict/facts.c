@@ -60,12 +60,16 @@ void facts_deinit(struct facts *facts)
 	*facts = (struct facts){0};
 }
 
+// What a file says may be anything: sums and differences of a few stay within 64 bits.
+static const double FACT_MOST = 1e17;
+
 void facts_set(struct facts *facts, const char *name, double value)
 {
 	size_t length = strlen(name);
 	bool is_new;
 	if (length >= FACT_NAME_MAX || facts->list.count >= FACTS_MAX || !isfinite(value))
 		return;
+	value = fmin(fmax(value, -FACT_MOST), FACT_MOST);
 	uint64_t *index =
 		map_put(&facts->by_name, hash_bytes(name, length), facts->list.count, &is_new);
 	if (!is_new) {

@@ -73,6 +73,13 @@ static void gather_process(struct facts *facts, const struct snapshot *snapshot)
 	const struct ledger *ledger = &snapshot->process_ledger;
 	if (!snapshot_has(&snapshot->process_ledger_absent))
 		return;
+	// What could not be told apart from Go's is not outside of Go.
+	if (snapshot->identity.is_go && !snapshot_has(&snapshot->go_absent)) {
+		facts_set(facts, "rss", (double)ledger->total_bytes);
+		facts_set(facts, "files", (double)ledger_bytes(ledger, "files"));
+		facts_set(facts, "shmem", (double)ledger_bytes(ledger, "shmem"));
+		return;
+	}
 	gather_rows(facts, "", ledger);
 	gather_zeros(facts, always, sizeof always / sizeof *always);
 	double freed = (double)(ledger_bytes(ledger, "anon.malloc.main.free") +
@@ -131,11 +138,20 @@ static void gather_cgroup(struct facts *facts, const struct snapshot *snapshot)
 }
 
 // A cgroup without a limit is nobody's budget: then the process alone counts.
+static void gather_thread_stacks(struct facts *facts)
+{
+	double own, kernels;
+	if (facts_get(facts, "anon.threads", &own) &&
+	    facts_get(facts, "cgroup.kernel.stacks", &kernels))
+		facts_set(facts, "threads.stacks", own + kernels);
+}
+
 static void gather_memory(struct facts *facts, const struct snapshot *snapshot)
 {
 	double value;
 	gather_process(facts, snapshot);
 	gather_cgroup(facts, snapshot);
+	gather_thread_stacks(facts);
 	if (!facts_get(facts, "memory", &value) && facts_get(facts, "rss", &value))
 		facts_set(facts, "memory", value);
 }
@@ -156,7 +172,10 @@ static void gather_heap(struct facts *facts, const struct snapshot_go *go)
 	facts_set(facts, "heap.inuse", inuse);
 	facts_set(facts, "heap.idle", (double)stats->heap_idle);
 	facts_set(facts, "heap.released", (double)stats->heap_released);
-	facts_set(facts, "heap.retained", (double)stats->heap_idle - (double)stats->heap_released);
+	double kept = (double)stats->heap_idle - (double)stats->heap_released, idle;
+	facts_set(facts, "heap.retained", kept);
+	if (facts_get(facts, "go.heap.idle", &idle))
+		facts_set(facts, "heap.back", idle > kept ? idle - kept : 0);
 	facts_set(facts, "heap.sys", (double)stats->heap_sys);
 	facts_set(facts, "heap.free_slots", inuse - alloc);
 	set_share(facts, "heap.free_share", inuse - alloc, inuse);
@@ -171,6 +190,8 @@ static void gather_heap(struct facts *facts, const struct snapshot_go *go)
 	facts_set(facts, "metadata.other", (double)stats->other_sys);
 	set_if(facts, stats->has_counters, "total_alloc", (double)stats->total_alloc);
 	set_if(facts, stats->has_counters, "mallocs", (double)stats->mallocs);
+	facts_set(facts, "procs.caches",
+		  (double)stats->held.unused_bytes + (double)stats->held.cached_stack_bytes);
 }
 
 static void gather_collector(struct facts *facts, const struct snapshot *snapshot)
@@ -198,6 +219,8 @@ static void gather_scheduler(struct facts *facts, const struct go_scheduler *sch
 	set_if(facts, scheduler->timers.known, "timers", (double)scheduler->timers.total);
 	set_if(facts, scheduler->finalizers.waiting.known, "finalizers.waiting",
 	       (double)scheduler->finalizers.waiting.value);
+	set_if(facts, scheduler->finalizers.set.known, "finalizers.set",
+	       (double)scheduler->finalizers.set.value);
 	set_if(facts, scheduler->finalizers.running_known, "finalizers.running",
 	       scheduler->finalizers.running);
 }
@@ -212,6 +235,10 @@ static void gather_containers(struct facts *facts, const struct snapshot_runtime
 		facts_set(facts, "pools.bytes", (double)pools->bytes);
 		facts_set(facts, "pools.largest", (double)pools->largest_bytes);
 	}
+	double caches = 0;
+	if (facts_get(facts, "procs.caches", &caches))
+		facts_set(facts, "procs.keeps",
+			  caches + (runtime->pools_known ? (double)pools->bytes : 0));
 	if (!runtime->backlog_known)
 		return;
 	facts_set(facts, "queue.address", (double)backlog->channel); // of 48 bits
@@ -406,6 +433,9 @@ static void gather_identity(struct facts *facts, const struct snapshot *snapshot
 	       (double)(snapshot->quality.taken_unix_ns - identity->started_unix_ns));
 	set_if(facts, around->cpu_count > 0, "cpu.count", around->cpu_count);
 	set_if(facts, around->cpu_quota > 0, "cpu.quota", around->cpu_quota);
+	bool by_quota = around->cpu_quota > 0 && around->cpu_quota < around->cpu_count;
+	set_if(facts, around->cpu_count > 0, "cpu.available",
+	       by_quota ? around->cpu_quota : around->cpu_count);
 	if (!around->fds_known)
 		return;
 	facts_set(facts, "fds", (double)around->fds);

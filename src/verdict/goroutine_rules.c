@@ -16,7 +16,8 @@
 	"net/http.(*Transport).dialConn...|net/http.(*persistConn)...|net/http.newTransport..", \
 		"crypto/tls...|crypto/x509...",                                                 \
 		"net/http.(*Client)...|net/http.NewRequest...|net/http.(*Transport)...",        \
-		"net/http.readTransfer...|net/http.ReadResponse"
+		"net/http.readTransfer...|net/http.ReadResponse|net/http.(*http2...|"           \
+		"net/http/internal/http2...|golang.org/x/net/http2..."
 #define HTTP_BLAME                                                                         \
 	"net/http.(*Client).do|net/http.(*Client).Do|net/http.(*Client).Get|net/http.Get", \
 		"net/http.(*Transport).RoundTrip|net/http.(*Transport).roundTrip",         \
@@ -37,6 +38,36 @@ static const struct rule rules[] = {
 			    "read to the end or closed; sockets {fds.sockets.before} -> "
 			    "{fds.sockets}"),
 			 N_("connections that idle in a pool would be in IO wait instead")},
+		.refuted_by = N_("connections that stay although the bodies are closed on every "
+				 "path"),
+		.fix = N_("close the body on every path, also where the status is not the expected "
+			  "one: defer response.Body.Close(), and read it to its end so that the "
+			  "connection is used again"),
+		.relief = NO_RELIEF,
+	},
+	{
+		// With HTTP/2 a stream is left open, not a connection.
+		.name = "http-body-open",
+		LEAK,
+		.stack = {"net/http.(*http2clientStream).writeRequest|"
+			  "net/http/internal/http2.(*clientStream).writeRequest|"
+			  "golang.org/x/net/http2.(*clientStream).writeRequest"},
+		.waits = {"select"},
+		.during = "net/http.(*http2ClientConn).RoundTrip|"
+			  "net/http.(*http2ClientConn).roundTrip|"
+			  "net/http.(*http2transportResponseBody).Read|"
+			  "net/http/internal/http2.(*ClientConn).RoundTrip|"
+			  "net/http/internal/http2.(*ClientConn).roundTrip|"
+			  "net/http/internal/http2.transportResponseBody.Read|"
+			  "golang.org/x/net/http2.(*ClientConn).RoundTrip|"
+			  "golang.org/x/net/http2.(*ClientConn).roundTrip|"
+			  "golang.org/x/net/http2.transportResponseBody.Read",
+		.when = {GROWS, MANY, "group.during < 0.3 group"},
+		.blame = {HTTP_BLAME},
+		.holds = {HTTP_HOLDS},
+		.title = N_("response bodies of an HTTP client are not closed"),
+		.proof = {N_("each of them is a stream of an HTTP/2 connection that is open still; "
+			     "goroutines that wait for a response or read one: {group.during}")},
 		.refuted_by = N_("connections that stay although the bodies are closed on every "
 				 "path"),
 		.fix = N_("close the body on every path, also where the status is not the expected "
@@ -67,7 +98,9 @@ static const struct rule rules[] = {
 	{
 		.name = "http-no-timeout",
 		LEAK,
-		.stack = {"net/http.(*persistConn).roundTrip|net/http.(*http2ClientConn)..."},
+		.stack =
+			{"net/http.(*persistConn).roundTrip|net/http.(*http2ClientConn)...|"
+			 "net/http/internal/http2.(*ClientConn)...|golang.org/x/net/http2.(*ClientConn)..."},
 		.waits = {"select"},
 		.when = {GROWS, MANY},
 		.holds = {HTTP_HOLDS},
@@ -247,9 +280,9 @@ static const struct rule rules[] = {
 		LEAK,
 		.waits = {"sync.Mutex.Lock", "sync.RWMutex.Lock", "sync.RWMutex.RLock",
 			  "semacquire"},
-		// who allocates may have to wait for a collection to begin
-		.without = {"sync.(*WaitGroup).Wait", "runtime.gcStart|runtime.mallocgc...|"
-						      "runtime.stopTheWorld..."},
+		// the runtime's own semaphores are none: who allocates may wait for a collection
+		.stack = {"sync...|internal/sync...|internal/poll..."},
+		.without = {"sync.(*WaitGroup).Wait"},
 		.when = {GROWS, MANY},
 		.title = N_("goroutines that pile up at a lock"),
 		.proof = {N_("who holds the lock has gone on, or returned without unlocking: that "

@@ -6,6 +6,9 @@
 #define HEALTHY .subject = RULE_PROCESS, .status = VERDICT_HEALTHY
 #define LIVES   "killed == 0", "killed.other == 0"
 
+#define PLATEAU         N_("Healthy: what is kept did not grow in {interval}; the memory is {memory}.")
+#define PLATEAU_REFUTED N_("growth over a longer time: whyoom why --for 10m")
+
 static const struct rule rules[] = {
 	{
 		.name = "healthy-page-cache",
@@ -30,6 +33,20 @@ static const struct rule rules[] = {
 		.refuted_by = N_("a kill for want of memory while they are as large"),
 	},
 	{
+		.name = "healthy-lazy-free",
+		HEALTHY,
+		.classes = CLASSES_ALL,
+		.when = {LIVES, "go.heap.lazyfree >= 16MiB", "go.heap.lazyfree >= 0.4 rss",
+			 "?heap.marked.grown < 0.3 heap.marked"},
+		.sentence = N_(
+			"Healthy: {go.heap.lazyfree} of the {rss} were given back by Go and count "
+			"until the kernel needs them (MADV_FREE, as Go 1.12 to 1.15 give back); in "
+			"use are {go.heap.objects}."),
+		.refuted_by = N_("a kill for want of memory while they are as large"),
+		.fix = N_("nothing to fix; GODEBUG=madvdontneed=1 makes the figures tell it at "
+			  "once"),
+	},
+	{
 		.name = "healthy-ballast",
 		HEALTHY,
 		.classes = CLASSES_ALL,
@@ -48,7 +65,7 @@ static const struct rule rules[] = {
 		HEALTHY,
 		.classes = CLASSES_ALL,
 		.when = {LIVES, "go.heap.idle >= 16MiB", "go.heap.idle >= 0.4 heap.resident",
-			 "?limit.used < 90%"},
+			 "?limit.used < 90%", "?heap.back < 0.5 go.heap.idle"},
 		.sentence = N_(
 			"Healthy: a peak is over. {go.heap.idle} of the Go heap are empty and are "
 			"given back to the kernel little by little; in use are "
@@ -73,11 +90,21 @@ static const struct rule rules[] = {
 		HEALTHY,
 		.classes = CLASSES_ALL,
 		.generic = true,
-		.when = {LIVES, "interval > 0", "?limit.used < 70%",
-			 "?heap.marked.grown < 0.3 heap.marked", "?anon.grown < 8MiB"},
-		.sentence = N_("Healthy: what is kept did not grow in {interval}; the memory is "
-			       "{memory}."),
-		.refuted_by = N_("growth over a longer time: whyoom why --for 10m"),
+		.when = {LIVES, "interval > 0", "?limit.used < 70%", "gc.cycles.grown >= 1",
+			 "heap.marked.grown < 0.3 heap.marked", "?anon.grown < 8MiB"},
+		.sentence = PLATEAU,
+		.refuted_by = PLATEAU_REFUTED,
+	},
+	{
+		// Without a collection in between nobody knows what of the new will be kept.
+		.name = "healthy-plateau",
+		HEALTHY,
+		.classes = CLASSES_ALL,
+		.generic = true,
+		.when = {LIVES, "interval > 0", "?limit.used < 70%", "?heap.alloc.grown < 8MiB",
+			 "?anon.grown < 8MiB"},
+		.sentence = PLATEAU,
+		.refuted_by = PLATEAU_REFUTED,
 	},
 	{
 		// the collection between the two looks was the first to see what was there before
@@ -88,9 +115,8 @@ static const struct rule rules[] = {
 		.when = {LIVES, "interval > 0", "?limit.used < 70%", "heap.coverage >= 60%",
 			 "heap.profiled.grown < 0.05 heap.profiled", "memory.grown < 32MiB",
 			 "?anon.grown < 8MiB"},
-		.sentence = N_("Healthy: what is kept did not grow in {interval}; the memory is "
-			       "{memory}."),
-		.refuted_by = N_("growth over a longer time: whyoom why --for 10m"),
+		.sentence = PLATEAU,
+		.refuted_by = PLATEAU_REFUTED,
 	},
 	{
 		.name = "healthy-tight",

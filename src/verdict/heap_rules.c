@@ -10,6 +10,12 @@
 	N_("a memory limit for the runtime helps only where part of it is garbage already: see the " \
 	   "lines above")
 
+#define HANDLERS                                                         \
+	"net/http.(*conn).serve|net/http.(*http2serverConn).runHandler|" \
+	"net/http/internal/http2.(*serverConn).runHandler|"              \
+	"golang.org/x/net/http2.(*serverConn).runHandler|"               \
+	"google.golang.org/grpc.(*Server).handleStream"
+
 static const struct rule rules[] = {
 	{
 		.name = "read-all",
@@ -24,29 +30,17 @@ static const struct rule rules[] = {
 		.relief = LIVE_RELIEF,
 	},
 	{
+		// in a wrapper's Write, by httputil.DumpRequest, or as the body is read
 		.name = "dump-bodies",
 		HOLDER,
-		// a buffer that a body is poured into; one that a handler has is not yet a body
-		.stack = {"bytes.(*Buffer)...",
-			  "net/http/httputil...|io.copyBuffer|io.CopyN|io.(*teeReader).Read|"
-			  "io.(*multiWriter).Write|net/http.(*Request).Write...|"
-			  "net/http.(*Response).Write",
-			  "net/http...|github.com/gin-gonic/gin...|"
-			  "github.com/labstack/echo...|github.com/go-chi..."},
+		.stack = {"bytes.(*Buffer)...|strings.(*Builder).Write...",
+			  "....Write...|bytes.(*Buffer).ReadFrom|io.(*teeReader).Read|"
+			  "net/http/httputil...",
+			  "net/http...|github.com/gin-gonic/gin...|github.com/labstack/echo...|"
+			  "github.com/go-chi..."},
 		.without = {"io.ReadAll|encoding/json...|html/template...|text/template...",
 			    "compress/..."},
 		.title = N_("whole bodies of requests or responses are copied into memory"),
-		.refuted_by = LATER,
-		.fix = N_("keep the first few KiB and the length of what is written, and only of "
-			  "answers that are text"),
-		.relief = LIVE_RELIEF,
-	},
-	{
-		.name = "dump-bodies",
-		HOLDER,
-		.stack = {"bytes.(*Buffer).Write...|strings.(*Builder).Write...", "....Write...",
-			  "net/http.(*conn).serve"},
-		.title = N_("whole responses are copied into memory as they are written"),
 		.proof = {N_("one copy is {site.object_size} on average; a buffer that is full "
 			     "doubles, and is there twice meanwhile")},
 		.refuted_by = LATER,
@@ -139,7 +133,8 @@ static const struct rule rules[] = {
 		HOLDER,
 		.explains = "pools.bytes",
 		.when = {"pools.bytes >= 16MiB", "pools.largest >= 256KiB",
-			 "site >= 0.5 pools.bytes", "site.object_size >= 32KiB"},
+			 "site >= 0.5 pools.bytes", "site.object_size >= 32KiB",
+			 "?cpu.available > 0.17 procs"},
 		.title = N_("buffers that became large lie in a sync.Pool"),
 		.proof = {N_("{pools.objects} objects lie in pools and hold {pools.bytes}; the "
 			     "largest buffer is {pools.largest}")},
@@ -225,8 +220,7 @@ static const struct rule rules[] = {
 	{
 		.name = "copy-each-request",
 		HOLDER,
-		.stack = {"net/http.(*conn).serve|net/http.(*http2serverConn).runHandler|"
-			  "google.golang.org/grpc.(*Server).handleStream"},
+		.stack = {HANDLERS},
 		.when = {"site.kept <= 45%", "site.map >= 3% site"},
 		.title =
 			N_("the same is made anew for each request, and many requests run at once"),
@@ -241,8 +235,7 @@ static const struct rule rules[] = {
 	{
 		.name = "copy-each-request",
 		HOLDER,
-		.stack = {"net/http.(*conn).serve|net/http.(*http2serverConn).runHandler|"
-			  "google.golang.org/grpc.(*Server).handleStream"},
+		.stack = {HANDLERS},
 		.when = {"site.requests >= 8", "site.request_bytes >= 1MiB", "site.map >= 3% site",
 			 "?site.before <= 0.2 site"},
 		.title =
@@ -284,6 +277,25 @@ static const struct rule rules[] = {
 		.fix = N_(
 			"bound it: a ring of fixed size, or cut off what was processed (and copy the "
 			"rest, or the old array stays)"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "finalizer-cycle",
+		HOLDER,
+		.generic = true,
+		.when = {"finalizers.set.grown >= 500", "finalizers.set.grown >= 0.1 site.objects",
+			 "?fds.grown < 0.5 finalizers.set.grown",
+			 "?finalizers.waiting < 0.5 finalizers.set"},
+		.title = N_("objects with a finalizer that never runs"),
+		.proof = {N_("objects with a finalizer: {finalizers.set.before} -> "
+			     "{finalizers.set}; {finalizers.waiting} of these wait for theirs to "
+			     "run")},
+		.refuted_by = N_("finalizers that run, and objects that become fewer, at the next "
+				 "collections"),
+		.fix = N_("an object with a finalizer that can be reached from itself is never "
+			  "collected: break the cycle, or set the finalizer on a small object "
+			  "beside it; use runtime.AddCleanup (Go 1.24), and Close explicitly. If "
+			  "there is no cycle, something still holds them"),
 		.relief = LIVE_RELIEF,
 	},
 };

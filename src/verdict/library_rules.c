@@ -22,6 +22,11 @@
 	"database/sql.(*Rows)...|database/sql.convertAssign...|github.com/jackc/pgx...|" \
 	"github.com/go-sql-driver/mysql..."
 
+#define HTTP2_HANDLERS                                                                           \
+	"net/http.(*http2serverConn).runHandler|"                                                \
+	"net/http/internal/http2.(*serverConn).runHandler|golang.org/x/net/http2.(*serverConn)." \
+	"runHandler"
+
 static const struct rule rules[] = {
 	{
 		.name = "unpack-bomb",
@@ -129,6 +134,23 @@ static const struct rule rules[] = {
 		.refuted_by = LATER,
 		.fix = N_("keep the queue at its usual size and let it drop what is too much; "
 			  "sample; look why the exporter does not get rid of them"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "http2-buffers",
+		CALLS,
+		.stack = {"net/http.(*http2dataBuffer)...|net/http/internal/http2.(*dataBuffer)...|"
+			  "golang.org/x/net/http2.(*dataBuffer)..."},
+		.blame = {HTTP2_HANDLERS},
+		.during = HTTP2_HANDLERS,
+		.title = N_("what clients upload over HTTP/2 waits in buffers until a handler "
+			    "reads it"),
+		.proof = {N_("requests in handlers: {site.during}; each connection may have 1 MiB "
+			     "that nobody has read, if the server does not say otherwise")},
+		.refuted_by = LATER,
+		.fix = N_("read the body at once or refuse the request; limit the connections; "
+			  "http.HTTP2Config: MaxReceiveBufferPerConnection and "
+			  "MaxReceiveBufferPerStream"),
 		.relief = LIVE_RELIEF,
 	},
 	{

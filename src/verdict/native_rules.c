@@ -42,6 +42,26 @@ static const struct rule rules[] = {
 		.relief = N_("none from outside: threads of Go do not end"),
 	},
 	{
+		// in C, or asleep in the kernel: what they cost is stacks, its own and theirs
+		.name = "thread-growth",
+		.subject = RULE_PROCESS,
+		.classes = CLASS_BIT(CLASS_NATIVE) | CLASS_BIT(CLASS_KERNEL),
+		.status = VERDICT_CAUSE,
+		.explains = "threads.stacks",
+		.when = {"threads.grown >= 50", "threads >= 100", "threads.stacks >= 8MiB"},
+		.surer = {"threads.grown >= 50"},
+		.sentence = N_(
+			"Threads pile up: {threads.before} -> {threads} in {interval}, each with "
+			"a stack; in system calls {threads.in_syscall}, in C {threads.in_c}, "
+			"locked to a goroutine {threads.locked}."),
+		.proof = {N_("stacks of C threads {anon.threads}, the kernel's stacks for them "
+			     "{cgroup.kernel.stacks}")},
+		.refuted_by = N_("a number of threads that stays the same under the same load"),
+		.fix = N_("let threads end, or keep a fixed number of them: look at what starts "
+			  "threads in C, and at locked ones of Go (runtime.LockOSThread)"),
+		.relief = N_("none from outside: threads of Go do not end"),
+	},
+	{
 		.name = "c-heap",
 		NATIVE,
 		.explains = "anon.malloc.used",

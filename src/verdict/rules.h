@@ -35,10 +35,10 @@ struct rule {
 	enum rule_subject subject;
 	unsigned int classes; // of memory (CLASS_BIT) in which it can be the cause
 	enum verdict_status status;
-	bool generic;              // fits much: any other rule that fits goes first
-	bool recursion;            // of a group: the frame that calls itself is the one to name
-	bool few;                  // of a group: few goroutines of it are enough
-	bool even_flat;            // a trouble also where memory neither grows nor is near its limit
+	bool generic;   // fits much: any other rule that fits goes first
+	bool recursion; // of a group: the frame that calls itself is the one to name
+	bool few;       // of a group: few goroutines of it are enough
+	bool even_flat; // a trouble also where memory neither grows nor is near its limit
 	enum course_metric number; // whose growth it is about; a group's is that of goroutines
 
 	// Of a site's stacks and a group's stack.
@@ -51,7 +51,7 @@ struct rule {
 	const char *waits[RULE_WAITS]; // one of these wait reasons ("" is: it does not wait)
 	const char *created_by;        // a pattern
 	// Where no frame of the group is the program's own: whose allocations lead to it, or who is
-	// in one of them right now.
+	// in one of them right now. Of a site without own code (the first): whom it has called.
 	const char *blame[FRAME_PATTERNS_MAX];
 	const char *along; // creators of other goroutines that these bring with them
 	const char *holds[FRAME_PATTERNS_MAX]; // whose memory these keep, where own code calls it

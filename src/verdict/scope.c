@@ -41,6 +41,16 @@ static bool is_in(const struct goroutine_group *group, const char *function)
 	return false;
 }
 
+// How many of them there were before: those that were elsewhere then, or could not be read while
+// they ran, count by how many of their kind there were.
+static double were_before(const struct wait_group *group)
+{
+	double of_kind = group->kind_count ? (double)group->kind_before * (double)group->count /
+						     (double)group->kind_count
+					   : 0;
+	return of_kind > (double)group->before ? of_kind : (double)group->before;
+}
+
 // Goroutines in the function that the allocations of the site come from first: a worker's, the
 // handler of a request.
 static double inside_of(const struct scope *scope, bool by_own_code, double *before)
@@ -53,7 +63,7 @@ static double inside_of(const struct scope *scope, bool by_own_code, double *bef
 		if (own != by_own_code || !is_in(group->example, scope->site->entry))
 			continue;
 		count += (double)group->count;
-		*before += (double)group->before;
+		*before += were_before(group);
 	}
 	return count;
 }

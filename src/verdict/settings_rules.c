@@ -124,6 +124,27 @@ static const struct rule rules[] = {
 		.relief = N_("none: the runtime cannot move objects; only a restart packs them"),
 	},
 	{
+		.name = "huge-pages",
+		SETTING,
+		HEAP,
+		.explains = "heap.back",
+		.when = {"go.huge >= 16MiB", "heap.back >= 16MiB", "heap.back >= 0.3 heap.resident",
+			 "go.huge >= 0.7 heap.back"},
+		.surer = {"heap.back >= 0.5 heap.resident"},
+		.sentence =
+			N_("{command}: the kernel makes huge pages of the Go heap ({go.huge}), so "
+			   "{heap.back} that Go gave back are there again; in use are "
+			   "{go.heap.objects}."),
+		.proof = {N_("Go itself says that it keeps {heap.retained} idle; {go.heap.idle} "
+			     "of what is idle are resident")},
+		.refuted_by = N_("as much memory with transparent huge pages switched off"),
+		.fix = N_("set transparent huge pages to madvise, or "
+			  "khugepaged/max_ptes_none to 0; leave Go 1.21, whose heap asks for them "
+			  "(GODEBUG=disablethp=1 from 1.21.6 on)"),
+		.relief = N_("echo 0 > /sys/kernel/mm/transparent_hugepage/khugepaged/"
+			     "max_ptes_none stops the growth"),
+	},
+	{
 		.name = "profiler-buckets",
 		SETTING,
 		.classes = CLASS_BIT(CLASS_RUNTIME),
@@ -137,6 +158,25 @@ static const struct rule rules[] = {
 			"set runtime.MemProfileRate higher (the default is 512 KiB), and block and "
 			"mutex profiles off; bound recursion, which makes every stack different"),
 		.relief = N_("whyoom profiler off PID stops the growth; what is there stays"),
+	},
+	{
+		.name = "procs-above-quota",
+		SETTING,
+		.classes = CLASS_BIT(CLASS_HEAP) | CLASS_BIT(CLASS_STACKS),
+		.explains = "procs.keeps",
+		.when = {"procs >= 16", "procs >= 6 cpu.available", "procs.keeps >= 16MiB",
+			 "?pools.objects <= 4 procs"},
+		.sentence = N_(
+			"{command}: the runtime counts on {procs} processors (GOMAXPROCS) and may "
+			"use {cpu.available}; what it and its pools keep for each of them is "
+			"{procs.keeps}."),
+		.proof = {N_("of it {pools.objects} objects in pools, {pools.bytes}; the runtime's "
+			     "own caches {procs.caches}")},
+		.refuted_by = N_("as much memory with GOMAXPROCS as large as the quota"),
+		.fix = N_(
+			"set GOMAXPROCS to the quota, rounded up (go.uber.org/automaxprocs, or Go "
+			"1.25 and later with go 1.25 in go.mod, where nothing sets it otherwise)"),
+		.relief = N_("none from outside: GOMAXPROCS is read at the start"),
 	},
 	{
 		.name = "race-build",

@@ -223,10 +223,9 @@ static const char *start_of(struct speech *speech)
 
 static const char *title_of(const struct speech *speech)
 {
-	return speech->finding->rule->title
-		       ? verdict_text(speech->verdict,
-				      "%s: ", i18n_text(speech->finding->rule->title))
-		       : "";
+	return speech->finding->rule->title ? verdict_text(speech->verdict, _("%s: "),
+							   i18n_text(speech->finding->rule->title))
+					    : "";
 }
 
 static const char *site_sentence(struct speech *speech)
@@ -247,10 +246,12 @@ static const char *site_sentence(struct speech *speech)
 						  _("what %s allocates, for a function that "
 						    "is in no stack,"),
 						  verdict->library_call);
-	return verdict_text(verdict, _("%s%s %s %s of the Go heap, %s of %s."), whom, growth,
-			    evidence_killed(evidence) ? _("held") : _("holds"),
-			    human_percent(verdict->share).text, human_bytes(verdict->bytes).text,
-			    human_bytes(evidence->heap.total).text);
+	return verdict_text(
+		verdict,
+		evidence_killed(evidence) ? _("%s%s held %s of the Go heap, %s of %s.")
+					  : _("%s%s holds %s of the Go heap, %s of %s."),
+		whom, growth, human_percent(verdict->share).text, human_bytes(verdict->bytes).text,
+		human_bytes(evidence->heap.total).text);
 }
 
 static const char *group_sentence(struct speech *speech)
@@ -451,6 +452,9 @@ static const char *next_of(struct speech *speech)
 	const struct evidence *evidence = speech->evidence;
 	if (evidence->mismatch)
 		return evidence->mismatch_text;
+	double memory;
+	if (!evidence->kill && !fact(evidence, "memory", &memory))
+		return speak_next_of_file(evidence);
 	if (evidence->kill || evidence->before || !evidence->now->identity ||
 	    !evidence->now->identity->pid)
 		return speech->finding->rule->next ? filled(speech, speech->finding->rule->next)

@@ -37,12 +37,13 @@ static void step_classes(const struct evidence *evidence, struct verdict *verdic
 		taken[largest] = true;
 		if (shown && share < 0.05)
 			break;
-		strbuf_addf(&text, "%s%s %s", shown ? ", " : "", i18n_text(class_name(largest)),
+		strbuf_addf(&text, "%s%s %s", shown ? _(", ") : "", i18n_text(class_name(largest)),
 			    human_percent(share).text);
 	}
-	const char *what = evidence->by_growth ? _("grew") : _("is there");
-	vec_push(&verdict->steps, verdict_text(verdict, _("of %s that %s: %s"),
-					       human_bytes(evidence->rise).text, what, text.text));
+	vec_push(&verdict->steps, verdict_text(verdict,
+					       evidence->by_growth ? _("of %s that grew: %s")
+								   : _("of %s that is there: %s"),
+					       human_bytes(evidence->rise).text, text.text));
 	strbuf_deinit(&text);
 }
 
@@ -153,6 +154,23 @@ void speak_rejected(const struct evidence *evidence, const struct finding *findi
 	reject_garbage(evidence, verdict);
 }
 
+// ---- what is missing ----
+
+const char *speak_next_of_file(const struct evidence *evidence)
+{
+	if (!evidence->now->heap)
+		return _(
+			"goroutines alone do not show who holds the memory: whyoom why PID --for "
+			"30s while it lives, or whyoom watch, which takes the heap before the next "
+			"kill");
+	if (!evidence->before)
+		return _("one profile shows who holds the Go heap, not whether it grows, nor what "
+			 "else is in the memory: whyoom why PROFILE EARLIER-PROFILE, or whyoom why "
+			 "PID --for 30s while it lives");
+	return _("profiles show the Go heap and nothing else of the memory: whyoom why PID --for "
+		 "30s while it lives");
+}
+
 // ---- nothing ----
 
 // Without a heap profile the program can only be asked for one.
@@ -190,9 +208,13 @@ void speak_not_determined(const struct evidence *evidence, const char *why_not,
 				      human_bytes((int64_t)memory).text));
 	if (evidence->mismatch)
 		vec_push(&verdict->evidence, verdict_text(verdict, "%s", evidence->mismatch_text));
-	if (evidence->now->profiler_off)
+	if (evidence->now->profiler_off) {
 		say_profiler(evidence, verdict);
-	if (evidence->kill || !identity || !identity->pid || evidence->now->profiler_off)
+		return;
+	}
+	if (!evidence->kill && !fact(evidence, "memory", &memory))
+		verdict->next_capture = speak_next_of_file(evidence);
+	if (evidence->kill || !identity || !identity->pid)
 		return;
 	verdict->next_capture =
 		evidence->before

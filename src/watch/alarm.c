@@ -213,7 +213,7 @@ static void go_on(struct alarm *alarm, const struct sampler *sampler)
 	if (!alarm->finishing) {
 		_cleanup_free_ struct worker_end *end = alloc_zero(sizeof *end);
 		end->timeline = sampler->timeline;
-		life_tell(alarm->life, alarm->db, alarm->process->pid, 0, &end->course);
+		life_tell(alarm->life, alarm->db, alarm->process, 0, &end->course);
 		snprintf(end->reason, sizeof end->reason, "%s", alarm->serving_reason);
 		alarm->finishing = true;
 		if (!worker_finish_begin(worker, end, &error))

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/units.h"
@@ -76,7 +77,8 @@ void budget_measure(struct budget *budget, const struct watch_budget *limits, in
 			     used.text, 1 << budget->slow);
 	else if (news == BUDGET_FASTER)
 		progress_say(progress, "the watch took %s of a core: it samples %s", used.text,
-			     budget->slow ? "more often again" : "as often as it should again");
+			     budget->slow ? _("more often again")
+					  : _("as often as it should again"));
 	else if (news == BUDGET_MEMORY)
 		progress_say(progress, "the watch takes %s of memory, more than its budget of %s",
 			     human_bytes(budget->memory_bytes).text,

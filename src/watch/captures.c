@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/units.h"
@@ -127,15 +128,15 @@ static void say_taken(const struct captures *captures, const struct sampler *sam
 		      const struct worker *worker)
 {
 	static const char *const names[] = {
-		[CAPTURE_BASELINE] = "baseline taken",
-		[CAPTURE_STAGE] = "captured",
-		[CAPTURE_HELD] = "captured, the kill held,",
+		[CAPTURE_BASELINE] = N_("baseline taken"),
+		[CAPTURE_STAGE] = N_("captured"),
+		[CAPTURE_HELD] = N_("captured, the kill held,"),
 	};
-	progress_say(captures->progress, "%s at %s of %s in %s%s%s", names[captures->busy_reason],
-		     human_bytes(worker->usage_bytes).text, human_bytes(sampler->limit_bytes).text,
-		     human_duration(worker->duration_ns).text,
-		     worker->stored ? "" : "; NOT STORED: ",
-		     worker->stored ? "" : worker->error.message);
+	progress_say(
+		captures->progress, "%s at %s of %s in %s%s%s", _(names[captures->busy_reason]),
+		human_bytes(worker->usage_bytes).text, human_bytes(sampler->limit_bytes).text,
+		human_duration(worker->duration_ns).text, worker->stored ? "" : _("; NOT STORED: "),
+		worker->stored ? "" : worker->error.message);
 }
 
 void captures_update(struct captures *captures, const struct sampler *sampler, int timeout_ms)

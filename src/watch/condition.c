@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/suggest.h"
 #include "base/units.h"
 
@@ -162,19 +163,19 @@ static bool parse_number(const char *word, enum metric_unit unit, int64_t *numbe
 static bool fail_value(const char *word, enum metric metric, struct error *error)
 {
 	static const char *const kinds[] = {
-		[METRIC_BYTES] = "a size such as 900MiB, or a part of the limit such as 60%",
-		[METRIC_COUNT] = "a whole number such as 50000",
-		[METRIC_PERCENT] = "a percentage such as 80%",
-		[METRIC_BYTES_PER_S] = "a speed such as 50MiB/s",
-		[METRIC_TIME] = "a time such as 30s",
+		[METRIC_BYTES] = N_("a size such as 900MiB, or a part of the limit such as 60%"),
+		[METRIC_COUNT] = N_("a whole number such as 50000"),
+		[METRIC_PERCENT] = N_("a percentage such as 80%"),
+		[METRIC_BYTES_PER_S] = N_("a speed such as 50MiB/s"),
+		[METRIC_TIME] = N_("a time such as 30s"),
 	};
 	const char *name = metrics[metric].name;
 	if (word[0])
 		error_set(error, ERROR_USAGE, "%s is compared with %s, not with %s", name,
-			  kinds[metrics[metric].unit], word);
+			  _(kinds[metrics[metric].unit]), word);
 	else
 		error_set(error, ERROR_USAGE, "a value is missing behind %s", name);
-	return error_hint(error, "%s, or baseline 10m + 50%%", kinds[metrics[metric].unit]);
+	return error_hint(error, "%s, or baseline 10m + 50%%", _(kinds[metrics[metric].unit]));
 }
 
 // A time that has to be there, within bounds.
@@ -289,32 +290,34 @@ static void explain_value(const struct condition_term *term, struct strbuf *out)
 		return;
 	}
 	if (term->kind == CONDITION_OF_LIMIT) {
-		strbuf_addf(out, "%s of the limit", metric_text(METRIC_PERCENT, term->number).text);
+		strbuf_addf(out, _("%s of the limit"),
+			    metric_text(METRIC_PERCENT, term->number).text);
 		return;
 	}
 	int64_t more = term->number < 0 ? -term->number : term->number;
 	enum metric_unit unit =
 		term->kind == CONDITION_BASELINE_PERCENT ? METRIC_PERCENT : row->unit;
-	strbuf_addf(out, "what it was %s before", human_duration(term->age_ns).text);
+	strbuf_addf(out, _("what it was %s before"), human_duration(term->age_ns).text);
 	if (more)
-		strbuf_addf(out, " %s %s", term->number < 0 ? "less" : "plus",
+		strbuf_addf(out, term->number < 0 ? _(" less %s") : _(" plus %s"),
 			    metric_text(unit, more).text);
 }
 
 void condition_explain(const struct condition *condition, struct strbuf *out)
 {
-	static const char *const words[] = {[CONDITION_OVER] = "above",
-					    [CONDITION_AT_LEAST] = "at least",
-					    [CONDITION_UNDER] = "below",
-					    [CONDITION_AT_MOST] = "at most"};
+	static const char *const words[] = {[CONDITION_OVER] = N_("above"),
+					    [CONDITION_AT_LEAST] = N_("at least"),
+					    [CONDITION_UNDER] = N_("below"),
+					    [CONDITION_AT_MOST] = N_("at most")};
 	for (size_t i = 0; i < condition->count; i++) {
 		const struct condition_term *term = &condition->terms[i];
-		strbuf_addf(out, "%s%s (%s) is %s ", i ? ", and " : "", metrics[term->metric].name,
-			    metrics[term->metric].what, words[term->compare]);
+		strbuf_addf(out, _("%s%s (%s) is %s "), i ? _(", and ") : "",
+			    metrics[term->metric].name, i18n_text(metrics[term->metric].what),
+			    _(words[term->compare]));
 		explain_value(term, out);
 	}
 	if (condition->for_ns)
-		strbuf_addf(out, ", for %s without a break",
+		strbuf_addf(out, _(", for %s without a break"),
 			    human_duration(condition->for_ns).text);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "base/suggest.h"
 #include "base/units.h"
 #include "watch/config_priv.h"
@@ -36,7 +37,7 @@ static bool fail_at(const struct reading *reading, int line, int column, const c
 	char text[384];
 	va_list arguments;
 	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
+	vsnprintf(text, sizeof text, gettext(format), arguments);
 	va_end(arguments);
 	return error_set(reading->error, ERROR_USAGE, "%.100s:%d:%d: %s", reading->name, line,
 			 column, text);
@@ -46,10 +47,11 @@ static bool fail_node(const struct reading *reading, const struct yaml_node *nod
 		      const char *hint)
 {
 	if (node->kind == YAML_TEXT && node->text[0])
-		fail_at(reading, node->line, node->column, "%s, not %.100s", what, node->text);
+		fail_at(reading, node->line, node->column, "%s, not %.100s", i18n_text(what),
+			node->text);
 	else
-		fail_at(reading, node->line, node->column, "%s", what);
-	return error_hint(reading->error, "%s", hint);
+		fail_at(reading, node->line, node->column, "%s", i18n_text(what));
+	return error_hint(reading->error, "%s", i18n_text(hint));
 }
 
 static bool fail_key(const struct reading *reading, const struct yaml_node *node,
@@ -77,7 +79,7 @@ static bool read_map(struct reading *reading, const struct yaml_node *map, const
 {
 	if (map->kind != YAML_MAP)
 		return fail_node(reading, map, "keys are expected here",
-				 "write KEY: VALUE, one a line, indented alike");
+				 _("write KEY: VALUE, one a line, indented alike"));
 	for (const struct yaml_node *node = map->first; node; node = node->next) {
 		const struct key *key = keys;
 		while (key->name && strcmp(key->name, node->key) != 0)
@@ -103,7 +105,7 @@ static bool copy_text(struct reading *reading, const struct yaml_node *node, cha
 {
 	if (node->kind != YAML_TEXT || !node->text[0])
 		return fail_node(reading, node, what,
-				 "write it behind the colon, on the same line");
+				 _("write it behind the colon, on the same line"));
 	if (strlen(node->text) >= capacity)
 		return fail_at(reading, node->line, node->column,
 			       "longer than the %zu characters that are allowed", capacity - 1);
@@ -129,7 +131,7 @@ static bool read_time(struct reading *reading, const struct yaml_node *node, int
 		return true;
 	snprintf(what, sizeof what, "a time from %s to %s is expected", human_duration(least).text,
 		 human_duration(most).text);
-	return fail_node(reading, node, what, "a number with ms, s, m, h or d, such as 30s");
+	return fail_node(reading, node, what, _("a number with ms, s, m, h or d, such as 30s"));
 }
 
 static bool read_cooldown(struct reading *reading, const struct yaml_node *node, void *out)
@@ -153,7 +155,7 @@ static bool read_quota(struct reading *reading, const struct yaml_node *node, vo
 	char what[64];
 	snprintf(what, sizeof what, "a number from 1 to %d is expected", RULE_QUOTA_MAX);
 	if (!parse_integer(text_of(node), 1, RULE_QUOTA_MAX, &value))
-		return fail_node(reading, node, what, "it is how often an hour it may fire");
+		return fail_node(reading, node, what, _("it is how often an hour it may fire"));
 	*(int *)out = (int)value;
 	return true;
 }
@@ -163,7 +165,7 @@ static bool read_count(struct reading *reading, const struct yaml_node *node, vo
 	int64_t value;
 	if (!parse_integer(text_of(node), 1, CONFIG_KEEP_COUNT_MAX, &value))
 		return fail_node(reading, node, "a whole number from 1 is expected",
-				 "it is how many incidents stay");
+				 _("it is how many incidents stay"));
 	*(int *)out = (int)value;
 	return true;
 }
@@ -171,7 +173,7 @@ static bool read_count(struct reading *reading, const struct yaml_node *node, vo
 static bool read_size(struct reading *reading, const struct yaml_node *node, void *out)
 {
 	if (!parse_bytes(text_of(node), out) || *(int64_t *)out < 1)
-		return fail_node(reading, node, "a size is expected", "such as 5GiB");
+		return fail_node(reading, node, "a size is expected", _("such as 5GiB"));
 	return true;
 }
 
@@ -179,7 +181,7 @@ static bool read_memory(struct reading *reading, const struct yaml_node *node, v
 {
 	return read_size(reading, node, out) &&
 	       (*(int64_t *)out >= MEMORY_MIN_BYTES ||
-		fail_node(reading, node, "16MiB or more is needed", "the default is 64MiB"));
+		fail_node(reading, node, "16MiB or more is needed", _("the default is 64MiB")));
 }
 
 static bool read_cpu(struct reading *reading, const struct yaml_node *node, void *out)
@@ -190,7 +192,7 @@ static bool read_cpu(struct reading *reading, const struct yaml_node *node, void
 	if (!isdigit((unsigned char)text[0]) || strcmp(end, "%") != 0 ||
 	    !(percent >= 0.01 && percent * 100 <= CPU_MAX_PERMYRIAD))
 		return fail_node(reading, node, "a part of one core, up to 100%, is expected",
-				 "such as 1% or 0.5%");
+				 _("such as 1% or 0.5%"));
 	*(int *)out = (int)(percent * 100 + 0.5);
 	return true;
 }
@@ -198,18 +200,18 @@ static bool read_cpu(struct reading *reading, const struct yaml_node *node, void
 static bool read_pattern(struct reading *reading, const struct yaml_node *node, void *out)
 {
 	return copy_text(reading, node, out, RULE_PATTERN_MAX,
-			 "a pattern such as 'api-*' is expected");
+			 _("a pattern such as 'api-*' is expected"));
 }
 
 static bool read_name(struct reading *reading, const struct yaml_node *node, void *out)
 {
-	if (!copy_text(reading, node, out, RULE_NAME_MAX, "a name is expected"))
+	if (!copy_text(reading, node, out, RULE_NAME_MAX, _("a name is expected")))
 		return false;
 	for (const char *at = node->text; *at; at++)
 		if (!isalnum((unsigned char)*at) && !strchr("-_.", *at))
 			return fail_node(reading, node,
 					 "a name has letters, digits, - _ and . only",
-					 "it goes into names of files");
+					 _("it goes into names of files"));
 	return true;
 }
 
@@ -219,7 +221,7 @@ static bool read_condition(struct reading *reading, const struct yaml_node *node
 	struct error error = {0};
 	if (node->kind != YAML_TEXT)
 		return fail_node(reading, node, "a condition is expected",
-				 "such as: goroutines > 50000 for 10s");
+				 _("such as: goroutines > 50000 for 10s"));
 	if (condition_parse(node->text, out, &column, &error))
 		return true;
 	fail_at(reading, node->line, node->column + (node->inside ? (int)column - 1 : 0), "%s",
@@ -237,7 +239,7 @@ static bool read_command(struct reading *reading, const struct yaml_node *node, 
 	for (; word; word = node->kind == YAML_LIST ? word->next : NULL) {
 		if (word->kind != YAML_TEXT)
 			return fail_node(reading, word, "a word of the command is expected",
-					 "run: [/path/to/program, argument]");
+					 _("run: [/path/to/program, argument]"));
 		size_t size = strlen(word->text) + 1;
 		if (run->count == RULE_ARGUMENTS_MAX || size > sizeof run->words - used)
 			return fail_at(reading, word->line, word->column,
@@ -249,14 +251,14 @@ static bool read_command(struct reading *reading, const struct yaml_node *node, 
 	}
 	if (run->words[0] != '/')
 		return fail_node(reading, node, "the absolute path of a program is expected",
-				 "run: /path/to/program, or with arguments [/path/to/program, "
-				 "argument]; no shell is in between");
+				 _("run: /path/to/program, or with arguments [/path/to/program, "
+				   "argument]; no shell is in between"));
 	return true;
 }
 
 static bool read_user(struct reading *reading, const struct yaml_node *node, void *out)
 {
-	return copy_text(reading, node, out, RULE_USER_MAX, "the name of a user is expected");
+	return copy_text(reading, node, out, RULE_USER_MAX, _("the name of a user is expected"));
 }
 
 static bool read_memory_limit(struct reading *reading, const struct yaml_node *node, void *out)
@@ -266,7 +268,7 @@ static bool read_memory_limit(struct reading *reading, const struct yaml_node *n
 	if (strcmp(text, "auto") != 0 && strcmp(text, "off") != 0 &&
 	    (!parse_bytes(text, &bytes) || bytes <= 0))
 		return fail_node(reading, node, "a size, auto or off is expected",
-				 "as `whyoom relieve --memory-limit` takes it");
+				 _("as `whyoom relieve --memory-limit` takes it"));
 	return copy_text(reading, node, out, RULE_WISH_MAX, "");
 }
 
@@ -276,7 +278,7 @@ static bool read_gogc(struct reading *reading, const struct yaml_node *node, voi
 	const char *text = text_of(node);
 	if (strcmp(text, "off") != 0 && !parse_integer(text, 1, 100000, &percent))
 		return fail_node(reading, node, "a number from 1 to 100000, or off, is expected",
-				 "as `whyoom relieve --gogc` takes it");
+				 _("as `whyoom relieve --gogc` takes it"));
 	return copy_text(reading, node, out, RULE_WISH_MAX, "");
 }
 
@@ -294,7 +296,7 @@ static bool read_cgroup_limit(struct reading *reading, const struct yaml_node *n
 	if (length >= sizeof amount || (is_percent ? !parse_integer(amount, 1, 10000, &percent)
 						   : !parse_bytes(amount, &bytes) || bytes <= 0))
 		return fail_node(reading, node, "2GiB, +512MiB or +25% is expected",
-				 "as `whyoom relieve --cgroup PATH --limit` takes it");
+				 _("as `whyoom relieve --cgroup PATH --limit` takes it"));
 	return copy_text(reading, node, out, RULE_WISH_MAX, "");
 }
 
@@ -311,7 +313,7 @@ static bool read_relief(struct reading *reading, const struct yaml_node *node,
 		return false;
 	if (!node->first)
 		return fail_node(reading, node, "relief has to say what",
-				 "relieve: {memory-limit: auto}");
+				 _("relieve: {memory-limit: auto}"));
 	rule->relieve = true;
 	return true;
 }
@@ -350,7 +352,7 @@ static bool read_action_map(struct reading *reading, const struct yaml_node *nod
 		return (has_key(node, "relieve") && !has_key(node, "as") &&
 			!has_key(node, "timeout")) ||
 		       fail_node(reading, node, "`as` and `timeout` go with `run`",
-				 "- run: /path/to/program");
+				 _("- run: /path/to/program"));
 	if (rule->run_count == RULE_RUNS_MAX)
 		return fail_at(reading, node->line, node->column,
 			       "more than %d commands for one trigger", RULE_RUNS_MAX);
@@ -427,7 +429,7 @@ static bool read_trigger(struct reading *reading, const struct yaml_node *node,
 		return false;
 	if (!has_key(node, "name") || !has_key(node, "when"))
 		return fail_node(reading, node, "a trigger needs a `name` and a `when`",
-				 "- name: many-goroutines, below it when: goroutines > 50000");
+				 _("- name: many-goroutines, below it when: goroutines > 50000"));
 	for (size_t i = 0; i < reading->config->rule_count; i++)
 		if (strcmp(reading->config->rules[i].name, rule->name) == 0)
 			return fail_at(reading, node->line, node->column,
@@ -440,7 +442,7 @@ static bool read_triggers(struct reading *reading, const struct yaml_node *node,
 	struct watch_config *config = out;
 	if (node->kind != YAML_LIST)
 		return fail_node(reading, node, "a list of triggers is expected",
-				 "begin each with - name: ...");
+				 _("begin each with - name: ..."));
 	for (const struct yaml_node *item = node->first; item; item = item->next) {
 		if (config->rule_count == RULES_MAX)
 			return fail_at(reading, item->line, item->column, "more than %d triggers",

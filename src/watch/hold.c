@@ -26,6 +26,7 @@ struct hold {
 	const struct hold_kind *kind;
 	pid_t guard;
 	int channel;
+	const char *state_path;  // of its record; NULL: none
 	struct hold_files files; // to undo it ourselves should the guard be gone
 	enum hold_state state;
 	int os_errno; // of a failed undo, else 0
@@ -39,6 +40,9 @@ static void free_hold(struct hold **hold)
 	cleanup_close(&(*hold)->channel);
 	for (int i = 0; i < HOLD_FILES_MAX; i++)
 		cleanup_close(&(*hold)->files.fds[i]);
+	if ((*hold)->files.notes)
+		hold_record_end(&(*hold)->files.notes->record, (*hold)->state_path,
+				!(*hold)->os_errno);
 	if ((*hold)->files.notes)
 		munmap((*hold)->files.notes, sizeof *(*hold)->files.notes);
 	free(*hold);
@@ -79,6 +83,7 @@ static bool map_notes(struct hold *hold, struct error *error)
 	if (page == MAP_FAILED)
 		return error_set_os(error, errno, "cannot share memory with the guard");
 	hold->files.notes = page;
+	hold->files.notes->record.fd = -1;
 	return true;
 }
 
@@ -235,15 +240,18 @@ static struct hold *make_hold(const struct cgroup *cgroup)
 	return hold;
 }
 
-bool hold_begin(struct cgroup *cgroup, int64_t limit_ns, struct hold **hold, struct error *error)
+bool hold_begin(struct cgroup *cgroup, int64_t limit_ns, const char *state_path, struct hold **hold,
+		struct error *error)
 {
 	int channel[2];
 	if (limit_ns <= 0)
 		return error_set(error, ERROR_USAGE, "holding the kill needs a time limit");
 	_cleanup_(free_hold) struct hold *begun = make_hold(cgroup);
 	if (!map_notes(begun, error) || !begun->kind->open(cgroup, &begun->files, error) ||
-	    !check_not_inside(cgroup, error))
+	    !check_not_inside(cgroup, error) ||
+	    !hold_record_open(state_path, cgroup, &begun->files.notes->record, error))
 		return false;
+	begun->state_path = state_path;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0)
 		return error_set_os(error, errno, "cannot make the guard's channel");
 	begun->channel = channel[0];

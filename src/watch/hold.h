@@ -11,8 +11,9 @@
  * A guard process does it: its own session, deaf to SIGINT, SIGTERM and SIGHUP, with a handful of
  * open descriptors and nothing else. It puts the old values back when the caller says so, when the
  * caller dies in whatever way, or when `limit_ns` have passed since the cgroup ran out of memory:
- * whichever is first. Should the guard itself die, the caller puts them back at its next call; only
- * if both are killed at once the setting stays. What somebody else has set meanwhile stays theirs.
+ * whichever is first. Should the guard itself die, the caller puts them back at its next call; if
+ * both are killed at once, what is to be put back stands on disk (hold_record.h). What somebody
+ * else has set meanwhile stays theirs.
  *
  * Call hold_begin early and from a process with one thread: it forks, and the guard keeps what
  * the caller's memory was.
@@ -37,8 +38,9 @@ enum hold_state {
 };
 
 // Refuses where the caller itself is in the cgroup (it would sleep too), where somebody else holds
-// already, and without the right to write.
-bool hold_begin(struct cgroup *cgroup, int64_t limit_ns, struct hold **hold,
+// already, and without the right to write. `state_path` is the folder for what is noted; NULL: it
+// is not; borrowed until hold_end.
+bool hold_begin(struct cgroup *cgroup, int64_t limit_ns, const char *state_path, struct hold **hold,
 		struct error *error) must_check;
 // Readable when the state has changed; for poll. Borrowed.
 int hold_event_fd(const struct hold *hold);

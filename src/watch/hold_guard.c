@@ -99,8 +99,9 @@ static _Noreturn void stand_guard(struct hold_guard *guard, struct hold_watch *w
 _Noreturn void hold_guard_run(struct hold_guard *guard)
 {
 	struct hold_watch watch = {.limit_ns = guard->limit_ns};
-	int kept[HOLD_FILES_MAX + 2] = {guard->channel, guard->parent_pidfd};
-	memcpy(kept + 2, guard->files.fds, sizeof guard->files.fds);
+	int kept[HOLD_KEPT_MAX] = {guard->channel, guard->parent_pidfd,
+				   guard->files.notes->record.fd};
+	memcpy(kept + 3, guard->files.fds, sizeof guard->files.fds);
 	guard_stand_alone("whyoom-guard", kept, sizeof kept / sizeof kept[0]);
 	(void)setpriority(PRIO_PROCESS, 0, -20); // it is one millisecond that counts
 	int why = guard->kind->arm(&guard->files, &watch);

@@ -7,15 +7,19 @@
 #include <sys/types.h>
 
 #include "watch/hold.h"
+#include "watch/hold_record.h"
 
-enum { HOLD_FILES_MAX = 6 };
+enum { HOLD_FILES_MAX = 6, HOLD_KEPT_MAX = HOLD_FILES_MAX + 3 };
 
 // What the guard has changed, for the caller to undo should the guard be gone: in a page that both
 // see. Set before the change, so that nothing is ever changed and not noted.
 struct hold_notes {
-	int64_t high_bytes; // what memory.high was set to; 0: nothing
+	int64_t high_bytes;   // what memory.high was set to; 0: nothing
+	int64_t high_earlier; // and the time before
 	struct cgroup_limit high_before;
 	bool frozen;
+	bool disabled;             // v1: memory.oom_control
+	struct hold_record record; // the same on disk
 };
 
 struct hold_files {

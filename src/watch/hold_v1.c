@@ -46,12 +46,17 @@ static int set_disabled(const struct hold_files *files, bool disabled)
 static int arm(struct hold_files *files, struct hold_watch *watch)
 {
 	(void)watch;
-	return set_disabled(files, true);
+	files->notes->disabled = true;
+	int why = hold_record_write(files->notes, true);
+	return why ? why : set_disabled(files, true);
 }
 
 static int undo(const struct hold_files *files)
 {
-	return set_disabled(files, false);
+	int why = set_disabled(files, false);
+	if (!why)
+		hold_record_clear(files->notes);
+	return why;
 }
 
 static enum hold_look look(struct hold_files *files, struct hold_watch *watch)

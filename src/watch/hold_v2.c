@@ -113,6 +113,8 @@ static int undo_freeze(const struct hold_files *files)
 static int undo(const struct hold_files *files)
 {
 	int high = undo_high(files), freeze = undo_freeze(files);
+	if (!high && !freeze)
+		hold_record_clear(files->notes);
 	return high ? high : freeze;
 }
 
@@ -121,6 +123,7 @@ static void freeze(const struct hold_files *files)
 	if (files->fds[FREEZE] < 0)
 		return;
 	files->notes->frozen = true;
+	(void)!hold_record_write(files->notes, false); // no time for more; it outlives us
 	if (pwrite(files->fds[FREEZE], "1", 1, 0) != 1)
 		files->notes->frozen = false;
 }
@@ -148,8 +151,10 @@ static int set_edge(struct hold_files *files, struct hold_watch *watch)
 	bool is_lower = !before.unlimited && before.bytes <= watch->edge_bytes;
 	if (is_lower)
 		return undo_high(files);
+	files->notes->high_earlier = files->notes->high_bytes;
 	files->notes->high_bytes = (int64_t)watch->edge_bytes;
-	return put(files->fds[HIGH], (struct cgroup_limit){.bytes = watch->edge_bytes});
+	int why = hold_record_write(files->notes, true);
+	return why ? why : put(files->fds[HIGH], (struct cgroup_limit){.bytes = watch->edge_bytes});
 }
 
 // Follows memory.max, which may change at any time.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: the Go programs of a host. Out: a watch in a child for each cgroup that needs one.
-#include "watch/host.h"
+#include "watch/host_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,46 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/units.h"
-#include "watch/budget.h"
-#include "watch/host_group.h"
-#include "watch/host_rules.h"
-#include "watch/progress.h"
+#include "watch/leftover.h"
 #include "watch/target_choice.h"
 
-enum { WATCHERS_MAX = 64, GROUPS_MAX = 16384, BASELINE_COST = 300, JUDGE_SLOW_MAX = 3 };
+enum { GROUPS_MAX = 16384, JUDGE_SLOW_MAX = 3 };
 
-static const int64_t SCAN_EVERY_NS = 1000000000, CALM_NS = 120000000000, FIRED_CALM_NS = 2000000000,
-		     LINE_EVERY_NS = 1000000000, GRID_NS = 25000000, FAR_PACE_NS = 250000000;
-
-struct host {
-	const struct host_options *options;
-	struct discovery *discovery;
-	VEC(struct host_group *) groups;
-	int signals, ends; // the latter: an epoll over the pidfds of all members
-	sigset_t old_signals;
-	struct progress progress;
-	struct store_writer *timeline; // NULL: none
-	struct host_rules *rules;
-	struct budget budget;
-	struct worker *baseline; // at most one is being taken
-	struct host_group *baseline_group;
-	pid_t baseline_pid;
-	int64_t baselines_rest_ns; // until then only first ones are taken
-	int64_t scan_due_ns, line_due_ns;
-	int watchers, signal;
-	struct node_memory node;
-	bool told_unseen;
-};
+static const int64_t SCAN_EVERY_NS = 1000000000, LINE_EVERY_NS = 1000000000, GRID_NS = 25000000,
+		     FAR_PACE_NS = 250000000;
 
 // ---- who is there ----
 
@@ -86,7 +62,7 @@ static struct host_group *make_group(struct host *host, const char *path, pid_t 
 	return group;
 }
 
-static void add_process(struct host *host, const struct discovered *process)
+static void add_process(struct host *host, const struct discovered *process, int64_t now_ns)
 {
 	char path[PATH_MAX];
 	if (is_known(host, process->pid) || !choose_cgroup(process->pid, NULL, path, NULL))
@@ -99,7 +75,7 @@ static void add_process(struct host *host, const struct discovered *process)
 		cleanup_close(&pidfd);
 		return;
 	}
-	struct host_member *member = host_group_add(group, process, pidfd);
+	struct host_member *member = host_group_add(group, process, pidfd, now_ns);
 	member->judge = host_rules_add(host->rules, process, group->cgroup);
 	struct epoll_event event = {.events = EPOLLIN};
 	epoll_ctl(host->ends, EPOLL_CTL_ADD, pidfd, &event);
@@ -115,7 +91,7 @@ static void scan(struct host *host, int64_t now_ns)
 	if (!discovery_scan(host->discovery, &found, &error))
 		progress_say(&host->progress, "%s", error.message);
 	VEC_FOREACH (process, &found)
-		add_process(host, process);
+		add_process(host, process, now_ns);
 	vec_deinit(&found);
 }
 
@@ -132,157 +108,13 @@ static void drop_group(struct host *host, size_t index)
 	host->groups.items[index] = host->groups.items[--host->groups.count];
 }
 
-// ---- a watch for one ----
-
-static _Noreturn void watch_in_child(const struct host *host, const struct host_group *group,
-				     pid_t pid, const struct host_fired *fired)
-{
-	const struct host_options *options = host->options;
-	struct watch_options watch = {
-		.pid = pid,
-		.cgroup_path = group->path,
-		.out = options->out,
-		.json = options->json,
-		.colour = options->colour,
-		.feed = options->feed,
-		.config = options->config,
-		.fired = fired,
-		.calm_ns = fired && fired->rules ? FIRED_CALM_NS : CALM_NS,
-		.baselines = &group->baselines,
-	};
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	sigprocmask(SIG_SETMASK, &host->old_signals, NULL);
-	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
-	int code = options->watch_one(&watch);
-	fflush(NULL);
-	_exit(code);
-}
-
-// `fired` NULL: no trigger but the limit that comes near.
-static void begin_watch(struct host *host, struct host_group *group, pid_t pid,
-			const struct host_fired *fired)
-{
-	struct host_fired known;
-	const struct host_member *member = host_group_find(group, pid);
-	if (host->watchers == WATCHERS_MAX && fired)
-		progress_say(&host->progress, "no incident, %d watches are at work: %s",
-			     WATCHERS_MAX, fired->reason);
-	if (!pid || host->watchers == WATCHERS_MAX)
-		return;
-	if (!fired && member && member->judge) {
-		host_rules_describe(member->judge, &known);
-		fired = &known;
-	}
-	fflush(NULL);
-	pid_t child = fork();
-	if (child == 0)
-		watch_in_child(host, group, pid, fired);
-	if (child < 0) {
-		progress_say(&host->progress, "cannot start a watch of process %d: %s", pid,
-			     strerror(errno));
-		return;
-	}
-	group->watcher = child;
-	group->watched = pid;
-	host->watchers++;
-}
-
-static bool has_ended(const struct host_member *member)
-{
-	struct pollfd ended = {.fd = member->pidfd, .events = POLLIN};
-	return poll(&ended, 1, 0) > 0;
-}
-
-// A baseline went with its incident, if there was one.
-static void end_watch(struct host *host, struct host_group *group)
-{
-	const struct host_member *member = host_group_find(group, group->watched);
-	if (member && !has_ended(member)) // then the watch has not told how it ended
-		group->watched = 0;
-	group->watcher = 0;
-	group->last_ns = 0;
-	host->watchers--;
-	for (int i = group->baselines.count - 1; i >= 0; i--)
-		if (access(group->baselines.items[i].directory, F_OK) != 0)
-			baselines_remove(&group->baselines, i);
-}
-
-static void reap(struct host *host)
-{
-	VEC_FOREACH (group, &host->groups)
-		if ((*group)->watcher && waitpid((*group)->watcher, NULL, WNOHANG) != 0)
-			end_watch(host, *group);
-}
-
-// ---- baselines ----
-
-static void begin_baseline(struct host *host, struct host_group *group, pid_t pid, int64_t now_ns)
-{
-	char directory[4096];
-	if (!pid ||
-	    !host_group_next_baseline(group, host->options->out, pid, directory, sizeof directory))
-		return;
-	struct worker_request request = {.pid = pid,
-					 .cgroup_path = group->path,
-					 .directory = directory,
-					 .unhurried = true,
-					 .small = group->baselines.count > 0};
-	group->baseline_due_ns = now_ns + SCAN_EVERY_NS * 60; // should this one fail
-	if (!worker_start(&request, &host->baseline, NULL))
-		return;
-	host->baseline->usage_bytes = group->sampler.usage_bytes;
-	host->baseline_group = group;
-	host->baseline_pid = pid;
-}
-
-// The one whose baseline is due; 0: none. First ones come at once, the others share a part of the
-// time, so that many programs that change do not cost more than a few.
-static pid_t next_baseline_of(struct host *host, struct host_group *group, int64_t now_ns)
-{
-	VEC_FOREACH (member, &group->members)
-		if (host_rules_needs_capture(host->rules, member->judge))
-			return member->pid;
-	if ((group->baselines.count && now_ns < host->baselines_rest_ns) ||
-	    !host_group_wants_baseline(group, now_ns))
-		return 0;
-	return host_group_largest(group);
-}
-
-static void learn(struct host *host, const struct host_group *group, const struct worker *worker)
-{
-	const struct host_member *member = host_group_find(group, host->baseline_pid);
-	if (member && member->judge)
-		host_rules_learn(host->rules, member->judge,
-				 worker->state == WORKER_READY ? &worker->summary : NULL);
-}
-
-static void update_baseline(struct host *host, int64_t now_ns)
-{
-	struct worker *worker = host->baseline;
-	struct host_group *group = host->baseline_group;
-	if (!worker)
-		return;
-	worker_update(worker, 0);
-	if (worker->state == WORKER_BUSY)
-		return;
-	learn(host, group, worker);
-	host->baselines_rest_ns = now_ns + (now_ns - worker->started_ns) * BASELINE_COST;
-	if (worker->state == WORKER_READY && worker->stored && worker->whole &&
-	    host->baseline_pid == host_group_largest(group))
-		host_group_keep_baseline(group, worker->directory, worker->usage_bytes, now_ns);
-	else
-		store_drop(&group->store, worker->directory);
-	worker_free(take_ptr(host->baseline));
-	host->baseline_group = NULL;
-}
-
 // ---- the loop ----
 
 static void drop_ended_members(struct host *host, struct host_group *group)
 {
 	for (size_t i = 0; i < group->members.count;) {
 		struct host_member *member = &group->members.items[i];
-		if (!has_ended(member)) {
+		if (!host_member_has_ended(member)) {
 			i++;
 			continue;
 		}
@@ -334,11 +166,11 @@ static bool update_group(struct host *host, struct host_group *group, int64_t no
 		return false;
 	pace_group(host, group, judged, now_ns);
 	if (judged && judge(host, group, now_ns, &pid, &fired))
-		begin_watch(host, group, pid, &fired);
+		host_begin_watch(host, group, pid, &fired);
 	else if (wanted)
-		begin_watch(host, group, host_group_largest(group), NULL);
-	else if (!host->baseline && (pid = next_baseline_of(host, group, now_ns)))
-		begin_baseline(host, group, pid, now_ns);
+		host_begin_watch(host, group, host_group_largest(group), NULL);
+	else if (!host->baseline && (pid = host_next_baseline(host, group, now_ns)))
+		host_begin_baseline(host, group, pid, now_ns);
 	return true;
 }
 
@@ -411,7 +243,7 @@ static void hear_timeline(struct host *host)
 	if (!host->timeline || !store_update(host->timeline, &news))
 		return;
 	progress_say(&host->progress, "timeline: %s",
-		     news.error.code == ERROR_NONE ? "written again" : news.error.message);
+		     news.error.code == ERROR_NONE ? _("written again") : news.error.message);
 }
 
 static void loop(struct host *host)
@@ -422,8 +254,8 @@ static void loop(struct host *host)
 	const struct watch_budget *budget = config ? &config->budget : &usual;
 	while (!host->signal) {
 		int64_t now_ns = clock_monotonic_ns();
-		reap(host);
-		update_baseline(host, now_ns);
+		host_reap(host);
+		host_update_baseline(host, now_ns);
 		hear_timeline(host);
 		host_rules_probe(host->rules, host->budget.slow, now_ns);
 		budget_measure(&host->budget, budget, now_ns, &host->progress);
@@ -448,18 +280,6 @@ static bool open_signals(struct host *host, struct error *error)
 	host->ends = epoll_create1(EPOLL_CLOEXEC);
 	return (host->signals >= 0 && host->ends >= 0) ||
 	       error_set_os(error, errno, "cannot make a descriptor for events");
-}
-
-// The watches end as they do by a signal of their own: with a report, if there is something to say.
-static void end_watches(struct host *host)
-{
-	VEC_FOREACH (group, &host->groups)
-		if ((*group)->watcher)
-			kill((*group)->watcher, SIGTERM);
-	VEC_FOREACH (group, &host->groups)
-		while ((*group)->watcher && waitpid((*group)->watcher, NULL, 0) < 0 &&
-		       errno == EINTR)
-			;
 }
 
 // Each cgroup takes a dozen descriptors.
@@ -495,11 +315,12 @@ bool host_run(const struct host_options *options, int *signal, struct error *err
 	bool ok = open_signals(&host, error);
 	if (ok)
 		open_timeline(&host);
+	leftover_take(options->out, options->state, host.timeline, &host.progress);
 	host.rules = host_rules_new(options->config, &host.progress, host.timeline);
 	if (ok) {
 		loop(&host);
 		progress_clear(&host.progress);
-		end_watches(&host);
+		host_end_watches(&host);
 		*signal = host.signal;
 	}
 	while (host.groups.count)

@@ -16,6 +16,7 @@
 struct host_options {
 	const char *pattern;      // of the names; NULL: all
 	const char *out;          // directory for incidents
+	const char *state;        // and for notes of what is held; NULL: none
 	struct feed_options feed; // of the timeline
 	const struct watch_config *config;
 	bool json, colour, live_line;

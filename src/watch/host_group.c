@@ -3,6 +3,7 @@
 #include "watch/host_group.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ enum {
 
 static const int64_t PACE_MIN_NS = 20000000, PACE_MAX_NS = 1000000000,
 		     PACE_SMALL_NS = 100000000; // of those that have little of the machine
+static const int64_t LASTS_NS = 1000000000, LASTS_ALONE_NS = 5000000000;
 static const int64_t TAKE_EVERY_NS = 10000000000;
 static const int64_t SOON_NS = 10000000000; // a limit that comes so soon is worth a watch
 static const int64_t GROWTH_MIN_BYTES = 4 << 20;
@@ -85,12 +87,24 @@ bool host_group_has(const struct host_group *group, pid_t pid)
 }
 
 struct host_member *host_group_add(struct host_group *group, const struct discovered *process,
-				   int pidfd)
+				   int pidfd, int64_t now_ns)
 {
-	struct host_member *member =
-		vec_push(&group->members, {.pid = process->pid, .pidfd = pidfd});
+	struct host_member *member = vec_push(
+		&group->members, {.pid = process->pid, .pidfd = pidfd, .found_ns = now_ns});
 	snprintf(member->name, sizeof member->name, "%s", process->name);
 	return member;
+}
+
+bool host_member_has_ended(const struct host_member *member)
+{
+	struct pollfd ended = {.fd = member->pidfd, .events = POLLIN};
+	return poll(&ended, 1, 0) > 0;
+}
+
+bool host_group_lasts(const struct host_group *group, const struct host_member *member,
+		      int64_t now_ns)
+{
+	return now_ns - member->found_ns >= (group->alone ? LASTS_ALONE_NS : LASTS_NS);
 }
 
 pid_t host_group_largest(const struct host_group *group)

@@ -15,6 +15,7 @@ struct host_rules;
 struct host_member {
 	pid_t pid;
 	int pidfd;
+	int64_t found_ns;
 	char name[PROCESS_NAME_MAX];
 	struct host_judge *judge; // of its triggers; NULL: none
 };
@@ -45,7 +46,11 @@ void host_group_free(struct host_group *group);
 bool host_group_has(const struct host_group *group, pid_t pid);
 struct host_member *host_group_find(const struct host_group *group, pid_t pid); // NULL: none
 struct host_member *host_group_add(struct host_group *group, const struct discovered *process,
-				   int pidfd);
+				   int pidfd, int64_t now_ns);
+// Whether it has lived long enough to be worth a capture: compilers and scripts come and go.
+bool host_group_lasts(const struct host_group *group, const struct host_member *member,
+		      int64_t now_ns);
+bool host_member_has_ended(const struct host_member *member);
 // The member with the most anonymous memory; 0 without members.
 pid_t host_group_largest(const struct host_group *group);
 // Samples it. A whole sample goes to the timeline. *wanted: it needs a watch of its own. `whole`:

@@ -7,7 +7,7 @@
 #include "watch/host_rules_priv.h"
 
 static const int64_t PROBE_APART_NS = 5000000000, // between starts of a probe
-	TIMELINE_PACE_NS = 5000000000;
+	TIMELINE_PACE_NS = 10000000000;
 enum { PROBE_COST = 1000, STALE_ANSWERS = 3 };
 
 static void say_too_many(struct host_rules *rules)

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
+static const int64_t TIMELINE_GAUGE_NS = 30000000000; // files, threads, pressure, for it alone
 enum { LEARN_TRIES = 3 };
 
 struct host_rules *host_rules_new(const struct watch_config *config,
@@ -105,6 +106,9 @@ struct host_judge *host_rules_add(struct host_rules *rules, const struct discove
 	vitals_begin(&judge->vitals, &judge->process, cgroup,
 		     rules->timeline || rules_need(rules->needs, METRIC_FROM_PROCESS) ||
 			     rules_need(rules->needs, METRIC_FROM_PRESSURE));
+	if (!rules_need(rules->needs, METRIC_FROM_PROCESS) &&
+	    !rules_need(rules->needs, METRIC_FROM_PRESSURE))
+		judge->vitals.gauge_every_ns = TIMELINE_GAUGE_NS;
 	ending_begin_calm(&judge->ending, cgroup, &judge->process);
 	vec_push(&rules->judges, judge);
 	return judge;

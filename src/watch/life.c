@@ -15,7 +15,8 @@ static bool is_due(const struct life *life, int64_t pinned_bytes, int64_t limit_
 {
 	int64_t since_ns = now_ns - life->sampled_ns;
 	int64_t moved = llabs(pinned_bytes - life->sampled_bytes);
-	return since_ns >= CALM_NS || (since_ns >= MOVING_NS && moved > limit_bytes / 100);
+	int64_t whole = limit_bytes > 0 ? limit_bytes : pinned_bytes; // there may be no limit
+	return since_ns >= CALM_NS || (since_ns >= MOVING_NS && moved > whole / 100);
 }
 
 static int64_t reading(const struct vitals *vitals, enum metric metric)
@@ -25,7 +26,7 @@ static int64_t reading(const struct vitals *vitals, enum metric metric)
 
 void life_sample(struct life *life, const struct sampler *sampler, const struct vitals *vitals)
 {
-	int64_t now_ns = clock_monotonic_ns(), pinned_bytes = sampler_pinned_bytes(sampler);
+	int64_t now_ns = clock_monotonic_ns(), pinned_bytes = sampler_own_bytes(sampler);
 	bool gauged = vitals->gauged_ns != life->gauged_ns, heard = vitals->go_ns != life->go_ns;
 	if (!is_due(life, pinned_bytes, sampler->limit_bytes, now_ns) && !heard)
 		return;
@@ -46,11 +47,12 @@ void life_sample(struct life *life, const struct sampler *sampler, const struct 
 	life->go_ns = vitals->go_ns;
 }
 
-void life_tell(const struct life *life, const char *db, int pid, int64_t end_ns,
-	       struct course *course)
+void life_tell(const struct life *life, const char *db, const struct process_files *process,
+	       int64_t end_ns, struct course *course)
 {
+	struct course_owner owner = {process->pid, life->started_unix_ns};
 	*course = life->course;
 	if (end_ns)
 		course_cut(course, end_ns);
-	course_add_stored(course, db, pid, STORED_PATIENCE_MS);
+	course_add_stored(course, db, &owner, STORED_PATIENCE_MS);
 }

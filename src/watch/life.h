@@ -8,6 +8,7 @@
 
 struct life {
 	struct course course;
+	int64_t started_unix_ns;           // of the process; 0: not known
 	int64_t sampled_ns, sampled_bytes; // at the newest sample
 	int64_t gauged_ns, go_ns;          // what of the vitals is in it already
 };
@@ -16,5 +17,5 @@ struct life {
 void life_sample(struct life *life, const struct sampler *sampler, const struct vitals *vitals);
 // With what is stored at `db` (NULL: nothing), up to `end_ns` (0: until now). It waits for that,
 // but not for long.
-void life_tell(const struct life *life, const char *db, int pid, int64_t end_ns,
-	       struct course *course);
+void life_tell(const struct life *life, const char *db, const struct process_files *process,
+	       int64_t end_ns, struct course *course);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/i18n.h"
 #include "base/strbuf.h"
 #include "base/units.h"
 
@@ -23,7 +24,7 @@ void progress_say(const struct progress *progress, const char *format, ...)
 	struct strbuf line = {0};
 	va_list arguments;
 	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
+	vsnprintf(text, sizeof text, gettext(format), arguments);
 	va_end(arguments);
 	strbuf_add(&line, "whyoom: ");
 	strbuf_add_safe(&line, text);
@@ -38,12 +39,13 @@ void progress_draw(struct progress *progress, const struct progress_line *line)
 	if (!progress->live_line || now_ns - progress->last_line_ns < LINE_EVERY_NS)
 		return;
 	progress->last_line_ns = now_ns;
-	fprintf(stderr, "\r\033[Kanon %s  cache %s  of %s  headroom %s  %s%s/s",
+	fputs("\r\033[K", stderr);
+	fprintf(stderr, _("anon %s  cache %s  of %s  headroom %s  %s%s/s"),
 		human_bytes(line->anon_bytes).text, human_bytes(line->cache_bytes).text,
 		human_bytes(line->limit_bytes).text,
 		human_bytes(line->limit_bytes - line->pinned_bytes).text,
 		line->slope_bytes_per_s >= 0 ? "+" : "", human_bytes(line->slope_bytes_per_s).text);
 	if (line->time_left_ns >= 0)
-		fprintf(stderr, "  limit in %s", human_duration(line->time_left_ns).text);
+		fprintf(stderr, _("  limit in %s"), human_duration(line->time_left_ns).text);
 	fflush(stderr);
 }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/i18n.h"
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -137,8 +138,12 @@ int64_t sampler_pressing_bytes(const struct sampler *sampler)
 struct sampler_text sampler_limit_text(const struct sampler *sampler)
 {
 	struct sampler_text out;
-	snprintf(out.text, sizeof out.text, "limit %s%s%s", human_bytes(sampler->limit_bytes).text,
-		 sampler->by_node ? ", the machine's memory" : " of ", sampler->limit_path);
+	if (sampler->by_node)
+		snprintf(out.text, sizeof out.text, _("limit %s, the machine's memory"),
+			 human_bytes(sampler->limit_bytes).text);
+	else
+		snprintf(out.text, sizeof out.text, _("limit %s of %s"),
+			 human_bytes(sampler->limit_bytes).text, sampler->limit_path);
 	return out;
 }
 

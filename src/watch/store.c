@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,13 +67,32 @@ void store_begin(struct store *store, const char *out, const char *kind,
 	make_unique(store);
 }
 
+// It has its name once it is locked: so nobody takes it for one that was left.
+static bool make_locked(const char *path, int *lock)
+{
+	char fresh[PATH_BYTES + 16];
+	snprintf(fresh, sizeof fresh, "%s.new", path);
+	if (mkdir(fresh, 0755) != 0)
+		return false;
+	_cleanup_close_ int fd = open(fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)!flock(fd, LOCK_EX | LOCK_NB); // some file systems have none
+	if (fd < 0 || rename(fresh, path) != 0) {
+		rmdir(fresh);
+		return false;
+	}
+	*lock = take_fd(&fd);
+	return true;
+}
+
 void store_next(struct store *store, char *directory, size_t capacity)
 {
 	char partial[PATH_BYTES];
 	partial_path(store, partial);
 	if (!store->made) {
 		mkdir(store->out, 0755);
-		store->made = mkdir(partial, 0755) == 0;
+		make_unique(store); // somebody may have taken the name since
+		partial_path(store, partial);
+		store->made = make_locked(partial, &store->lock);
 	}
 	snprintf(directory, capacity, "%s/capture-%d", partial, ++store->captures);
 }
@@ -146,12 +166,23 @@ static void move_others(const struct store *store, const char *incident, const c
 	}
 }
 
+// Under its name, or that with a number: an incident is never lost for a name.
+static bool rename_to_free(const struct store *store, const char *directory, char *path)
+{
+	snprintf(path, PATH_BYTES, "%s/%s", store->out, store->name);
+	for (int number = 2; rename(directory, path) != 0; number++) {
+		if ((errno != ENOTEMPTY && errno != EEXIST) || number == 100)
+			return false;
+		snprintf(path, PATH_BYTES, "%s/%s-%d", store->out, store->name, number);
+	}
+	return true;
+}
+
 bool store_keep(struct store *store, const char *directory, const char *baseline, char *incident,
 		size_t capacity, struct error *error)
 {
 	char path[PATH_BYTES];
-	snprintf(path, sizeof path, "%s/%s", store->out, store->name);
-	if (rename(directory, path) != 0)
+	if (!rename_to_free(store, directory, path))
 		return error_set_os(error, errno, "cannot rename %.200s to %.200s", directory,
 				    path);
 	if (strcmp(directory, baseline) != 0)
@@ -164,6 +195,20 @@ bool store_keep(struct store *store, const char *directory, const char *baseline
 	return true;
 }
 
+void store_remove_partial(const char *path)
+{
+	char directory[PATH_BYTES + 300];
+	DIR *dir = opendir(path);
+	for (struct dirent *entry; dir && (entry = readdir(dir));) {
+		snprintf(directory, sizeof directory, "%s/%s", path, entry->d_name);
+		if (strncmp(entry->d_name, "capture-", 8) == 0)
+			remove_directory(directory);
+	}
+	if (dir)
+		closedir(dir);
+	rmdir(path);
+}
+
 void store_end(struct store *store, bool discard)
 {
 	char partial[PATH_BYTES], directory[PATH_BYTES + 32];
@@ -172,6 +217,9 @@ void store_end(struct store *store, bool discard)
 		snprintf(directory, sizeof directory, "%s/capture-%d", partial, i);
 		remove_directory(directory);
 	}
-	if (store->made)
-		rmdir(partial);
+	if (!store->made)
+		return;
+	rmdir(partial);
+	close(store->lock);
+	store->made = false;
 }

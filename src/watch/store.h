@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Where captures go. While the watch runs they lie in OUT/incident-TIME-NAME-PID.partial/, one
- * directory each, complete and synced: when whyoom dies, they stay there. In the end the newest
- * becomes OUT/incident-TIME-NAME-PID, with the others below it: the baseline as `baseline`, the
- * rest as earlier-1, earlier-2, ... oldest first.
+ * directory each, complete and synced: when whyoom dies, they stay there, and the next one makes an
+ * incident of them (leftover.h); as long as it lives, the directory is locked. In the end the
+ * newest becomes OUT/incident-TIME-NAME-PID, with the others below it: the baseline as `baseline`,
+ * the rest as earlier-1, earlier-2, ... oldest first.
  */
 #pragma once
 
@@ -17,6 +18,7 @@ struct store {
 	char out[2048], name[256];
 	int captures;
 	bool made; // the partial directory
+	int lock;  // on it, once it is made
 };
 
 // `kind` begins the name: "incident".
@@ -31,5 +33,7 @@ void store_drop(struct store *store, const char *directory);
 void store_copy_baseline(const char *directory, const char *incident);
 bool store_keep(struct store *store, const char *directory, const char *baseline, char *incident,
 		size_t capacity, struct error *error) must_check;
+// Removes a partial directory that nobody has, with all captures in it.
+void store_remove_partial(const char *path);
 // Removes the partial directory if it is empty; with `discard`, what is in it first.
 void store_end(struct store *store, bool discard);

@@ -126,8 +126,8 @@ void vitals_update(struct vitals *vitals, const struct sampler *sampler, int64_t
 {
 	vitals->readings.monotonic_ns = now_ns;
 	read_sampler(vitals, sampler, now_ns);
-	if (vitals->has_gauges &&
-	    (!vitals->gauged_ns || now_ns - vitals->gauged_ns >= VITALS_GAUGE_NS)) {
+	int64_t every_ns = vitals->gauge_every_ns ? vitals->gauge_every_ns : VITALS_GAUGE_NS;
+	if (vitals->has_gauges && (!vitals->gauged_ns || now_ns - vitals->gauged_ns >= every_ns)) {
 		vitals->gauged_ns = now_ns;
 		read_gauges(vitals);
 	}

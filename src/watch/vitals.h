@@ -24,6 +24,7 @@ struct vitals {
 	struct store_sample sample; // of gauges and runtime
 	int64_t gauged_ns, go_ns;   // 0: not yet
 	int64_t go_stale_ns;        // 0: VITALS_STALE_NS
+	int64_t gauge_every_ns;     // 0: VITALS_GAUGE_NS
 	struct go_gauges go;
 	struct readings readings;
 	struct past pinned, events[VITALS_EVENTS];
@@ -34,7 +35,7 @@ struct vitals {
 void vitals_begin(struct vitals *vitals, const struct process_files *process,
 		  const struct cgroup *cgroup, bool with_gauges);
 void vitals_end(struct vitals *vitals);
-// Call it whenever a sample was taken. Looks at the process at most each VITALS_GAUGE_NS.
+// Call it whenever a sample was taken. Looks at the process at most each gauge_every_ns.
 void vitals_update(struct vitals *vitals, const struct sampler *sampler, int64_t now_ns);
 // What a probe says.
 void vitals_hear(struct vitals *vitals, const struct go_gauges *go, int64_t now_ns);

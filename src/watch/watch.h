@@ -22,6 +22,7 @@ struct watch_options {
 	const char *out;         // directory for incidents; made when it is not there
 	bool hold;
 	int64_t hold_limit_ns;
+	const char *state;        // directory for notes of what is held; NULL: none are made
 	struct feed_options feed; // of the timeline
 	bool json, colour;
 	const struct watch_config *config; // NULL: the defaults

@@ -119,7 +119,7 @@ def test_what_a_watch_stores_is_english(exportd, cgroup, watch, tmp_path, monkey
     group = cgroup(100 * MIB)
     service = exportd(group, 1024 * MIB)
     running = watch("--cgroup", group.path, "--out", tmp_path / "out", "--db", "none")
-    wait_until(lambda: "baseline taken" in running.output(), 20, "a baseline")
+    wait_until(lambda: "基线" in running.output(), 20, "a baseline")
     service.download(FAST)
     assert running.wait(60) == 0, running.output()
     folder = running.incident()

@@ -421,3 +421,56 @@ def test_the_course_of_a_live_process(whyoom, history, watch, start, cgroup, tmp
     assert any("config 230000 ids" in line for line in lines), (lines, report.get("course"))
     assert {"memory"} <= {each["what"] for each in report["course"]["numbers"] if each["grew"]}
     assert "course" not in read_json(whyoom, "why", target.pid, "--json", "--db", "none")
+
+
+def test_a_bundle_has_its_page(whyoom, history, tmp_path):
+    """In the reader's language, and small enough to send."""
+    incident = read_json(whyoom, "incidents", "--json", "--db", history / "t.db")[0]["directory"]
+    for language, heading in (("en", "html lang=\"en\""), ("zh", "html lang=\"zh")):
+        bundle = tmp_path / f"{language}.tar.zst"
+        whyoom("report", incident, "--bundle", bundle, "--lang", language, "--db",
+               history / "t.db")
+        subprocess.run(["tar", "xf", bundle, "-C", tmp_path], check=True)
+        folder = tmp_path / Path(incident).name
+        page = (folder / "report.html").read_text()
+        assert heading in page and 50_000 < len(page) < 500_000
+        assert "deploy v1.1" in page  # a mark of the timeline
+        subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
+        assert bundle.stat().st_size < 300_000
+        again = read_json(whyoom, "why", bundle, "--json")
+        assert again["verdict"]["fingerprint"] == read_json(
+            whyoom, "report", incident, "--json")["verdict"]["fingerprint"]
+        shutil.rmtree(folder)
+
+
+def test_a_stored_report_in_the_language_of_its_reader(whyoom, history):
+    incident = read_json(whyoom, "incidents", "--json", "--db", history / "t.db")[0]["directory"]
+    stored = (Path(incident) / "report.txt").read_text()
+    assert whyoom("report", incident).stdout == stored
+    # Told again of what is stored, it is the same report.
+    assert whyoom("why", incident).stdout == stored
+    for form in ([], ["--md"]):
+        for options, env in ((["--lang", "zh"], {}), ([], {"LC_ALL": "zh_CN.UTF-8"})):
+            text = whyoom("report", incident, *form, *options, env=env).stdout
+            assert "内存：最先开始增长" in text or "Go 堆：最先开始增长" in text, text
+            assert "deploy v1.1" in text and CULPRIT in text
+            assert "began to grow" not in text and "was killed" not in text, text
+    english = read_json(whyoom, "report", incident, "--json", "--lang", "zh")
+    assert "was killed" in english["verdict"]["sentence"]
+
+
+def test_a_process_that_had_the_same_id_before(whyoom, watch, start, cgroup, tmp_path):
+    """What was stored of another one is not its course."""
+    target = start("leak", NEWEST, "-rate", "10", "-warm", "30", cgroup=cgroup(900 * MIB))
+    running = watch("--pid", target.pid, "--out", tmp_path / "out", "--db", tmp_path / "t.db")
+    wait_until(lambda: "baseline taken" in running.output(), 20, "a baseline")
+    time.sleep(9)
+    running.stop()
+    ask = ("why", target.pid, "--json", "--db", tmp_path / "t.db")
+    assert "course" in read_json(whyoom, *ask)
+    with sqlite3.connect(tmp_path / "t.db") as database:
+        database.execute("UPDATE target SET started_ns = started_ns - 3600000000000")
+    assert "course" not in read_json(whyoom, *ask)
+    with sqlite3.connect(tmp_path / "t.db") as database:
+        database.execute("UPDATE target SET started_ns = -9223372036854775807")
+    assert "course" not in read_json(whyoom, *ask)

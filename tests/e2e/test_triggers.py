@@ -143,7 +143,7 @@ def test_files_and_threads_grow(begin, grow, out):
     fds, threads = re.fullmatch(r"trigger when-1: fds ([\d,]+), above 300 and threads (\d+), above 50",
                                 reason).groups()
     assert int(fds.replace(",", "")) == len(os.listdir(f"/proc/{grow.pid}/fd"))
-    assert int(threads) == len(os.listdir(f"/proc/{grow.pid}/task"))
+    assert 50 < int(threads) <= len(os.listdir(f"/proc/{grow.pid}/task"))  # it may grow still
 
 
 @pytest.mark.parametrize("condition", [
@@ -335,6 +335,7 @@ triggers:
     running = begin(grow, "--config", config)
     grow.say("fds 200")
     wait_until(lambda: said(running, "its quota of 3 an hour is used up"), 30, running.output)
+    wait_until(lambda: len(incidents_in(out)) == 3, 20, running.output)
     time.sleep(2)
     assert len(incidents_in(out)) == 3
     text = running.stderr_path.read_text()

@@ -104,6 +104,16 @@ def newest_source(folder):
     return max(path.stat().st_mtime for path in files if path.is_file())
 
 
+def environment(case):
+    """For go build."""
+    env = {**os.environ, "GOENV": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off",
+           "GO111MODULE": "on", "CGO_ENABLED": "1" if case.get("cgo") else "0"}
+    if os.environ.get("WHYOOM_CACHE"):
+        env |= {"GOMODCACHE": os.environ["WHYOOM_CACHE"] + "/mod",
+                "GOCACHE": os.environ["WHYOOM_CACHE"] + "/build"}
+    return env
+
+
 def module_of(case, version):
     """For a Go older than the module says: a go.mod that says less, as flags."""
     text = (HERE / "go.mod").read_text()
@@ -122,11 +132,6 @@ def build(case, version=VERSION, stripped=False):
     if path.exists() and path.stat().st_mtime > newest_source(case.folder):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    env = {**os.environ, "GOENV": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off",
-           "GO111MODULE": "on", "CGO_ENABLED": "1" if case.get("cgo") else "0"}
-    if os.environ.get("WHYOOM_CACHE"):
-        env |= {"GOMODCACHE": os.environ["WHYOOM_CACHE"] + "/mod",
-                "GOCACHE": os.environ["WHYOOM_CACHE"] + "/build"}
     command = [go_of(version), "build", *case.get("flags", []), "-o", str(path),
                *module_of(case, version)]
     if int(version.split(".")[1]) >= 18:
@@ -134,7 +139,7 @@ def build(case, version=VERSION, stripped=False):
     if stripped:
         command.append("-ldflags=-s -w")
     subprocess.run([*command, "." if case.own_module else f"./{case.folder.name}"],
-                   cwd=case.folder if case.own_module else HERE, env=env, check=True)
+                   cwd=case.folder if case.own_module else HERE, env=environment(case), check=True)
     return path
 
 
@@ -251,14 +256,13 @@ class Result:
     def cause_right(self):
         if self.case.get("healthy"):
             return self.status == "healthy" and self.rule in (self.case.causes or [self.rule])
-        if self.case.get("undetermined") and self.undetermined:
-            return True
-        return self.status == "cause" and self.rule in self.case.causes
+        return self.rightly_undetermined or (
+            self.status == "cause" and self.rule in self.case.causes)
 
     @property
     def function_right(self):
         """None where there is none to be seen."""
-        if not self.case.functions:
+        if not self.case.functions or self.rightly_undetermined:
             return None
         return (base_function(self.verdict.get("guilty", {}).get("function", "")) in
                 self.case.functions)
@@ -266,7 +270,7 @@ class Result:
     @property
     def line_right(self):
         markers = self.case.markers()
-        if not markers:
+        if not markers or self.rightly_undetermined:
             return None
         guilty = self.verdict.get("guilty", {})
         return (Path(guilty.get("file", "")).name, guilty.get("line")) in markers
@@ -291,6 +295,10 @@ class Result:
     @property
     def undetermined(self):
         return not self.verdict.get("determined", False)
+
+    @property
+    def rightly_undetermined(self):
+        return self.undetermined and bool(self.case.get("undetermined"))
 
     @property
     def right(self):

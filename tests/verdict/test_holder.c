@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "verdict/facts.h"
 #include "verdict/hand.h"
 #include "verdict/verdict.h"
 
@@ -264,6 +265,39 @@ static void less_than_half_explains_too_little(void **state)
 	snapshot_free(snapshot);
 }
 
+// Two thousand goroutines more, and their stacks are a twentieth of what grew.
+static void goroutines_that_explain_less_than_half(void **state)
+{
+	(void)state;
+	struct snapshot *snapshot = hand_snapshot(), *before = hand_snapshot();
+	struct kill_facts kill = hand_kill(128 * MIB);
+	struct facts facts;
+	hand_hold(snapshot, "main.a:1", 25 * MIB);
+	hand_hold(snapshot, "main.b:1", 25 * MIB);
+	hand_hold(snapshot, "main.c:1", 25 * MIB);
+	hand_hold(snapshot, "main.d:1", 25 * MIB);
+	hand_account(snapshot, 100 * MIB, 0, 1 * MIB);
+	hand_account(before, 1 * MIB, 0, 1 * MIB);
+	hand_goroutines(before, 5);
+	hand_goroutines(snapshot, 2000);
+	facts_gather(before, NULL, &facts);
+	struct snapshot_baseline baseline = {before->heap, 1000000000, 2 * MIB, &facts};
+	struct verdict verdict;
+	verdict_decide(snapshot, &baseline, &kill, &verdict);
+	assert_false(verdict.determined);
+	assert_string_equal("", verdict.guilty.function);
+	verdict_deinit(&verdict);
+	// Ten times as many explain it.
+	hand_goroutines(snapshot, 60000);
+	verdict_decide(snapshot, &baseline, &kill, &verdict);
+	assert_true(verdict.determined);
+	assert_string_equal("main.wait", verdict.guilty.function);
+	verdict_deinit(&verdict);
+	facts_deinit(&facts);
+	snapshot_free(before);
+	snapshot_free(snapshot);
+}
+
 static void a_profile_of_little_of_the_heap_proves_nothing(void **state)
 {
 	(void)state;
@@ -302,6 +336,31 @@ static void a_heap_that_is_not_the_memory_is_not_the_cause(void **state)
 	assert_true(verdict.determined);
 	verdict_deinit(&verdict);
 	snapshot_free(snapshot);
+}
+
+static struct verdict decide_on_mapped(bool go_is_known)
+{
+	struct snapshot *snapshot = hand_snapshot();
+	hand_account(snapshot, MIB, MIB, 200 * MIB);
+	ledger_add(&snapshot->process_ledger, 1, "anon.other", "mapped", 200 * MIB, 0, "");
+	snapshot->identity.is_go = true;
+	snapshot->go_absent = (struct error){0};
+	if (!go_is_known)
+		error_set(&snapshot->go_absent, ERROR_BAD_DATA, "they changed all the time");
+	struct kill_facts kill = hand_kill(210 * MIB);
+	struct verdict verdict = decide(snapshot, &kill);
+	snapshot_free(snapshot);
+	return verdict;
+}
+
+static void what_was_not_told_apart_is_not_outside_of_go(void **state)
+{
+	(void)state;
+	struct verdict known = decide_on_mapped(true), unknown = decide_on_mapped(false);
+	assert_string_equal(known.rule, "mapped-memory");
+	assert_string_equal(unknown.rule, "");
+	verdict_deinit(&known);
+	verdict_deinit(&unknown);
 }
 
 static void without_a_profile_it_says_why(void **state)
@@ -359,8 +418,10 @@ int main(void)
 		cmocka_unit_test(a_small_heap_proves_nothing),
 		cmocka_unit_test(without_a_frame_of_ones_own_nobody_is_accused),
 		cmocka_unit_test(less_than_half_explains_too_little),
+		cmocka_unit_test(goroutines_that_explain_less_than_half),
 		cmocka_unit_test(a_profile_of_little_of_the_heap_proves_nothing),
 		cmocka_unit_test(a_heap_that_is_not_the_memory_is_not_the_cause),
+		cmocka_unit_test(what_was_not_told_apart_is_not_outside_of_go),
 		cmocka_unit_test(without_a_profile_it_says_why),
 		cmocka_unit_test(nothing_at_all_is_not_determined),
 		cmocka_unit_test(extreme_values_are_no_danger),

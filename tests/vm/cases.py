@@ -4,6 +4,7 @@ bytes}, raises AssertionError, and may return a note."""
 
 import gzip
 import json
+import re
 from datetime import datetime
 
 MIB = 1 << 20
@@ -302,6 +303,75 @@ def case_guard_killed(results):
     check_unchanged(results, "killed-guard")
 
 
+def case_both_killed(results):
+    """Hold: whyoom and its guard are killed at once; `whyoom relieve --undo` undoes it all."""
+    check_stopped(results, "killed-both")
+    equal("nobody has undone it before", text(results, "killed-both/still-frozen", "no"), "yes")
+    assert "memory.high=max" not in text(results, "killed-both/settings-left"), "nothing was left"
+    check_exit(results, "killed-both-undo", OK)
+    contains("what relieve said", text(results, "killed-both-undo/out"), "its settings are put back")
+    equal("undone", text(results, "killed-both/undone", "no"), "yes")
+    equal("the target's exit code", text(results, "killed-both/target-exit"), KILLED)
+    check_unchanged(results, "killed-both")
+
+
+def case_both_killed_armed(results):
+    """Hold: both are killed while nothing happened; the next watch undoes it."""
+    check_started(results, "killed-armed")
+    assert "memory.high=max" not in text(results, "killed-armed/settings-left"), "nothing was left"
+    contains("what the next said", text(results, "killed-armed-next/err"), "its settings are put back")
+    check_unchanged(results, "killed-armed")
+
+
+def fired(results, case, words):
+    """The values that the triggers told, and that an incident was made."""
+    check_started(results, case)
+    said = text(results, f"{case}/err")
+    values = []
+    for word in words:
+        found = re.search(rf"trigger when-\d: {word} ([^,]+), above", said)
+        assert found, f"{word} has not fired:\n{said}"
+        values.append(f"{word} {found[1]}")
+    assert f"{case}/incident" in results, "no incident:\n" + said
+    return ", ".join(values)
+
+
+def case_trigger_pressure(results):
+    """Triggers: psi_full, psi_some and high_hits, of one that is slowed down at memory.high."""
+    note = fired(results, "trigger-pressure", ["psi_full", "psi_some", "high_hits"])
+    events = dict(line.split() for line in text(results, "trigger-pressure/events").splitlines())
+    assert int(events["high"]) > 3
+    contains("memory.events", text(results, "trigger-pressure/events"), "oom_kill 0")
+    return note
+
+
+def case_trigger_cache(results):
+    """Triggers: file, of one that fills the page cache."""
+    return fired(results, "trigger-cache", ["file"])
+
+
+def case_trigger_ooms(results):
+    """Triggers: ooms, of one whose child is killed; it lives on."""
+    note = fired(results, "trigger-ooms", ["ooms"])
+    assert "oom_kill 0" not in text(results, "trigger-ooms/events").splitlines()
+    return note
+
+
+def case_node_limit(results):
+    """No cgroup has a limit: the machine's memory is it, and the evidence is there all the same."""
+    check_started(results, "node")
+    contains("the first line", text(results, "node/err").splitlines()[0], ", the machine's memory")
+    check_exit(results, "node", OK)
+    assert "node/incident" in results, "no incident:\n" + text(results, "node/err")
+    report = json.loads(results["node/report.json"])
+    equal("kill.cause", report["kill"]["cause"], "global-oom")
+    equal("kill.pid", report["kill"]["pid"], int(text(results, "node/pid")))
+    check_guilty(report, "main.hoard")
+    share = explained(report, kept_bytes(results, "node"))
+    assert share > 0.5, f"the profile tells {share:.0%} of what the program kept"
+    return f"the profile tells {share:.0%}"
+
+
 def case_target_killed(results):
     """Hold: the target is killed by somebody else while it is held."""
     check_stopped(results, "killed-target")
@@ -524,6 +594,7 @@ ALL = [case_ledger_logs, case_ledger_tmpfs, case_ledger_sockets, case_ledger_fil
        case_ledger_parent, case_leak, case_old_leak, case_parent_limit, case_sibling, case_without_controller,
        case_relief, case_held_slow, case_held_explosion, case_held_giant, case_held_goroutines,
        case_held_ancestor, case_held_group, case_held_cache, case_held_child, case_held_signal,
-       case_whyoom_hangs, case_whyoom_killed, case_guard_killed, case_target_killed,
+       case_whyoom_hangs, case_whyoom_killed, case_guard_killed, case_both_killed,
+       case_both_killed_armed, case_trigger_pressure, case_trigger_cache, case_trigger_ooms, case_node_limit, case_target_killed,
        case_limit_changed, case_foreign_high, case_oomd, case_traced, case_traced_kill, case_chosen, case_many_by_name, case_many_all, case_download, case_group, case_bystander, case_user, case_foreign,
        case_user_watch]

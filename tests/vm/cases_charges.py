@@ -111,7 +111,6 @@ def case_reclaim(results):
     rows, _, figures = read_account(results, "reclaim")
     ledger = json.loads(results["reclaim-account/out"])["cgroup"]["ledger"]
     said = beside(ledger)["reclaimable"]
-    equal("the kernel gave it", text(results, "reclaim/taken-back", "no"), "yes")
     taken = figures["memory.current"][1] - int(text(results, "reclaim/left"))
     assert 96 * MIB <= taken <= said + MIB, f"{taken} of {said} bytes were taken back"
     assert said <= rows["cache"] + rows.get("kernel.slab.reclaimable", 0), rows
@@ -130,7 +129,8 @@ def case_swapped(results):
     """A third of the heap is in swap: both ledgers sum, and tell it beside."""
     rows, process, figures = read_account(results, "swapped")
     told = beside(json.loads(results["swapped-account/out"])["cgroup"]["ledger"])
-    assert figures["memory.swap.current"][0] > 40 * MIB
+    used = figures["memory.swap.current"][0]
+    assert used > 40 * MIB, f"{used} bytes in swap"
     check_near("in swap, of the cgroup", told["swap"], figures["memory.swap.current"], PAGE)
     check_near("in swap and in memory", told.get("swapcached", 0), figures["swapcached"])
     swapped, resident = (status_bytes(results, "swapped", name) for name in ("VmSwap", "VmRSS"))

@@ -29,12 +29,12 @@ PROGRAMS = {
     "charges": TARGETS / "go1.26.8/charges",
     "cgroup-ledger-dump": WHYOOM.parents[2] / "tests/ledger/cgroup-ledger-dump",
 }
-FOLDERS = ["bin", "dev", "etc", "proc", "sys", "tmp"]
+FOLDERS = ["bin", "dev", "etc", "proc", "run", "sys", "tmp"]
 USERS = "root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"
 # Emulation boots in two seconds, and works everywhere; a /dev/kvm that can be opened may still not.
 ONLY = os.environ.get("WHYOOM_VM_ONLY", "")
 ACCELERATOR = os.environ.get("WHYOOM_VM_ACCEL", "tcg")
-PATIENCE_S = 900
+PATIENCE_S = 1500
 # The emulated timer of a busy machine may be late, and the kernel then panics where it checks it.
 KERNEL_OPTIONS = "console=ttyS0 quiet loglevel=3 panic=-1 cgroup_no_v1=all no_timer_check"
 
@@ -133,9 +133,10 @@ class SystemGuest:
             (root / name).mkdir(exist_ok=True)
         etc = {"passwd": self.users, "group": self.groups, "machine-id": "0123456789abcdef" * 2 + "\n",
                "os-release": "ID=debian\n", "fstab": "",
-               "systemd/oomd.conf": "[OOM]\nDefaultMemoryPressureDurationSec=2s\n"
-                                    "SwapUsedLimit=10%\n"}
+               "systemd/oomd.conf.d/99-lab.conf": "[OOM]\nDefaultMemoryPressureDurationSec=2s\n"
+                                                  "SwapUsedLimit=99%\n"}
         for name, text in etc.items():
+            (root / "etc" / name).parent.mkdir(exist_ok=True)
             (root / "etc" / name).write_text(text)
         image = make_disk(folder / "image", self.image_mib)
         make_file_system(image, "-d", root)

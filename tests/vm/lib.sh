@@ -55,9 +55,9 @@ put_incident() {
 
 # ---- waiting ----
 
-# await COMMAND...: false when it stays so for 20 seconds.
+# await COMMAND...: false when it stays so for 40 seconds.
 await() {
-	deadline=$(($(uptime_s) + 20))
+	deadline=$(($(uptime_s) + 40))
 	until "$@" 2>/dev/null; do
 		[ "$(uptime_s)" -lt "$deadline" ] || return 1
 		usleep 100000

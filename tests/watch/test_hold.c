@@ -61,7 +61,7 @@ static void the_kill_waits_until_released(void **state)
 	struct cgroup_sample sample;
 	lab_cgroup_make(&lab, "hold", LIMIT);
 	struct cgroup *cgroup = open_lab(&lab);
-	assert_ok(hold_begin(cgroup, 30ll * SECOND, &hold, &error));
+	assert_ok(hold_begin(cgroup, 30ll * SECOND, NULL, &hold, &error));
 	assert_true(is_held(&lab));
 	assert_int_equal(HOLD_ARMED, hold_get_state(hold));
 	pid_t child = lab_spawn(&lab, lab_allocate, &too_much);
@@ -89,7 +89,7 @@ static void the_deadline_releases(void **state)
 	struct hold *hold;
 	lab_cgroup_make(&lab, "deadline", LIMIT);
 	struct cgroup *cgroup = open_lab(&lab);
-	assert_ok(hold_begin(cgroup, SECOND / 2, &hold, &error));
+	assert_ok(hold_begin(cgroup, SECOND / 2, NULL, &hold, &error));
 	lab_sleep_ms(700); // the deadline counts from the OOM, not from here
 	assert_int_equal(HOLD_ARMED, hold_get_state(hold));
 	pid_t child = lab_spawn(&lab, lab_allocate, &too_much);
@@ -112,7 +112,7 @@ static void the_end_restores(void **state)
 	struct hold *hold;
 	lab_cgroup_make(&lab, "end", LIMIT);
 	struct cgroup *cgroup = open_lab(&lab);
-	assert_ok(hold_begin(cgroup, SECOND, &hold, &error));
+	assert_ok(hold_begin(cgroup, SECOND, NULL, &hold, &error));
 	assert_true(is_held(&lab));
 	assert_ok(hold_end(hold, &error));
 	assert_false(is_held(&lab));
@@ -133,7 +133,7 @@ static void hold_forever(void *context)
 	struct cgroup *cgroup;
 	struct hold *hold;
 	if (!cgroup_open(holder->lab->path, &cgroup, NULL) ||
-	    !hold_begin(cgroup, 600ll * SECOND, &hold, NULL))
+	    !hold_begin(cgroup, 600ll * SECOND, NULL, &hold, NULL))
 		_exit(3);
 	if (holder->with_heir && fork() == 0) {
 		lab_sleep_ms(3000);
@@ -197,7 +197,7 @@ static void the_loss_of_the_guard_releases(void **state)
 	struct hold *hold;
 	lab_cgroup_make(&lab, "guard", LIMIT);
 	struct cgroup *cgroup = open_lab(&lab);
-	assert_ok(hold_begin(cgroup, SECOND, &hold, &error));
+	assert_ok(hold_begin(cgroup, SECOND, NULL, &hold, &error));
 	pid_t guard = find_guard();
 	assert_true(guard > 1);
 	kill(guard, SIGTERM);
@@ -221,7 +221,7 @@ static void a_removed_cgroup_ends_it(void **state)
 	struct hold *hold;
 	lab_cgroup_make(&lab, "gone", LIMIT);
 	struct cgroup *cgroup = open_lab(&lab);
-	assert_ok(hold_begin(cgroup, SECOND, &hold, &error));
+	assert_ok(hold_begin(cgroup, SECOND, NULL, &hold, &error));
 	lab_cgroup_remove(&lab);
 	assert_true(await_state(hold, HOLD_CGROUP_GONE, 5000));
 	assert_ok(hold_end(hold, &error));
@@ -236,7 +236,7 @@ static void a_kill_held_by_others_stays_theirs(void **state)
 	lab_cgroup_make(&lab, "theirs", LIMIT);
 	lab_cgroup_write(&lab, "memory.oom_control", "1");
 	struct cgroup *cgroup = open_lab(&lab);
-	assert_error(ERROR_USAGE, hold_begin(cgroup, SECOND, &hold, &error));
+	assert_error(ERROR_USAGE, hold_begin(cgroup, SECOND, NULL, &hold, &error));
 	assert_true(is_held(&lab));
 	cgroup_close(cgroup);
 	lab_cgroup_remove(&lab);
@@ -248,7 +248,8 @@ static void join_and_hold(void *context)
 	struct cgroup *cgroup;
 	struct hold *hold;
 	struct error error = {0};
-	if (!cgroup_open(lab->path, &cgroup, NULL) || hold_begin(cgroup, SECOND, &hold, &error))
+	if (!cgroup_open(lab->path, &cgroup, NULL) ||
+	    hold_begin(cgroup, SECOND, NULL, &hold, &error))
 		_exit(1);
 	cgroup_close(cgroup);
 	_exit(error.code == ERROR_USAGE && strstr(error.message, "itself") ? 0 : 2);
@@ -273,7 +274,8 @@ static void hold_as_nobody(void *context)
 	struct error error = {0};
 	if (setgid(65534) != 0 || setuid(65534) != 0)
 		_exit(1);
-	if (!cgroup_open(lab->path, &cgroup, NULL) || hold_begin(cgroup, SECOND, &hold, &error))
+	if (!cgroup_open(lab->path, &cgroup, NULL) ||
+	    hold_begin(cgroup, SECOND, NULL, &hold, &error))
 		_exit(2);
 	cgroup_close(cgroup);
 	_exit(error.code == ERROR_OS && error.hint[0] ? 0 : 3);

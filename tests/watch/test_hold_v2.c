@@ -49,7 +49,7 @@ static void make_scene(struct scene *scene)
 static void begin(struct scene *scene, int64_t limit_ns)
 {
 	make_scene(scene);
-	assert_ok(hold_begin(scene->cgroup, limit_ns, &scene->hold, &error));
+	assert_ok(hold_begin(scene->cgroup, limit_ns, NULL, &scene->hold, &error));
 }
 
 static void end(struct scene *scene)
@@ -170,7 +170,7 @@ static void a_lower_memory_high_is_left_alone(void **state)
 	struct scene scene;
 	make_scene(&scene);
 	lab_dir_write(&scene.dir, "memory.high", "100000000\n");
-	assert_ok(hold_begin(scene.cgroup, 30 * SECOND, &scene.hold, &error));
+	assert_ok(hold_begin(scene.cgroup, 30 * SECOND, NULL, &scene.hold, &error));
 	expect(&scene, "100000000", "0");
 	end(&scene);
 }
@@ -182,7 +182,7 @@ static void a_full_cgroup_has_a_nearer_edge(void **state)
 	struct scene scene;
 	make_scene(&scene);
 	set_memory(&scene, 130023424, 0);
-	assert_ok(hold_begin(scene.cgroup, 30 * SECOND, &scene.hold, &error));
+	assert_ok(hold_begin(scene.cgroup, 30 * SECOND, NULL, &scene.hold, &error));
 	expect(&scene, "132120576", "0");
 	assert_int_equal(HOLD_ARMED, hold_get_state(scene.hold));
 	end(&scene);
@@ -194,8 +194,8 @@ static void what_is_frozen_is_refused(void **state)
 	struct scene scene;
 	make_scene(&scene);
 	lab_dir_write(&scene.dir, "cgroup.freeze", "1\n");
-	assert_error(ERROR_USAGE, hold_begin(scene.cgroup, SECOND, &scene.hold, &error));
-	assert_error(ERROR_USAGE, hold_begin(scene.cgroup, 0, &scene.hold, &error));
+	assert_error(ERROR_USAGE, hold_begin(scene.cgroup, SECOND, NULL, &scene.hold, &error));
+	assert_error(ERROR_USAGE, hold_begin(scene.cgroup, 0, NULL, &scene.hold, &error));
 	expect(&scene, BEFORE, "1");
 	end(&scene);
 }
@@ -209,7 +209,7 @@ static void without_memory_high_it_is_refused(void **state)
 	make_scene(&scene);
 	snprintf(path, sizeof path, "%s/memory.high", scene.dir.path);
 	assert_int_equal(0, unlink(path));
-	assert_error(ERROR_OS, hold_begin(scene.cgroup, SECOND, &scene.hold, &error));
+	assert_error(ERROR_OS, hold_begin(scene.cgroup, SECOND, NULL, &scene.hold, &error));
 	end(&scene);
 }
 

@@ -58,6 +58,44 @@ static void partial_of(const struct shop *shop, char partial[4096])
 	snprintf(partial, 4096, "%s/%s.partial", shop->out, shop->store.name);
 }
 
+// Both begin within a second, and make their directory later.
+static void two_of_the_same_name_keep_both(void **state)
+{
+	(void)state;
+	struct shop shop;
+	char first[4096], second[4096], incident[4096] = "", other[4096] = "";
+	shop_begin(&shop, "twin");
+	struct store twin = shop.store;
+	make_capture(&shop, first, "first");
+	store_next(&twin, second, sizeof second);
+	assert_int_equal(0, mkdir(second, 0755));
+	assert_string_not_equal(shop.store.name, twin.name);
+	assert_ok(store_keep(&shop.store, first, "", incident, sizeof incident, &error));
+	assert_ok(store_keep(&twin, second, "", other, sizeof other, &error));
+	assert_string_not_equal(incident, other);
+	assert_true(exists(incident, "first"));
+	store_end(&shop.store, true);
+	store_end(&twin, true);
+	lab_dir_remove(&shop.dir);
+}
+
+static void an_incident_is_not_lost_for_its_name(void **state)
+{
+	(void)state;
+	struct shop shop;
+	char capture[4096], taken[4096], incident[4096] = "";
+	shop_begin(&shop, "taken");
+	make_capture(&shop, capture, "mark");
+	snprintf(taken, sizeof taken, "%s/%s", shop.out, shop.store.name);
+	assert_int_equal(0, mkdir(taken, 0755));
+	write_mark(taken, "of-somebody");
+	assert_ok(store_keep(&shop.store, capture, "", incident, sizeof incident, &error));
+	assert_true(exists(incident, "mark"));
+	assert_false(exists(incident, "of-somebody"));
+	store_end(&shop.store, true);
+	lab_dir_remove(&shop.dir);
+}
+
 static void a_process_name_cannot_lead_elsewhere(void **state)
 {
 	(void)state;
@@ -146,19 +184,16 @@ static void a_failing_rename_loses_nothing(void **state)
 {
 	(void)state;
 	struct shop shop;
-	char directory[4096], incident[4096] = "untouched", taken[4096];
+	char directory[4096], incident[4096] = "untouched";
 	shop_begin(&shop, "name");
 	make_capture(&shop, directory, "ours");
-	snprintf(taken, sizeof taken, "%s/%s", shop.out, shop.store.name);
-	assert_int_equal(0, mkdir(taken, 0755));
-	write_mark(taken, "theirs");
+	write_mark(shop.out, shop.store.name); // a file: no directory can take its place
 	assert_error(ERROR_OS,
 		     store_keep(&shop.store, directory, "", incident, sizeof incident, &error));
 	assert_string_equal("untouched", incident);
 	store_end(&shop.store, false);
 	assert_true(exists(directory, "ours"));
-	assert_true(exists(taken, "theirs"));
-	assert_false(exists(taken, "ours"));
+	assert_true(exists(shop.out, shop.store.name));
 	lab_dir_remove(&shop.dir);
 }
 
@@ -181,6 +216,8 @@ static void a_place_that_cannot_be_is_told_by_the_first_mkdir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_of_the_same_name_keep_both),
+		cmocka_unit_test(an_incident_is_not_lost_for_its_name),
 		cmocka_unit_test(a_process_name_cannot_lead_elsewhere),
 		cmocka_unit_test(the_newest_becomes_the_incident_with_the_others_below),
 		cmocka_unit_test(a_baseline_alone_is_the_incident),

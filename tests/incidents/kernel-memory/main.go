@@ -17,8 +17,7 @@ const (
 	noHugePages = 15        // MADV_NOHUGEPAGE
 	table       = 2 << 20   // what one page of page tables maps
 	tables      = 16 << 10  // 64 MiB of them
-	names       = 120 << 10 // 448 bytes each
-	atOnce      = 500
+	names       = 200 << 10 // 448 bytes each
 )
 
 func main() {
@@ -27,7 +26,7 @@ func main() {
 		lookIntoMapping()
 	}
 	lab.Run(20, func(i int) {
-		for n := i * atOnce; n < (i+1)*atOnce && n < names; n++ {
+		for n := i * 250; n < (i+1)*250 && n < names; n++ {
 			os.Stat(fmt.Sprintf("cache-of-answers-%0180d.json", n))
 		}
 	})
@@ -46,7 +45,7 @@ func lookIntoMapping() {
 		panic(err)
 	}
 	lab.Run(20, func(i int) {
-		for n := i * atOnce / 4; n < (i+1)*atOnce/4 && n < tables; n++ {
+		for n := i * 30; n < (i+1)*30 && n < tables; n++ {
 			sum += mapping[n*table]
 		}
 	})

@@ -12,7 +12,7 @@ import (
 )
 
 type session struct {
-	user [1000]byte
+	user [200]byte
 }
 
 var (
@@ -28,7 +28,7 @@ func main() {
 		go work()
 	}
 	go consume()
-	lab.Run(8000, login)
+	lab.Run(30000, login)
 }
 
 func login(i int) {

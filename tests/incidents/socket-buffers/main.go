@@ -11,14 +11,14 @@ import (
 	"example.com/incidents/internal/lab"
 )
 
-const clients = 24 // a few MiB each
+const clients = 60 // a few MiB each
 
 var block = make([]byte, 64<<10)
 
 func main() {
 	lab.Fill(10)
 	address := lab.Peer(acceptAndForget)
-	lab.Run(4, func(i int) {
+	lab.Run(1, func(i int) {
 		if i < clients {
 			client, err := net.Dial("tcp", address)
 			if err != nil {

@@ -66,7 +66,7 @@ func certificates() (bundle, chain, keyText []byte) {
 		}
 		bundle = append(bundle,
 			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
-		if i == 3 {
+		if i == 19 {
 			chain = bundle
 		}
 	}

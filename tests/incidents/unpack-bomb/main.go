@@ -77,7 +77,7 @@ type slow struct{ io.Reader }
 
 func (s slow) Read(data []byte) (int, error) {
 	time.Sleep(20 * time.Millisecond)
-	return s.Reader.Read(data[:min(len(data), 400)])
+	return s.Reader.Read(data[:min(len(data), 200)])
 }
 
 type zeros struct{}

@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"io/ioutil"
 	"net"
 	"os"
 	"os/exec"
@@ -74,7 +75,7 @@ func Peer(serve func(net.Listener)) string {
 		}
 		fmt.Println(listener.Addr())
 		go func() {
-			io.Copy(io.Discard, os.Stdin)
+			io.Copy(ioutil.Discard, os.Stdin) // io.Discard is of Go 1.16
 			os.Exit(0)
 		}()
 		serve(listener)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Encoder-each makes a compressor for each answer, and many answers go out at once to clients that
-// are slow.
+// Encoder-each makes a compressor for each answer. Clients become more and more; each asks again as
+// soon as it has its answer, and its line is slow.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 type slow struct{}
 
 func (slow) Write(data []byte) (int, error) {
-	time.Sleep(20 * time.Millisecond)
+	time.Sleep(100 * time.Millisecond)
 	return len(data), nil
 }
 
@@ -28,11 +28,12 @@ func main() {
 	lab.Fill(10)
 	answer := map[string]func(io.Writer, []byte) error{
 		"gzip": byGzip, "zstd": byZstd, "brotli": byBrotli}[os.Args[1]]
-	text := bytes.Repeat([]byte("some text, as answers have it. "), 2000)
-	lab.Run(2000, func(i int) {
-		if i%20 < i/400 { // the load rises
-			go answer(slow{}, text)
-		}
+	text := bytes.Repeat([]byte("some text, as answers have it. "), 200)
+	lab.Run(25, func(int) {
+		go func() {
+			for answer(slow{}, text) == nil {
+			}
+		}()
 	})
 }
 

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -32,6 +34,9 @@ func main() {
 	}[os.Args[1]], 200
 	step := start()
 	lab.Fill(20)
+	for i := 0; i < 3; i++ {
+		runtime.GC() // as if it ran for long
+	}
 	lab.Run(perSecond, step)
 }
 
@@ -76,7 +81,7 @@ func metricsWithFewLabels() func(int) {
 	count, _ := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("lab").
 		Int64Counter("requests")
 	return func(i int) {
-		for j := 0; j < 50; j++ {
+		for j := 0; j < 200; j++ {
 			code := fmt.Sprint(200 + (i+j)%30)
 			seconds.WithLabelValues("GET", code).Observe(0.1)
 			count.Add(context.Background(), 1,
@@ -135,7 +140,7 @@ func messagesThatGo() func(int) {
 	return func(i int) {
 		order := new(structpb.Value)
 		if proto.Unmarshal(wire, order) == nil {
-			names[i%len(names)] = order.GetStructValue().String()[:20]
+			names[i%len(names)] = strings.Clone(order.GetStructValue().String()[:20])
 		}
 	}
 }

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -159,7 +160,7 @@ func (simple) Exec([]driver.Value) (driver.Result, error) { return nil, io.EOF }
 func (simple) Query([]driver.Value) (driver.Rows, error)  { return simple{}, nil }
 func (simple) Columns() []string                          { return []string{"name"} }
 
-var name = []byte("a name that is rather long, as some people have it, and their address beside it")
+var name = bytes.Repeat([]byte("a name and an address. "), 20)
 
 func (simple) Next(row []driver.Value) error { row[0] = name; return nil }
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: goroutines as they are, a rule's patterns. Out: how many are in them, and whose they are.
+#include "verdict/inside.h"
+
+#include <string.h>
+
+const char *group_frame_function(const void *stack, size_t index)
+{
+	return ((const struct goroutine_group *)stack)->frames[index].function;
+}
+
+// "main.f|main.f.func1": a function literal is called by what it is in, or by a library for it.
+static void add_with_outer(struct strbuf *pattern, const char *function)
+{
+	const char *literal = strstr(function, ".func");
+	if (literal)
+		strbuf_addf(pattern, "%.*s|", (int)(literal - function), function);
+	strbuf_add(pattern, function);
+}
+
+static uint64_t count_in(const struct facts *facts, const char *const *patterns)
+{
+	uint64_t count = 0;
+	if (!facts || !facts->goroutines)
+		return 0;
+	VEC_FOREACH (group, &facts->goroutines->groups)
+		if (frames_match(patterns, group, group->depth, group_frame_function))
+			count += group->count;
+	return count;
+}
+
+uint64_t inside_count(const struct evidence *evidence, const struct rule *rule,
+		      const char *function)
+{
+	struct strbuf caller = {0};
+	add_with_outer(&caller, function);
+	const char *const patterns[FRAME_PATTERNS_MAX] = {rule->during,
+							  function[0] ? caller.text : NULL};
+	uint64_t count = rule->during ? count_in(evidence->now, patterns) : 0;
+	if (rule->during && !count && !evidence->mismatch)
+		count = count_in(evidence->before, patterns);
+	strbuf_deinit(&caller);
+	return count;
+}
+
+// The own frame of a group whose goroutines were called by what the rule blames; NULL: none.
+static const struct goroutine_frame *called_by(const struct evidence *evidence,
+					       const struct rule *rule,
+					       const struct goroutine_group *group)
+{
+	const struct goroutine_frame *own = NULL;
+	for (size_t i = 0; i < group->depth; i++) {
+		const char *function = group->frames[i].function;
+		if (own && frame_matches(rule->blame[0], function))
+			return own;
+		if (!own && code_owner_of(evidence->now->identity, function) == CODE_OWN)
+			own = &group->frames[i];
+	}
+	return NULL;
+}
+
+void inside_name_called(const struct evidence *evidence, const struct rule *rule, struct site *site)
+{
+	uint64_t most = 0;
+	if (site->frame.function[0] || !rule->blame[0] || !evidence->now->goroutines ||
+	    !evidence->now->identity)
+		return;
+	VEC_FOREACH (group, &evidence->now->goroutines->groups) {
+		const struct goroutine_frame *own = called_by(evidence, rule, group);
+		if (!own || group->count <= most)
+			continue;
+		most = group->count;
+		site->frame = (struct verdict_frame){own->function, own->file, own->line};
+	}
+}
+
+static bool is_starter(const struct rule *rule, const char *creator, const char *function)
+{
+	bool starter = creator[0] && strcmp(function, creator) == 0;
+	for (int i = 0; i < FRAME_PATTERNS_MAX && rule->blame[i]; i++)
+		starter |= frame_matches(rule->blame[i], function);
+	return starter;
+}
+
+bool inside_find_starter(const struct evidence *evidence, const struct rule *rule,
+			 const struct wait_group *group, struct site *out)
+{
+	const struct snapshot_identity *identity = evidence->now->identity;
+	VEC_FOREACH (other, &evidence->now->goroutines->groups) {
+		bool inside = false;
+		for (size_t i = 0; identity && i < other->depth; i++) {
+			const struct goroutine_frame *frame = &other->frames[i];
+			if (inside && code_owner_of(identity, frame->function) == CODE_OWN) {
+				*out = (struct site){
+					.frame = {frame->function, frame->file, frame->line},
+					.callee = other->frames[i - 1].function,
+					.entry = ""};
+				return true;
+			}
+			inside |= is_starter(rule, group->example->created_by.function,
+					     frame->function);
+		}
+	}
+	return false;
+}
