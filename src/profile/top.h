@@ -62,6 +62,10 @@ struct profile_top_stacks {
 // type are left out.
 bool profile_top_stacks_new(const struct profile *profile, uint32_t sample_type,
 			    struct profile_top_stacks **stacks, struct error *error) must_check;
+// One row for each sample: those of one stack stay apart, as a heap profile's do by their size.
+// Equal stacks have equal `frames`.
+bool profile_top_samples_new(const struct profile *profile, uint32_t sample_type,
+			     struct profile_top_stacks **stacks, struct error *error) must_check;
 void profile_top_stacks_free(struct profile_top_stacks *stacks);
 static inline void profile_top_stacks_freep(struct profile_top_stacks **stacks)
 {

@@ -14,6 +14,7 @@ static const double EXPLAINED_MIN = 0.5; // less explains too little
 static const double OBJECTS_MIN = 0.4;   // of the Go heap: else the question is what is kept free
 static const double COVERAGE_MIN = 0.5;  // of the Go heap that the profile's samples stand for
 static const double GENERIC_MALUS = 0.6;
+static const double BURST_BEFORE_MAX = 0.1;       // of a group, at the baseline
 static const int64_t SMALL_HEAP_BYTES = 16 << 20; // below, a few samples prove nothing
 enum { SITES_ASKED = 6, GROUPS_ASKED = 8, GROUP_RISE_MIN = 20 };
 
@@ -215,12 +216,24 @@ static bool find_blamed(const struct evidence *evidence, const struct rule *rule
 	return false;
 }
 
+// A burst is no leak: hardly one was there at the first look, no more than were there before it and
+// had ended, and none has waited for long.
+static bool is_burst(const struct evidence *evidence, const struct wait_group *group)
+{
+	double ended;
+	uint64_t rise = wait_group_rise(evidence, group);
+	return !evidence->kill && evidence->groups_by_growth &&
+	       (double)group->before < BURST_BEFORE_MAX * (double)group->count &&
+	       facts_get(evidence->before, "goroutines.dead", &ended) && ended >= (double)rise &&
+	       group->waited_ns < evidence->interval_ns / 2;
+}
+
 static void ask_group(struct engine *engine, const struct rule *rule, struct wait_group *group)
 {
 	struct evidence *evidence = engine->evidence;
 	struct scope scope = {.evidence = evidence, .group = group};
 	if ((wait_group_rise(evidence, group) < GROUP_RISE_MIN && !rule->few) ||
-	    !group_matches(rule, group->example))
+	    !group_matches(rule, group->example) || is_burst(evidence, group))
 		return;
 	wait_group_link(evidence, group, rule->holds, rule->along);
 	group->during = inside_count(evidence, rule, "");

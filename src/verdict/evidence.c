@@ -205,24 +205,87 @@ static bool kept_so_far(const struct facts *facts, const char *function, double 
 	return true;
 }
 
-// What of a stack will be kept, by what was kept of it so far.
+// All sizes of one stack.
+struct stack_sum {
+	int64_t objects, now, published, allocated;
+	int64_t estimated; // of it, what will be kept by size
+};
+
+struct stack_sums {
+	struct map by_stack;
+	VEC(struct stack_sum) list;
+};
+
+static void add_up(int64_t *sum, int64_t value)
+{
+	if (__builtin_add_overflow(*sum, value, sum))
+		*sum = value < 0 ? INT64_MIN / 4 : INT64_MAX / 4;
+}
+
+// Equal stacks have equal frames.
+static struct stack_sum *sum_of(struct stack_sums *sums, const struct profile_stack_row *row)
+{
+	bool is_new;
+	uint64_t *index = map_put(&sums->by_stack, hash_u64((uintptr_t)row->stack.frames),
+				  sums->list.count, &is_new);
+	if (is_new)
+		vec_push(&sums->list, {0});
+	return &sums->list.items[*index];
+}
+
+static void sum_stacks(const struct heap_view *view, struct stack_sums *sums)
+{
+	VEC_FOREACH (row, &view->stacks->rows) {
+		struct stack_sum *sum = sum_of(sums, row);
+		add_up(&sum->objects, value_of(row, view->objects));
+		add_up(&sum->now, value_of(row, view->now));
+		add_up(&sum->published, value_of(row, view->published));
+		add_up(&sum->allocated, value_of(row, view->allocated));
+	}
+}
+
+// What will be kept, by what was kept so far.
+static int64_t by_turnover(int64_t now, int64_t published, int64_t allocated)
+{
+	double kept = (double)published / (double)allocated;
+	// What was let go again nearly always will be this time, too.
+	if (kept < KEPT_RARELY)
+		return (int64_t)((double)now * kept);
+	return now <= published ? now : published + (int64_t)((double)(now - published) * kept);
+}
+
+// By stack and size: of a text that grew, the smaller ones are garbage and the last one stays.
 static int64_t estimate(struct heap_view *view, const struct facts *facts,
-			const struct profile_stack_row *row, int64_t own)
+			const struct profile_stack_row *row, const struct stack_sum *sum,
+			int64_t own)
 {
 	int64_t published = value_of(row, view->published), now = value_of(row, view->now);
 	int64_t allocated = value_of(row, view->allocated);
 	double kept = 0;
 	if (allocated > 0)
-		kept = (double)published / (double)allocated;
-	// What was let go again nearly always will be this time, too.
-	if (allocated > 0 && kept < KEPT_RARELY)
-		return (int64_t)((double)now * kept);
+		return by_turnover(now, published, allocated);
 	if (now <= published)
 		return now;
-	if (allocated <= 0 && (own < 0 || !view->collected ||
-			       !kept_so_far(facts, row->stack.frames[own]->function, &kept)))
+	if (sum->allocated > 0) // a size that is new: see by_stack
+		return published;
+	if (own < 0 || !view->collected ||
+	    !kept_so_far(facts, row->stack.frames[own]->function, &kept))
 		view->unknown += now;
 	return published + (int64_t)((double)(now - published) * kept);
+}
+
+// By stack: a slice or a map that grew has a new size each time, which says nothing yet. What that
+// comes to beyond the sizes is shared among them.
+static int64_t by_stack(const struct heap_stack *stack, const struct heap_view *view,
+			const struct stack_sum *sum)
+{
+	int64_t all =
+		sum->allocated > 0 ? by_turnover(sum->now, sum->published, sum->allocated) : 0;
+	if (all <= sum->estimated || sum->now <= 0)
+		return stack->value;
+	return stack->value +
+	       (int64_t)((double)(all - sum->estimated) *
+			 ((double)value_of(stack->row, view->now) / (double)sum->now));
 }
 
 static void find_types(const struct profile *profile, struct heap_view *view)
@@ -247,22 +310,31 @@ static void view_heap(const struct facts *turnover, const struct facts *ledgers,
 	if (!profile)
 		return;
 	find_types(profile, view);
-	if (!profile_top_stacks_new(profile, view->now, &view->stacks, NULL))
+	if (!profile_top_samples_new(profile, view->now, &view->stacks, NULL))
 		return;
+	struct stack_sums sums = {0};
+	sum_stacks(view, &sums);
 	struct untouched untouched;
 	untouched_gather(ledgers, view, &untouched);
 	VEC_FOREACH (row, &view->stacks->rows) {
 		int64_t own = find_own_frame(identity, &row->stack);
-		double there = touched_share(&untouched, view, row);
-		int64_t kept = view->published != PROFILE_NONE ? estimate(view, turnover, row, own)
-							       : row->value;
-		kept = (int64_t)((double)kept * there);
-		int64_t value = estimated ? kept : (int64_t)((double)row->value * there);
-		view->kept += kept / 2; // no sum of a file's values may overflow
-		vec_push(&view->list, {row, value, own, false});
-		if (__builtin_add_overflow(view->total, value, &view->total))
-			view->total = INT64_MAX / 4;
+		struct stack_sum *sum = sum_of(&sums, row);
+		int64_t kept = view->published != PROFILE_NONE
+				       ? estimate(view, turnover, row, sum, own)
+				       : row->value;
+		add_up(&sum->estimated, kept);
+		vec_push(&view->list, {row, kept, own, false, sum->objects});
 	}
+	VEC_FOREACH (stack, &view->list) {
+		double there = touched_share(&untouched, view, stack->row);
+		int64_t kept = by_stack(stack, view, sum_of(&sums, stack->row));
+		kept = (int64_t)((double)kept * there);
+		view->kept += kept / 2; // no sum of a file's values may overflow
+		stack->value = estimated ? kept : (int64_t)((double)stack->row->value * there);
+		add_up(&view->total, stack->value);
+	}
+	map_deinit(&sums.by_stack);
+	vec_deinit(&sums.list);
 }
 
 static void check_collections(struct evidence *evidence)

@@ -37,13 +37,14 @@ struct class_figure {
 
 struct heap_stack {
 	const struct profile_stack_row *row;
-	int64_t value; // what it holds that is in memory
-	int64_t own;   // index of the nearest frame of the program's own code; -1: none
-	bool follows;  // held by goroutines that are a consequence
+	int64_t value;   // what it holds that is in memory
+	int64_t own;     // index of the nearest frame of the program's own code; -1: none
+	bool follows;    // held by goroutines that are a consequence
+	int64_t objects; // of the whole stack, whatever their size
 };
 
 struct heap_view {
-	struct profile_top_stacks *stacks; // NULL: none
+	struct profile_top_stacks *stacks; // by sample: each is of one stack and size; NULL: none
 	VEC(struct heap_stack) list;
 	int64_t total;
 	bool collected;  // a collection ended between the two instants

@@ -41,6 +41,7 @@ struct facts {
 	const struct snapshot_identity *identity;
 	const struct profile *heap;
 	const char *heap_absent; // why there is none, or NULL
+	bool profiler_off;       // that is why
 	const struct goroutine_set *goroutines;
 	int64_t taken_unix_ns; // 0: not known
 	struct onsets onsets;  // what began to grow when; empty where nobody watched

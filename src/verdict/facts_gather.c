@@ -340,8 +340,27 @@ static const char *own_function(const struct snapshot *snapshot,
 	return NULL;
 }
 
+// A few samples of the profiler (one in 512 KiB) do not tell what is kept.
+static const int64_t KEPT_KNOWN_BYTES = 8 << 20;
+
+// Of a process that lives: what of a sample will be kept, by what was kept of it so far. Of one
+// that was killed everything counts that was there.
+static double kept_of(const struct profile *profile, const struct profile_sample *sample,
+		      uint32_t type, bool killed)
+{
+	double now = (double)sample->values[type];
+	uint32_t inuse = profile_find_sample_type(profile, HEAP_INUSE_SPACE);
+	uint32_t all = profile_find_sample_type(profile, HEAP_ALLOC_SPACE);
+	if (killed || inuse == PROFILE_NONE || all == PROFILE_NONE ||
+	    sample->values[all] < KEPT_KNOWN_BYTES)
+		return now;
+	double kept = (double)sample->values[inuse] / (double)sample->values[all];
+	return kept < 1 ? now * kept : now;
+}
+
 // Samples are in the order of the buckets that they were made of.
-static void gather_kinds(struct facts *facts, const struct snapshot *snapshot, uint32_t type)
+static void gather_kinds(struct facts *facts, const struct snapshot *snapshot, uint32_t type,
+			 bool killed)
 {
 	const struct go_buckets *buckets = &snapshot->buckets;
 	for (size_t i = 0; snapshot->heap_kinds && i < snapshot->heap->samples.count; i++) {
@@ -352,7 +371,7 @@ static void gather_kinds(struct facts *facts, const struct snapshot *snapshot, u
 			continue;
 		if (sample->values[type] && !decoded)
 			facts_add_kind(facts, function, snapshot->heap_kinds[i],
-				       (double)sample->values[type]);
+				       kept_of(snapshot->heap, sample, type, killed));
 		if (i < buckets->buckets.count)
 			facts_add_turnover(facts, function,
 					   (double)buckets->buckets.items[i].now.alloc_bytes,
@@ -360,7 +379,7 @@ static void gather_kinds(struct facts *facts, const struct snapshot *snapshot, u
 	}
 }
 
-static void gather_profile(struct facts *facts, const struct snapshot *snapshot)
+static void gather_profile(struct facts *facts, const struct snapshot *snapshot, bool killed)
 {
 	double total = 0;
 	if (!snapshot_has(&snapshot->heap_absent) || !snapshot->heap)
@@ -373,7 +392,7 @@ static void gather_profile(struct facts *facts, const struct snapshot *snapshot)
 		return;
 	VEC_FOREACH (sample, &snapshot->heap->samples)
 		total += (double)sample->values[type];
-	gather_kinds(facts, snapshot, type);
+	gather_kinds(facts, snapshot, type, killed);
 	facts_set(facts, "heap.profiled", total);
 	set_share(facts, "heap.coverage", total, (double)snapshot->go.heap_alloc_bytes);
 }
@@ -458,7 +477,7 @@ void facts_gather(const struct snapshot *snapshot, const struct kill_facts *kill
 		gather_collector(facts, snapshot);
 		gather_runtime(facts, snapshot);
 	}
-	gather_profile(facts, snapshot);
+	gather_profile(facts, snapshot, kill != NULL);
 	gather_goroutines(facts, snapshot);
 	gather_kill(facts, snapshot, kill);
 	gather_course(facts, snapshot->course);

@@ -344,6 +344,19 @@ static const struct rule rules[] = {
 		.relief = QUEUE_RELIEF,
 	},
 	{
+		.name = "goroutine-ticker",
+		LEAK,
+		.waits = {"chan receive"},
+		.when = {GROWS, MANY, "group.timers >= 80%"},
+		.title = N_("goroutines that wait for a ticker for ever"),
+		.proof = {N_("timers of the runtime: {timers.before} -> {timers}")},
+		.refuted_by = COMES_BACK,
+		.fix = N_("give the loop an end: select on ctx.Done(), or on a channel that a Stop "
+			  "method closes, beside the ticker's channel, and call that when what it "
+			  "is for is over; Stop of a Ticker does not end a range over its channel"),
+		.relief = NO_RELIEF,
+	},
+	{
 		.name = "goroutine-receive",
 		LEAK,
 		.waits = {"chan receive", "chan receive (nil chan)"},
@@ -362,9 +375,11 @@ static const struct rule rules[] = {
 		.generic = true,
 		.waits = {"select", "select (no cases)"},
 		.when = {GROWS, MANY},
-		.title = N_("goroutines that wait in a select for what never comes"),
+		.title = N_("goroutines that pile up in a select"),
 		.refuted_by = COMES_BACK,
-		.fix = N_("give it a way to end: select on ctx.Done(), and cancel the context"),
+		.fix = N_("if what they wait for never comes: select on ctx.Done(), and cancel the "
+			  "context; if it comes too slowly: bound how many run at once "
+			  "(errgroup.SetLimit, a semaphore in front of the go statement)"),
 		.relief = NO_RELIEF,
 	},
 	{

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: names and conditions, as rules write them. Out: numbers, and whether they hold.
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static bool site_kind(const struct scope *scope, const char *name, double *value
 	for (int i = 1; i < ALLOC_KINDS; i++) {
 		if (strcmp(name + 5, alloc_kind_name(i)) != 0)
 			continue;
-		*value = kinds->bytes[i];
+		*value = fmin(kinds->bytes[i], (double)scope->site->bytes);
 		return true;
 	}
 	return false;
@@ -67,11 +68,17 @@ static double inside_of(const struct scope *scope, bool by_own_code, double *bef
 	return count;
 }
 
-// What becomes more is another trouble.
+// Workers that become more are another trouble. So is what grows at each of them, while they are as
+// many as before: what they need to work with would stay as it is. In the moments before a kill
+// nobody can tell.
 static double workers_of(const struct scope *scope)
 {
+	const struct evidence *evidence = scope->evidence;
 	double before, count = inside_of(scope, true, &before);
-	return scope->evidence->groups_by_growth && before < 0.9 * count ? 0 : count;
+	bool more = evidence->groups_by_growth && before < 0.9 * count;
+	bool each_grows = !evidence->kill && evidence->heap_by_growth &&
+			  scope->site->before_bytes > scope->site->bytes / 10;
+	return more || each_grows ? 0 : count;
 }
 
 // Names of numbers of the goroutines that are in a site's code.
@@ -105,6 +112,8 @@ static bool site_number(const struct scope *scope, const char *name, double *val
 		*value = (double)site->objects;
 	else if (strcmp(name, "site.object_size") == 0)
 		return ratio((double)site->bytes, (double)site->objects, value);
+	else if (strcmp(name, "site.main_object") == 0)
+		*value = (double)site->largest_stack_object;
 	else if (strcmp(name, "site.published") == 0)
 		*value = (double)site->published;
 	else if (strcmp(name, "site.allocated") == 0)
@@ -163,6 +172,17 @@ static bool is_on_queue(const struct scope *scope, double *value)
 	return true;
 }
 
+// Timers that came with each of the goroutines that came.
+static bool timers_each(const struct scope *scope, double *value)
+{
+	double now, before;
+	const struct evidence *evidence = scope->evidence;
+	if (!evidence->groups_by_growth || !facts_get(evidence->now, "timers", &now) ||
+	    !facts_get(evidence->before, "timers", &before))
+		return false;
+	return ratio(now - before, (double)wait_group_rise(evidence, scope->group), value);
+}
+
 static bool group_number(const struct scope *scope, const char *name, double *value)
 {
 	const struct wait_group *group = scope->group;
@@ -188,6 +208,8 @@ static bool group_number(const struct scope *scope, const char *name, double *va
 		*value = (double)group->holds;
 	else if (strcmp(name, "group.costs") == 0)
 		*value = (double)wait_group_costs(evidence, group);
+	else if (strcmp(name, "group.timers") == 0)
+		return timers_each(scope, value);
 	else if (strcmp(name, "group.waits") == 0)
 		*value = (double)group->waited_ns;
 	else if (strcmp(name, "group.on_queue") == 0)

@@ -44,7 +44,15 @@ static const char *find_entry(const struct evidence *evidence, const struct prof
 	return "";
 }
 
-static struct site *site_of(struct sites *sites, const struct heap_stack *stack, bool baseline)
+static int64_t object_size(const struct evidence *evidence, const struct heap_stack *stack)
+{
+	uint32_t type = evidence->heap.objects;
+	int64_t objects = type == PROFILE_NONE ? 0 : stack->row->values[type];
+	return objects > 0 ? stack->row->value / objects : 0;
+}
+
+static struct site *site_of(const struct evidence *evidence, struct sites *sites,
+			    const struct heap_stack *stack, bool baseline)
 {
 	static const struct profile_frame nobody = {.function = "", .file = ""};
 	const struct profile_frame *frame =
@@ -59,6 +67,7 @@ static struct site *site_of(struct sites *sites, const struct heap_stack *stack,
 	// What was large at the baseline does not say where it is large now.
 	if (is_new || (!baseline && stack->value > site->largest_stack_bytes)) {
 		site->largest_stack_bytes = stack->value;
+		site->largest_stack_object = object_size(evidence, stack);
 		site->frame = (struct verdict_frame){frame->function, frame->file, frame->line};
 		site->callee =
 			stack->own > 0 ? stack->row->stack.frames[stack->own - 1]->function : "";
@@ -88,7 +97,7 @@ void sites_collect(const struct evidence *evidence, const struct sites_filter *f
 	VEC_FOREACH (stack, &now->list) {
 		if (!passes(filter, stack))
 			continue;
-		struct site *site = site_of(sites, stack, false);
+		struct site *site = site_of(evidence, sites, stack, false);
 		if (stack->value == site->largest_stack_bytes)
 			site->entry = find_entry(evidence, &stack->row->stack);
 		add(&site->bytes, stack->value);
@@ -103,7 +112,7 @@ void sites_collect(const struct evidence *evidence, const struct sites_filter *f
 	}
 	VEC_FOREACH (stack, &before->list)
 		if (passes(filter, stack))
-			add(&site_of(sites, stack, true)->before_bytes, stack->value);
+			add(&site_of(evidence, sites, stack, true)->before_bytes, stack->value);
 }
 
 static int64_t subtract(int64_t left, int64_t right)

@@ -11,6 +11,7 @@ struct site {
 	const char *callee; // "" when the frame allocates itself
 	const char *entry;  // the program's own function that its goroutine came through first; ""
 	int64_t bytes, before_bytes, largest_stack_bytes;
+	int64_t largest_stack_object; // the size of one object of that stack
 	int64_t objects, published, allocated, allocations;
 	int64_t part_bytes; // of `bytes`, in stacks that the filter's `partly` matches
 	uint64_t stacks;

@@ -20,15 +20,20 @@ static const struct {
 	const char *callee; // a pattern of the function that the guilty one calls
 	const char *fix;
 } fixes[] = {
-	{"bytes.(*Buffer)...", N_("do not collect whole bodies in a bytes.Buffer: keep at most the "
-				  "first few KiB (and the length), or stream to where they go")},
+	{"bytes.(*Buffer)...",
+	 N_("bound how many such bytes.Buffers are kept, and what goes into each; of bodies keep the "
+	    "first few KiB and the length, or stream them to where they go")},
 	{"io.ReadAll|io/ioutil.ReadAll",
 	 N_("do not read the whole stream: io.LimitReader or http.MaxBytesReader, and process it "
 	    "in pieces")},
+	{"encoding/json.Marshal...|encoding/json.(*Encoder)...",
+	 N_("bound how many of the encoded texts are kept or wait somewhere; one that is large "
+	    "is better encoded straight to where it goes")},
 	{"encoding/json...",
 	 N_("decode into typed structs with json.Decoder in pieces, and limit the input")},
 	{"strings.(*Builder)...",
-	 N_("write in pieces to where the text goes instead of building all of it")},
+	 N_("write in pieces to where the text goes instead of building all of it; of a text of "
+	    "which a part is kept, strings.Clone that part, or it keeps all of the text")},
 	{"compress/...", N_("reuse readers and writers (sync.Pool, Reset), and limit the output")},
 };
 
@@ -267,6 +272,16 @@ static const char *group_sentence(struct speech *speech)
 			    leads);
 }
 
+// The beginning has named it already.
+static const char *without_command(const struct speech *speech, const char *body)
+{
+	const char *command = speech->words.command;
+	size_t length = command ? strlen(command) : 0;
+	if (!length || strncmp(body, command, length) != 0 || strncmp(body + length, ": ", 2) != 0)
+		return body;
+	return body + length + 2;
+}
+
 static void write_sentence(struct speech *speech)
 {
 	const struct rule *rule = speech->finding->rule;
@@ -279,8 +294,10 @@ static void write_sentence(struct speech *speech)
 		body = site_sentence(speech);
 	else
 		body = "";
-	speech->verdict->sentence = verdict_text(speech->verdict, "%s%s%s", start_of(speech),
-						 rule->sentence ? "" : title_of(speech), body);
+	const char *start = start_of(speech);
+	speech->verdict->sentence = verdict_text(speech->verdict, "%s%s%s", start,
+						 rule->sentence ? "" : title_of(speech),
+						 start[0] ? without_command(speech, body) : body);
 }
 
 // ---- the proof ----
@@ -335,6 +352,19 @@ static void prove_site_growth(struct speech *speech, const struct snapshot_basel
 			      human_bytes(charge).text));
 }
 
+static void prove_costs(struct speech *speech)
+{
+	const struct evidence *evidence = speech->evidence;
+	if (evidence->groups_by_growth)
+		prove(speech, _("what they cost grew by {group.costs}"));
+	if (evidence->heap.stacks)
+		prove(speech, _("now their stacks are {group.stacks}, and what was allocated for "
+				"them or by them {group.holds}"));
+	else
+		prove(speech, _("now their stacks are {group.stacks}; what they hold is not known "
+				"without a heap profile"));
+}
+
 static void prove_group(struct speech *speech)
 {
 	const struct goroutine_frame *frame = speech->finding->group->own;
@@ -349,9 +379,7 @@ static void prove_group(struct speech *speech)
 				      (long long)speech->finding->site.frame.line));
 	prove(speech, _("{group.before} -> {group} goroutines of this kind, {group.rise_share} of "
 			"what all grew by"));
-	prove(speech,
-	      _("they cost {group.costs}: stacks {group.stacks}, and what was allocated for "
-		"them or by them ({group.holds})"));
+	prove_costs(speech);
 	prove(speech, _("the longest waits for {group.waits}"));
 }
 
@@ -413,7 +441,7 @@ static enum verdict_confidence judge(const struct speech *speech)
 static const char *fix_of(const struct speech *speech)
 {
 	const struct rule *rule = speech->finding->rule;
-	for (size_t i = 0; rule->generic && i < sizeof fixes / sizeof *fixes; i++)
+	for (size_t i = 0; rule->generic && !rule->title && i < sizeof fixes / sizeof *fixes; i++)
 		if (frame_matches(fixes[i].callee, speech->verdict->library_call))
 			return fixes[i].fix;
 	return rule->fix;

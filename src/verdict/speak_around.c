@@ -173,6 +173,22 @@ const char *speak_next_of_file(const struct evidence *evidence)
 
 // ---- nothing ----
 
+// Without a heap profile the program can only be asked for one.
+static void say_profiler(const struct evidence *evidence, struct verdict *verdict)
+{
+	const struct snapshot_identity *identity = evidence->now->identity;
+	verdict->next_capture =
+		!evidence->kill && identity && identity->pid
+			? verdict_text(
+				  verdict,
+				  _("whyoom profiler on %d, and then whyoom why %d --for 30s: what is "
+				    "allocated from then on has a name; or import _ \"net/http/pprof\" "
+				    "anywhere in the program (no port needed)"),
+				  identity->pid, identity->pid)
+			: _("import _ \"net/http/pprof\" anywhere in the program (no port needed), "
+			    "so that the next one has a heap profile");
+}
+
 void speak_not_determined(const struct evidence *evidence, const char *why_not,
 			  struct verdict *verdict)
 {
@@ -192,6 +208,10 @@ void speak_not_determined(const struct evidence *evidence, const char *why_not,
 				      human_bytes((int64_t)memory).text));
 	if (evidence->mismatch)
 		vec_push(&verdict->evidence, verdict_text(verdict, "%s", evidence->mismatch_text));
+	if (evidence->now->profiler_off) {
+		say_profiler(evidence, verdict);
+		return;
+	}
 	if (!evidence->kill && !fact(evidence, "memory", &memory))
 		verdict->next_capture = speak_next_of_file(evidence);
 	if (evidence->kill || !identity || !identity->pid)

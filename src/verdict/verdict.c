@@ -102,5 +102,7 @@ void verdict_decide(const struct snapshot *snapshot, const struct snapshot_basel
 	facts_gather(snapshot, kill, facts);
 	if (!snapshot_has(&snapshot->heap_absent))
 		facts->heap_absent = snapshot->heap_absent.message;
+	facts->profiler_off = snapshot_has(&snapshot->go_absent) &&
+			      snapshot->heap_absent.code == ERROR_UNSUPPORTED;
 	verdict_decide_on(facts, baseline, kill, verdict);
 }
