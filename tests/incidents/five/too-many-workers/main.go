@@ -85,7 +85,7 @@ func (e *engine) segmenterWorker() {
 	cut := make([]byte, 0, e.options.scratch) // guilty
 	for d := range e.documents {
 		places := map[string][]int{}
-		for at, word := range e.segmenter.Cut(d.text, true) {
+		for at, word := range e.segmenter.Cut(d.text, true) { // guilty: what is cut
 			cut = append(cut[:min(len(cut), cap(cut)-len(word))], word...)
 			places[word] = append(places[word], at)
 		}
