@@ -131,7 +131,7 @@ static struct untouched *untouched_of(struct builder *builder, uint64_t object_s
 static void note_untouched(struct builder *builder, const struct go_span *span, int64_t missing)
 {
 	if (span->state != GO_SPAN_IN_USE || span->object_count != 1 ||
-	    span->object_size < UNTOUCHED_MIN_BYTES || missing <= 0)
+	    span->object_size < UNTOUCHED_OBJECT_MIN || missing <= 0)
 		return;
 	builder->untouched_bytes += missing;
 	struct untouched *size = untouched_of(builder, span->object_size);

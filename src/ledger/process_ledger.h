@@ -47,7 +47,7 @@ struct process_ledger_input {
  * .libraries, .data: the last two with their largest files (.PATH, .rest); of each file .clean,
  * .dirty, .private shmem      .NAME, .rest unexplained
  *
- * Beside them: go.heap.returned; go.heap.untouched, pages of objects of 1 MiB and more that are not
+ * Beside them: go.heap.returned; go.heap.untouched, pages of objects of 32 KiB and more that are not
  * there and not swapped out, and the same for objects of one size, .SIZE; go.huge, huge, lazyfree,
  * swap, locked, hugetlb, pss, vmrss.
  */

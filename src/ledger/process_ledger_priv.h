@@ -9,7 +9,11 @@ struct untouched {
 	uint64_t object_size;
 	int64_t bytes;
 };
-enum { UNTOUCHED_SIZES = 8, UNTOUCHED_MIN_BYTES = 1 << 20 };
+enum {
+	UNTOUCHED_SIZES = 32,
+	UNTOUCHED_OBJECT_MIN = 32 << 10, // from here on an object has a span of its own
+	UNTOUCHED_SHOWN_MIN = 1 << 20
+};
 
 // In the order of the rows: a row is one of these or some that follow one another.
 enum account {

@@ -269,10 +269,14 @@ static struct beside sum_beside(const struct maps *maps)
 static void write_untouched(const struct builder *builder, struct ledger *ledger)
 {
 	char key[64], label[64];
+	if (builder->untouched_bytes < UNTOUCHED_SHOWN_MIN)
+		return;
 	ledger_add_beside(ledger, "go.heap.untouched", "large objects that were never touched",
 			  builder->untouched_bytes, 0, "not resident");
 	for (int i = 0; i < UNTOUCHED_SIZES; i++) {
 		const struct untouched *size = &builder->untouched[i];
+		if (size->bytes < UNTOUCHED_SHOWN_MIN)
+			continue;
 		snprintf(key, sizeof key, "go.heap.untouched.%" PRIu64, size->object_size);
 		snprintf(label, sizeof label, "of these, objects of %s",
 			 human_bytes((int64_t)size->object_size).text);

@@ -5,7 +5,7 @@
 
 #include "verdict/evidence.h"
 
-enum { UNTOUCHED_SIZES_MAX = 16 };
+enum { UNTOUCHED_SIZES_MAX = 32 };
 
 struct untouched {
 	size_t count;
