@@ -69,7 +69,8 @@ static const struct rule rules[] = {
 		.when = {"gc.percent >= 50", "gc.memory_limit_set == 0", "limit.used >= 70%",
 			 "heap.kept < 0.62 limit", "heap.unknown < 0.2 heap.alloc",
 			 "heap.goal >= 0.85 limit", "gc.cycles >= 3", "go.heap.live < 0.55 limit",
-			 "?goroutines.before >= 0.5 goroutines"},
+			 "?goroutines.before >= 0.5 goroutines",
+			 "?heap.marked.grown < 0.5 heap.marked"},
 		.surer = {"killed == 1", "heap.kept < 0.5 limit"},
 		.sentence =
 			N_("{command}: with GOGC={gc.percent} and no GOMEMLIMIT the heap may grow "
@@ -80,7 +81,7 @@ static const struct rule rules[] = {
 			     "leak, and a limit for the runtime only delays the kill"),
 			  N_("in the heap now: {heap.alloc}, garbage included")},
 		.rejects =
-			{{"?heap.marked.grown < 0.5 heap.marked",
+			{{"heap.kept >= 0",
 			  N_("a leak: of what was allocated by the same stacks so far, most was let "
 			     "go again; {heap.kept} of {heap.alloc} would be kept")}},
 		.refuted_by = N_("a kill although GOMEMLIMIT is set to 90% of the limit"),
