@@ -178,8 +178,9 @@ static void write_groups(struct strbuf *out, const struct crash *crash, struct r
 	if (!left)
 		return;
 	text_title(out, style, crash->kind == CRASH_RACE ? _("ACCESSES") : _("GOROUTINES"));
-	strbuf_addf(out, _("%s in %zu groups; > own code, + third party\n"),
-		    human_count((int64_t)crash->goroutines).text, crash->groups.count);
+	if (crash->goroutines)
+		strbuf_addf(out, _("%s in %zu groups; > own code, + third party\n"),
+			    human_count((int64_t)crash->goroutines).text, crash->groups.count);
 	VEC_FOREACH (group, &crash->groups) {
 		if (group == crash->fault || !rows)
 			continue;

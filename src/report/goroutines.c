@@ -45,7 +45,7 @@ static void write_largest(const struct goroutine_set *set, struct strbuf *out)
 	if (group->waited_ns)
 		strbuf_addf(out, _(" (at least %s)"), human_duration(group->waited_ns).text);
 	strbuf_add(out, goroutine_group_state(group)[0] ? _(" in ") : _("in "));
-	write_place(out, group->depth ? &group->frames[0] : &group->start);
+	write_place(out, goroutine_group_place(group));
 	if (group->created_by.function[0]) {
 		strbuf_add(out, _(",\n  created by "));
 		write_place(out, &group->created_by);
