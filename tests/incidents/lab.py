@@ -19,6 +19,8 @@ The folders of five/ are the incidents that whyoom was made for, services with r
 there before (`before`) as well. Those of libraries/ share one go.mod, with libraries of third parties.
 Any program may have `variants`: name and what differs, `args` as a rule.
 
+`scratch`: a folder that the program leaves behind, which is removed.
+
 `cgroup`: 2 where it is to be seen on cgroup v2 only: `./dev vmtest` plays those, in a guest.
 
 `mark`: what somebody notes on the timeline (`whyoom mark`) two seconds before it begins; `timeline`:
@@ -32,6 +34,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -405,6 +408,8 @@ def run(case, version=VERSION, stripped=False, keep=None):
         for each in (group, above):
             if each:
                 each.close()
+        if case.get("scratch"):
+            shutil.rmtree(case.get("scratch"), ignore_errors=True)
     return result
 
 

@@ -12,9 +12,10 @@ import (
 
 func main() {
 	lab.Fill(10)
-	dir, _ := os.MkdirTemp("/dev/shm", "whyoom-lab-")
-	defer os.RemoveAll(dir)
-	go func() { os.Stdin.Read(make([]byte, 1)) }()
+	dir := "/dev/shm/whyoom-lab-tmpfs"
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		panic(err)
+	}
 	lab.Run(10, func(i int) {
 		if i < 70 {
 			os.WriteFile(fmt.Sprintf("%s/%d", dir, i), make([]byte, 2<<20), 0o600)
