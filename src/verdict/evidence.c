@@ -361,15 +361,6 @@ static void check_unknown(struct evidence *evidence)
 		evidence->uncollected = true;
 }
 
-// What the profile says, and no more than there is: samples are scaled.
-static double total_within(const struct heap_view *view, const struct facts *facts)
-{
-	double resident;
-	return facts && facts_get(facts, "heap.resident", &resident)
-		       ? fmin((double)view->total, resident)
-		       : (double)view->total;
-}
-
 static void gather_heap(struct evidence *evidence, const struct profile *before)
 {
 	static const struct snapshot_identity unknown = {
@@ -384,8 +375,7 @@ static void gather_heap(struct evidence *evidence, const struct profile *before)
 		  &evidence->heap_before);
 	check_unknown(evidence);
 	gather_rises(evidence);
-	double growth = total_within(&evidence->heap, evidence->now) -
-			total_within(&evidence->heap_before, evidence->before);
+	double growth = (double)evidence->heap.total - (double)evidence->heap_before.total;
 	if (evidence->estimated)
 		growth = (double)bound_by_marked(evidence, (int64_t)growth);
 	double grown = (double)(evidence->by_growth ? evidence->rise : 0);

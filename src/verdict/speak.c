@@ -320,10 +320,16 @@ static void prove_site(struct speech *speech)
 				      site->callee[0] ? _(", which calls ") : "", site->callee));
 	prove(speech, _("what was allocated there and is in use now: {site} of the {heap.profiled} "
 			"in the heap profile"));
-	prove(speech, _("the profile's samples stand for {heap.coverage} of the {heap.alloc} that "
-			"the Go heap holds"));
-	prove(speech, _("of those, {go.heap.untouched} were never touched and take no memory: they "
+	double untouched;
+	if (fact(speech->evidence, "go.heap.untouched", &untouched))
+		prove(speech,
+		      _("the profile's samples stand for {heap.coverage} of the {heap.alloc} that "
+			"the Go heap holds; {go.heap.untouched} of that were never touched, and "
 			"are not counted here"));
+	else
+		prove(speech,
+		      _("the profile's samples stand for {heap.coverage} of the {heap.alloc} that "
+			"the Go heap holds"));
 }
 
 static void prove_site_growth(struct speech *speech, const struct snapshot_baseline *baseline)

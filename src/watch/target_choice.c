@@ -61,9 +61,10 @@ static bool find_largest(struct cgroup *cgroup, int *pid, struct error *error)
 }
 
 bool choose_process(struct cgroup *cgroup, int signal_fd, int *pid, int *signal,
-		    struct error *error)
+		    struct progress *progress, struct error *error)
 {
 	struct pollfd event = {.fd = signal_fd, .events = POLLIN};
+	bool told = false;
 	for (*pid = 0; !*pid;) {
 		if (cgroup_gone(cgroup))
 			return error_set(error, ERROR_NOT_FOUND, "the cgroup %s was removed",
@@ -71,6 +72,10 @@ bool choose_process(struct cgroup *cgroup, int signal_fd, int *pid, int *signal,
 		if (!find_largest(cgroup, pid, error))
 			return false;
 		struct signalfd_siginfo info;
+		if (!*pid && !told)
+			progress_say(progress, "waiting for a process in %s",
+				     cgroup_get_path(cgroup));
+		told = true;
 		if (*pid || poll(&event, 1, POLL_MS) <= 0)
 			continue;
 		if (read(signal_fd, &info, sizeof info) == sizeof info) {

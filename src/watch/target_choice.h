@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "system/cgroup.h"
+#include "watch/progress.h"
 
 // `path` has room for PATH_MAX. `given` NULL: the memory cgroup of `pid`.
 bool choose_cgroup(int pid, const char *given, char *path, struct error *error) must_check;
@@ -12,4 +13,4 @@ int64_t anonymous_bytes(int pid);
 // The process of the cgroup with the most anonymous memory. Waits until there is one; a signal on
 // `signal_fd` ends the wait: *pid is then 0 and *signal says which.
 bool choose_process(struct cgroup *cgroup, int signal_fd, int *pid, int *signal,
-		    struct error *error) must_check;
+		    struct progress *progress, struct error *error) must_check;

@@ -86,8 +86,8 @@ static bool begin(struct watch *watch, struct error *error)
 	int pid = options->pid;
 	if (!open_cgroup(watch, error) || !open_signals(watch, error))
 		return false;
-	if (!pid &&
-	    !choose_process(watch->cgroup, watch->signals, &pid, &watch->result->signal, error))
+	if (!pid && !choose_process(watch->cgroup, watch->signals, &pid, &watch->result->signal,
+				    &watch->progress, error))
 		return false;
 	if (!pid)
 		return true; // a signal came before a process did

@@ -16,7 +16,8 @@ LOGS = ROOT / "tests/crash"
 CHINESE = re.compile("[\u4e00-\u9fff]")
 # What tools are called, and titles of columns that are the same in all languages.
 TOOLS = ["go tool pprof inuse_space", "kubectl top、docker stats、cAdvisor working set", "top RES, ps RSS",
-         "smaps PSS, smem"]
+         "smaps PSS, smem", "whyoom profiler on ", 'import _ "net/http/pprof"',
+         'import \\_ "net/http/pprof"']
 METRICS = ("limit_used, growth, limit_in, usage, anon, file, rss, heap_live, heap_marked, goroutines, fds, "
            "threads, psi_some, psi_full, limit_hits, high_hits, ooms, oom_kills")
 # What a race report says of an access, in its own words.

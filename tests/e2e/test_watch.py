@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import MIB, NOT_STORED, OK, WHYOOM, run_pprof, wait_until
+from harness import MIB, NEWEST_SERVICE, NOT_STORED, OK, WHYOOM, run_pprof, wait_until
 
 LIMIT_BYTES = 200 * MIB
 EXPORT_BYTES = 4096 * MIB
@@ -203,10 +203,13 @@ def test_full_disk(full_disk, watch, group, service):
     assert re.search(CULPRIT, running.stdout()), running.output()
 
 
-def test_cgroup_without_a_limit(whyoom, cgroup, tmp_path):
-    failed = whyoom("watch", "--cgroup", cgroup(None).path, "--out", tmp_path, code=None)
-    assert failed.returncode != OK
-    assert "limit" in failed.stderr
+def test_cgroup_without_a_limit(watch, cgroup, start, tmp_path):
+    """The machine's memory is the limit then; and who waits for a process says so."""
+    group = cgroup(None)
+    running = watch("--cgroup", group.path, "--out", tmp_path / "incidents")
+    wait_until(lambda: "waiting for a process in" in running.output(), 10, running.output)
+    start("many", NEWEST_SERVICE, cgroup=group)
+    wait_until(lambda: ", the machine's memory" in running.output(), 20, running.output)
 
 
 def test_cgroup_that_is_not_there(whyoom, tmp_path):
