@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/strbuf.h"
 #include "profile/pprof_read.h"
 #include "report/course.h"
 #include "report/instant_end.h"
@@ -302,6 +303,25 @@ static bool read_heap(struct snapshot *snapshot, const void *heap, size_t size, 
 	return true;
 }
 
+// Anybody may have written it, and it is shown on terminals: no text keeps a control character.
+// As deep as jansson reads (JSON_PARSER_MAX_DEPTH).
+static void make_texts_safe(json_t *value)
+{
+	const char *key;
+	json_t *each;
+	size_t i;
+	json_object_foreach(value, key, each)
+		make_texts_safe(each);
+	json_array_foreach(value, i, each)
+		make_texts_safe(each);
+	if (!json_is_string(value))
+		return;
+	struct strbuf safe = {0};
+	strbuf_add_safe(&safe, json_string_value(value));
+	(void)json_string_set(value, safe.text ? safe.text : "");
+	strbuf_deinit(&safe);
+}
+
 static void read_report(const json_t *report, struct instant *instant)
 {
 	struct snapshot *snapshot = instant->snapshot;
@@ -335,8 +355,10 @@ bool instant_read(const char *report, size_t report_size, const void *heap, size
 		return error_set(error, ERROR_BAD_DATA, "report.json is no JSON: line %d", at.line);
 	}
 	struct instant *instant = instant_new();
-	if (root)
+	if (root) {
+		make_texts_safe(root);
 		read_report(root, instant);
+	}
 	bool ok = read_heap(instant->snapshot, heap, heap_size, error);
 	if (ok) {
 		facts_gather(instant->snapshot, instant->killed ? &instant->kill : NULL,

@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "base/alloc.h"
-#include "base/strbuf.h"
 
 // Beyond, sums and differences of two could overflow.
 static const int64_t MOST = INT64_MAX / 4;
@@ -46,16 +45,7 @@ static const char *text_of(const json_t *object, const char *key)
 	return text && strlen(text) < INSTANT_TEXT_MAX ? text : "";
 }
 
-// Without control characters: some of them are shown as they are.
-static void copy_text(const json_t *object, const char *key, char *out, size_t capacity)
-{
-	struct strbuf safe = {0};
-	strbuf_add_safe(&safe, text_of(object, key));
-	snprintf(out, capacity, "%s", safe.text ? safe.text : "");
-	strbuf_deinit(&safe);
-}
-
-#define COPY(object, key, field) copy_text(object, key, field, sizeof(field))
+#define COPY(object, key, field) snprintf(field, sizeof(field), "%s", text_of(object, key))
 
 static int64_t time_of(const json_t *object, const char *key)
 {
@@ -131,8 +121,7 @@ static void read_kill(const json_t *object, struct kill_facts *kill)
 
 static const char *keep(struct snapshot *snapshot, const json_t *object, const char *key)
 {
-	char text[INSTANT_TEXT_MAX];
-	copy_text(object, key, text, sizeof text);
+	const char *text = text_of(object, key);
 	const char *copy = arena_string(&snapshot->arena, text, strlen(text));
 	return copy ? copy : "";
 }

@@ -16,6 +16,7 @@ static const char *const sentences[] = {
 	N_("process %s (%s) has ended"),
 	N_("process %s has ended, or runs another program now"),
 	N_("process %s has ended"),
+	N_("%s is empty: the process has ended"),
 	N_("there is no process %s"),
 	N_("may not look into process %s: cannot open %s: %s"),
 	N_("cannot make the directory %s: %s"),

@@ -154,6 +154,10 @@ def test_two_processes(whyoom, copied, report, tmp_path):
 def test_any_value_by_any_other(whyoom, copied, report, tmp_path):
     text = json.dumps(report)
     random.seed(11)
+    forged = [each for each in ('"label": "', '"mode": "', '"note": "') if each in text]
+    for each in forged:  # in what is shown besides the names
+        rewrite(copied, "report.json", text.replace(each, each + "\\u009b31m\\u001b[2J").encode())
+        faces(whyoom, copied, tmp_path)
     evil = ["-1", "1e308", "9223372036854775807", "-9223372036854775808", "null", "[]", "{}", "true",
             '"\\u001b[2J<script>"', '"\\u009b31m"', '"' + "x" * 5000 + '"']
     for _ in range(6):
