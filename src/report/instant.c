@@ -310,9 +310,9 @@ static void make_texts_safe(json_t *value)
 	const char *key;
 	json_t *each;
 	size_t i;
-	json_object_foreach(value, key, each)
+	json_object_foreach (value, key, each)
 		make_texts_safe(each);
-	json_array_foreach(value, i, each)
+	json_array_foreach (value, i, each)
 		make_texts_safe(each);
 	if (!json_is_string(value))
 		return;
