@@ -14,8 +14,8 @@ static const double EXPLAINED_MIN = 0.5; // less explains too little
 static const double OBJECTS_MIN = 0.4;   // of the Go heap: else the question is what is kept free
 static const double COVERAGE_MIN = 0.5;  // of the Go heap that the profile's samples stand for
 static const double GENERIC_MALUS = 0.6;
-static const double CHAIN_MIN = 0.7; // of what grew, of several functions taken together
-static const double BURST_BEFORE_MAX = 0.1;       // of a group, at the baseline
+static const double CHAIN_MIN = 0.7;        // of what grew, of several functions taken together
+static const double BURST_BEFORE_MAX = 0.1; // of a group, at the baseline
 static const int64_t SMALL_HEAP_BYTES = 16 << 20; // below, a few samples prove nothing
 enum { SITES_ASKED = 6, GROUPS_ASKED = 8, GROUP_RISE_MIN = 20 };
 
@@ -149,9 +149,8 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 	VEC_FOREACH (site, &sites.list)
 		if (site_rise(evidence, site) > 0)
 			sum += site_rise(evidence, site);
-	const struct site *largest = rule->chain
-					     ? sites_nearest(evidence, &sites, CHAIN_MIN)
-					     : sites_largest(&sites, evidence->heap_by_growth);
+	const struct site *largest = rule->chain ? sites_nearest(evidence, &sites, CHAIN_MIN)
+						 : sites_largest(&sites, evidence->heap_by_growth);
 	if (!largest && rule->generic && !rule->stack[0] && !rule->chain)
 		strbuf_add(engine->why_not,
 			   _("no function of the program's own code is in any stack"));

@@ -370,8 +370,8 @@ static void check_stopped(struct evidence *evidence)
 {
 	double age, alloc, marked;
 	double grown = (double)evidence->heap.total - (double)evidence->heap_before.total;
-	if (!evidence->estimated || !evidence->heap_before.stacks || evidence->interval_ns <= 0 ||
-	    grown < (double)GROWTH_BYTES_MIN ||
+	if (!evidence->estimated || !evidence->by_growth || !evidence->heap_before.stacks ||
+	    evidence->interval_ns <= 0 || grown < (double)GROWTH_BYTES_MIN ||
 	    !facts_get(evidence->now, "gc.last_age", &age) || age < STOPPED_NS_MIN ||
 	    age < STOPPED_SHARE * (double)evidence->interval_ns ||
 	    !facts_get(evidence->now, "heap.alloc", &alloc) ||
@@ -395,8 +395,8 @@ static void gather_heap(struct evidence *evidence, const struct profile *before)
 	view_heap(evidence->now, evidence->before, identity, before, evidence->estimated,
 		  &evidence->heap_before);
 	check_unknown(evidence);
-	check_stopped(evidence);
 	gather_rises(evidence);
+	check_stopped(evidence);
 	double growth = (double)evidence->heap.total - (double)evidence->heap_before.total;
 	if (evidence->estimated)
 		growth = (double)bound_by_marked(evidence, (int64_t)growth);

@@ -162,7 +162,7 @@ FACT("group.costs", BYTES, "their stacks, structures and what they hold; of what
 FACT("group.waits", NS, "the longest wait in it, at least")
 FACT("group.others", COUNT, "goroutines of other groups with the same creator")
 FACT("group.during", COUNT, "goroutines in what the rule's `during` matches: that use what leaks")
-FACT("group.fan", COUNT, "of its kind, for each goroutine that waits until all of them are done")
+FACT("group.fan", COUNT, "of its kind, for each goroutine that makes them or waits for all")
 FACT("group.on_queue", YES, "1: most of it wait on the channel with the largest backlog")
 FACT("group.idle_pool", YES,
      "1: nine of ten wait on one and the same thing, and they do not become more")

@@ -284,8 +284,8 @@ static const struct rule rules[] = {
 		.without = {"sync.(*WaitGroup).Wait"},
 		.when = {GROWS, MANY, "group.fan >= 100"},
 		.title = N_("one place starts goroutines without a bound"),
-		.proof = {N_("for each goroutine that waits until all of them are done there are "
-			     "{group.fan}")},
+		.proof = {N_("for each goroutine that makes them, or waits until all are done, "
+			     "there are {group.fan}")},
 		.refuted_by = N_("a number that stays the same when more is to be done"),
 		.fix = N_("bound it: errgroup.SetLimit, a semaphore, or a fixed number of workers"),
 		.relief = N_("less load; a memory limit helps only with the garbage"),

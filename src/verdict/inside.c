@@ -65,6 +65,19 @@ static bool waits_for(const struct goroutine_group *waiter, const char *creator)
 	return false;
 }
 
+// It does not wait for anything: it makes more of them.
+static bool makes(const struct evidence *evidence, const struct goroutine_group *maker,
+		  const char *creator)
+{
+	if (maker->wait_reason || !evidence->now->identity ||
+	    code_owner_of(evidence->now->identity, creator) != CODE_OWN)
+		return false;
+	for (size_t i = 0; i < maker->depth; i++)
+		if (strcmp(maker->frames[i].function, creator) == 0)
+			return true;
+	return false;
+}
+
 bool inside_fan(const struct evidence *evidence, const struct wait_group *group, double *value)
 {
 	uint64_t waiters = 0;
@@ -72,7 +85,7 @@ bool inside_fan(const struct evidence *evidence, const struct wait_group *group,
 	if (!creator[0])
 		return false;
 	VEC_FOREACH (other, &evidence->groups)
-		if (waits_for(other->example, creator))
+		if (waits_for(other->example, creator) || makes(evidence, other->example, creator))
 			waiters += other->count;
 	if (!waiters)
 		return false;

@@ -122,13 +122,14 @@ static const struct rule rules[] = {
 			  "github.com/IBM/sarama...|github.com/Shopify/sarama...|"
 			  "github.com/nats-io/nats%2ego...|"
 			  "github.com/elastic/go-elasticsearch..."},
-		.partly = {"github.com/redis/go-redis/v9.New...|github.com/go-redis/redis/v8.New...|"
-			   "github.com/redis/rueidis.NewClient|"
-			   "go.mongodb.org/mongo-driver/mongo.Connect|"
-			   "go.mongodb.org/mongo-driver/v2/mongo.Connect|"
-			   "github.com/IBM/sarama.New...|github.com/Shopify/sarama.New...|"
-			   "github.com/nats-io/nats%2ego.Connect|"
-			   "github.com/elastic/go-elasticsearch/v8.New..."},
+		.partly =
+			{"github.com/redis/go-redis/v9.New...|github.com/go-redis/redis/v8.New...|"
+			 "github.com/redis/rueidis.NewClient|"
+			 "go.mongodb.org/mongo-driver/mongo.Connect|"
+			 "go.mongodb.org/mongo-driver/v2/mongo.Connect|"
+			 "github.com/IBM/sarama.New...|github.com/Shopify/sarama.New...|"
+			 "github.com/nats-io/nats%2ego.Connect|"
+			 "github.com/elastic/go-elasticsearch/v8.New..."},
 		// one client, and what it reads, would have hardly any of it
 		.when = {"site.part >= 10% site"},
 		.title = N_("a new client of a server for each call"),
@@ -142,11 +143,12 @@ static const struct rule rules[] = {
 	{
 		.name = "logger-with",
 		CALLS,
-		.stack = {"go.uber.org/zap.(*Logger).With...|go.uber.org/zap.(*SugaredLogger).With...|"
-			  "github.com/sirupsen/logrus.(*Entry).With...|"
-			  "github.com/sirupsen/logrus.(*Logger).With...|"
-			  "github.com/rs/zerolog.Context...|github.com/rs/zerolog.Logger.With|"
-			  "log/slog.(*Logger).With...|github.com/go-kit/log.With..."},
+		.stack =
+			{"go.uber.org/zap.(*Logger).With...|go.uber.org/zap.(*SugaredLogger).With...|"
+			 "github.com/sirupsen/logrus.(*Entry).With...|"
+			 "github.com/sirupsen/logrus.(*Logger).With...|"
+			 "github.com/rs/zerolog.Context...|github.com/rs/zerolog.Logger.With|"
+			 "log/slog.(*Logger).With...|github.com/go-kit/log.With..."},
 		.title = N_("loggers with fields of their own are kept, or grow with each With"),
 		.proof = {N_("one allocation there is {site.object_size} on average; each With "
 			     "copies the fields of all before it")},

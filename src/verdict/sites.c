@@ -123,9 +123,8 @@ static bool is_in_chain(const struct evidence *evidence, const struct profile_st
 static void collect_chain(const struct evidence *evidence, const struct sites_filter *filter,
 			  const struct heap_stack *stack, bool baseline, struct sites *sites)
 {
-	for (int64_t at = stack->own + 1;
-	     filter->chain && stack->own >= 0 &&
-	     is_in_chain(evidence, &stack->row->stack, stack->own, at);
+	for (int64_t at = stack->own + 1; filter->chain && stack->own >= 0 &&
+					  is_in_chain(evidence, &stack->row->stack, stack->own, at);
 	     at++) {
 		struct site *site = site_of(evidence, sites, stack, at, baseline);
 		if (baseline) {
