@@ -4,11 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "base/units.h"
 #include "profile/pprof_read.h"
 #include "report/course.h"
 #include "report/instant_end.h"
@@ -80,18 +80,10 @@ static const char *keep(struct snapshot *snapshot, const char *text)
 	return copy ? copy : "";
 }
 
-// "2026-11-21T19:47:21.000Z"
 static int64_t time_of(const json_t *object, const char *key)
 {
-	struct tm parts = {0};
-	const char *rest = strptime(text_of(object, key), "%Y-%m-%dT%H:%M:%S", &parts);
-	if (!rest)
-		return 0;
-	double fraction = rest[0] == '.' ? strtod(rest, NULL) : 0;
-	time_t seconds = timegm(&parts);
-	if (seconds < 0 || seconds > (time_t)1 << 33)
-		return 0;
-	return (int64_t)seconds * 1000000000 + (int64_t)(fraction * 1e9);
+	int64_t unix_ns;
+	return parse_time_rfc3339(text_of(object, key), &unix_ns) ? unix_ns : 0;
 }
 
 // ---- in: parts ----

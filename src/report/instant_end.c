@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
+#include "base/units.h"
 
 // Beyond, sums and differences of two could overflow.
 static const int64_t MOST = INT64_MAX / 4;
@@ -49,15 +49,8 @@ static const char *text_of(const json_t *object, const char *key)
 
 static int64_t time_of(const json_t *object, const char *key)
 {
-	struct tm parts = {0};
-	const char *rest = strptime(text_of(object, key), "%Y-%m-%dT%H:%M:%S", &parts);
-	if (!rest)
-		return 0;
-	double fraction = rest[0] == '.' ? strtod(rest, NULL) : 0;
-	time_t seconds = timegm(&parts);
-	if (seconds < 0 || seconds > (time_t)1 << 33)
-		return 0;
-	return (int64_t)seconds * 1000000000 + (int64_t)(fraction * 1e9);
+	int64_t unix_ns;
+	return parse_time_rfc3339(text_of(object, key), &unix_ns) ? unix_ns : 0;
 }
 
 // ---- the kill ----
