@@ -8,11 +8,11 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
-#include "base/units.h"
 #include "profile/pprof_read.h"
 #include "report/course.h"
 #include "report/instant_end.h"
 #include "report/json_build.h"
+#include "report/json_read.h"
 #include "report/ledger_json.h"
 #include "snapshot/capture.h"
 
@@ -51,39 +51,10 @@ json_t *facts_to_json(const struct facts *facts)
 
 // ---- in: single values ----
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text && strlen(text) < INSTANT_TEXT_MAX ? text : "";
-}
-
-static int64_t int_of(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static int64_t known_of(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-	return json_is_integer(value) ? json_integer_value(value) : -1;
-}
-
-static uint64_t count_of(const json_t *object, const char *key)
-{
-	int64_t value = int_of(object, key);
-	return value > 0 ? (uint64_t)value : 0;
-}
-
 static const char *keep(struct snapshot *snapshot, const char *text)
 {
 	const char *copy = arena_string(&snapshot->arena, text, strlen(text));
 	return copy ? copy : "";
-}
-
-static int64_t time_of(const json_t *object, const char *key)
-{
-	int64_t unix_ns;
-	return parse_time_rfc3339(text_of(object, key), &unix_ns) ? unix_ns : 0;
 }
 
 // ---- in: parts ----
