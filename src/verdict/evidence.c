@@ -364,18 +364,19 @@ static void check_unknown(struct evidence *evidence)
 }
 
 // What grows on needs new memory at the same pace. Where since the last collection hardly any was
-// taken, the growth was one piece of work, and the collection in its midst cannot tell what of it
-// is left.
+// taken, and a good part of what came is empty again, the growth was one piece of work, and the
+// collection in its midst cannot tell what of it is left.
 static void check_stopped(struct evidence *evidence)
 {
-	double age, alloc, marked;
+	double age, alloc, marked, idle;
 	double grown = (double)evidence->heap.total - (double)evidence->heap_before.total;
 	if (!evidence->estimated || !evidence->by_growth || !evidence->heap_before.stacks ||
 	    evidence->interval_ns <= 0 || grown < (double)GROWTH_BYTES_MIN ||
 	    !facts_get(evidence->now, "gc.last_age", &age) || age < STOPPED_NS_MIN ||
 	    age < STOPPED_SHARE * (double)evidence->interval_ns ||
 	    !facts_get(evidence->now, "heap.alloc", &alloc) ||
-	    !facts_get(evidence->now, "heap.marked", &marked))
+	    !facts_get(evidence->now, "heap.marked", &marked) ||
+	    !facts_get(evidence->now, "go.heap.idle", &idle) || idle < grown / 2)
 		return;
 	double pace = (alloc > marked ? alloc - marked : 0) / age;
 	evidence->stopped = pace < STOPPED_PACE * grown / (double)evidence->interval_ns;
