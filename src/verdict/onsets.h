@@ -4,8 +4,8 @@
  * marks: what came first on the timeline decides what is a cause and what a consequence.
  *
  * Growth is looked for in what a number does not fall below again: a heap that goes up and down
- * with its collections, and a peak that is over, are no growth. It begins where a level and a
- * straight line from it to the end fit best. Fine as the samples are: `give_ns` says how fine.
+ * with its collections, and a peak that is over, are no growth. Where it begins, slopes.h finds;
+ * fine as the samples are: `give_ns` says how fine.
  */
 #pragma once
 
