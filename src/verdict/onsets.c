@@ -24,7 +24,8 @@ enum { SAMPLES_MIN = 6, ENDING_MAX = 3 };
 static const double LEVEL_MARGIN = 0.03;   // of the growth: within, it is the level still
 static const double FOLLOWS_MIN = 0.1;     // of how long the first has grown
 static const double CONSEQUENCE_MIN = 0.2; // of the growth of the memory, that was there before
-static const int64_t MARK_AGE_NS = 600 * SECOND_NS; // or as long as it has grown
+static const int64_t WORKING_SET_NS = 15 * SECOND_NS; // what is needed to work is there by then
+static const int64_t MARK_AGE_NS = 600 * SECOND_NS;   // or as long as it has grown
 
 const char *course_metric_name(enum course_metric metric)
 {
@@ -94,6 +95,17 @@ static int64_t memory_at(const struct series *memory, int64_t unix_ns)
 	return memory->count ? (int64_t)memory->values[at] : -1;
 }
 
+// When so much of the growth was there.
+static int64_t reached_at(const struct series *series, const struct beginning *beginning,
+			  double part)
+{
+	int last = series->count - 1, at = beginning->at;
+	double value = beginning->level + part * (series->values[last] - beginning->level);
+	while (at < last && series->values[at] < value)
+		at++;
+	return series->times_ns[at];
+}
+
 static void find_onset(const struct course *course, enum course_metric metric,
 		       const struct series *memory, struct onset *onset)
 {
@@ -122,6 +134,8 @@ static void find_onset(const struct course *course, enum course_metric metric,
 		.before = (int64_t)beginning.level,
 		.now = (int64_t)last,
 		.memory_bytes = memory_at(memory, began_ns),
+		.half_ns = reached_at(&series, &beginning, 0.5),
+		.most_ns = reached_at(&series, &beginning, 0.9),
 	};
 }
 
@@ -170,6 +184,17 @@ bool onsets_is_consequence(const struct onsets *onsets, enum course_metric metri
 		return false;
 	return onset_follows(onsets, onset, memory) && onset_grown_before(onsets, onset, &share) &&
 	       share >= CONSEQUENCE_MIN;
+}
+
+bool onsets_goroutines_keep(const struct onsets *onsets)
+{
+	const struct onset *memory = &onsets->metrics[COURSE_MEMORY],
+			   *goroutines = &onsets->metrics[COURSE_GOROUTINES];
+	if (!memory->grew || !memory->half_ns || !goroutines->known)
+		return false;
+	int64_t all_ns = goroutines->grew ? goroutines->most_ns : onsets->from_ns;
+	int64_t since_ns = all_ns > memory->unix_ns ? all_ns : memory->unix_ns;
+	return all_ns && memory->half_ns - since_ns >= WORKING_SET_NS;
 }
 
 enum course_metric onsets_first(const struct onsets *onsets)

@@ -68,17 +68,22 @@ static double inside_of(const struct scope *scope, bool by_own_code, double *bef
 	return count;
 }
 
-// Workers that become more are another trouble. So is what grows at each of them, while they are as
-// many as before: what they need to work with would stay as it is. In the moments before a kill
-// nobody can tell.
-static double workers_of(const struct scope *scope)
+// What grows at each worker, while they are as many as before: what they need to work with would
+// stay as it is. In the moments before a kill only the course can tell that from their first work.
+static bool each_grows(const struct scope *scope)
 {
 	const struct evidence *evidence = scope->evidence;
+	if (evidence->kill)
+		return onsets_goroutines_keep(&evidence->now->onsets);
+	return evidence->heap_by_growth && scope->site->before_bytes > scope->site->bytes / 10;
+}
+
+// Workers that become more are another trouble, and so are those that keep more and more.
+static double workers_of(const struct scope *scope)
+{
 	double before, count = inside_of(scope, true, &before);
-	bool more = evidence->groups_by_growth && before < 0.9 * count;
-	bool each_grows = !evidence->kill && evidence->heap_by_growth &&
-			  scope->site->before_bytes > scope->site->bytes / 10;
-	return more || each_grows ? 0 : count;
+	bool more = scope->evidence->groups_by_growth && before < 0.9 * count;
+	return more || each_grows(scope) ? 0 : count;
 }
 
 // Names of numbers of the goroutines that are in a site's code.
