@@ -105,6 +105,40 @@ static bool inside_number(const struct scope *scope, const char *name, double *v
 	return true;
 }
 
+static bool is_on_queue(const struct scope *scope, double *value)
+{
+	double queue;
+	const struct goroutine_group *example = scope->group->example;
+	if (!example->objects.count || !facts_get(scope->evidence->now, "queue.address", &queue))
+		return false;
+	*value = queue > 0 && (double)example->objects.items[0].address == queue;
+	return true;
+}
+
+// Who makes them waits for room in a channel that is as full as it was, so that each replaces one
+// that was taken out; what became of that nobody knows before a collection.
+static bool is_through_queue(const struct scope *scope, double *value)
+{
+	const struct evidence *evidence = scope->evidence;
+	struct scope queue = {.evidence = evidence};
+	double yes = 0, on = 0;
+	if (!evidence->before || evidence->mismatch)
+		return false;
+	if (!evidence->kill &&
+	    (scope_holds(&queue, "heap.marked.grown < 0.1 heap.marked") ||
+	     scope_holds(&queue, "queue.bytes >= 0.5 heap.marked")) &&
+	    scope_holds(&queue, "queue.address.grown == 0") &&
+	    scope_holds(&queue, "queue.senders == 1") &&
+	    scope_holds(&queue, "queue.length.grown < 0.1 queue.length"))
+		VEC_FOREACH (group, &evidence->groups) {
+			queue.group = group;
+			yes = yes > 0 || (is_in(group->example, scope->site->entry) &&
+					  is_on_queue(&queue, &on) && on > 0);
+		}
+	*value = yes;
+	return true;
+}
+
 static bool site_number(const struct scope *scope, const char *name, double *value)
 {
 	const struct site *site = scope->site;
@@ -137,6 +171,8 @@ static bool site_number(const struct scope *scope, const char *name, double *val
 		*value = (double)site->part_bytes;
 	else if (strcmp(name, "site.during") == 0)
 		*value = (double)site->during;
+	else if (strcmp(name, "site.through_queue") == 0)
+		return is_through_queue(scope, value);
 	else if (strcmp(name, "site.stacks") == 0)
 		*value = (double)site->stacks;
 	else
@@ -164,16 +200,6 @@ static bool is_idle_pool(const struct scope *scope, double *value)
 	if (!example->objects.count)
 		return false;
 	*value = !more && (double)example->objects.items[0].count >= 0.9 * (double)example->count;
-	return true;
-}
-
-static bool is_on_queue(const struct scope *scope, double *value)
-{
-	double queue;
-	const struct goroutine_group *example = scope->group->example;
-	if (!example->objects.count || !facts_get(scope->evidence->now, "queue.address", &queue))
-		return false;
-	*value = queue > 0 && (double)example->objects.items[0].address == queue;
 	return true;
 }
 
