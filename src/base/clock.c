@@ -21,6 +21,11 @@ int64_t clock_unix_ns(void)
 	return now_ns(CLOCK_REALTIME);
 }
 
+int64_t clock_cpu_ns(void)
+{
+	return now_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 int64_t clock_cycles(void)
 {
 #if defined(__x86_64__)

@@ -21,6 +21,8 @@ static json_t *onset_to_json(enum course_metric metric, const struct onset *onse
 	set_int(object, "began_unix_ns", onset->unix_ns);
 	set_int(object, "give_ns", onset->give_ns);
 	set_known(object, "memory_bytes", onset->memory_bytes);
+	set_int(object, "half_unix_ns", onset->half_ns);
+	set_int(object, "most_unix_ns", onset->most_ns);
 	return object;
 }
 
@@ -67,11 +69,17 @@ static void onset_of_json(const json_t *object, struct onsets *onsets)
 			.before = amount_of(object, "before"),
 			.now = amount_of(object, "now"),
 			.memory_bytes = known_of(object, "memory_bytes"),
+			.half_ns = amount_of(object, "half_unix_ns"),
+			.most_ns = amount_of(object, "most_unix_ns"),
 		};
 		struct onset *onset = &onsets->metrics[i];
 		onset->grew &= onset->unix_ns >= onsets->from_ns &&
 			       onset->unix_ns <= onsets->to_ns && onset->give_ns >= 0 &&
 			       onset->give_ns <= onsets->to_ns - onsets->from_ns;
+		// An older whyoom did not say.
+		if (onset->half_ns < onset->unix_ns || onset->most_ns < onset->half_ns ||
+		    onset->most_ns > onsets->to_ns)
+			onset->half_ns = onset->most_ns = 0;
 	}
 }
 

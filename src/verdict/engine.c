@@ -133,6 +133,18 @@ static void say_too_little(const struct evidence *evidence, const struct site *s
 	strbuf_addf(why_not, _(", explains %s"), human_percent(share).text);
 }
 
+// What a queue replaces seems to be kept until it is collected.
+static bool only_passes(const struct scope *scope, const struct rule *rule, struct strbuf *why_not)
+{
+	if (!scope_holds(scope, "site.through_queue == 1"))
+		return false;
+	if (!rule->when[0] && !rule->stack[0]) // once
+		strbuf_add(why_not,
+			   _("what is new goes into a channel that is as full as it was, and no "
+			     "collection found much else live: look longer (--for)"));
+	return true;
+}
+
 // Sites of one rule are one cause; the largest of them is named.
 static void ask_sites(struct engine *engine, const struct rule *rule)
 {
@@ -170,7 +182,8 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 		if (share < EXPLAINED_MIN && rule->generic && !rule->stack[0] && !rule->when[0])
 			say_too_little(evidence, largest, engine->why_not);
 		if (all_hold(&scope, rule->when) &&
-		    (!rule->check || rule->check(&scope, engine->why_not)))
+		    (!rule->check || rule->check(&scope, engine->why_not)) &&
+		    (share < EXPLAINED_MIN || !only_passes(&scope, rule, engine->why_not)))
 			offer(engine, &finding);
 	}
 	sites_deinit(&sites);

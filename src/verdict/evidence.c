@@ -19,6 +19,7 @@ static const int64_t SMALL_HEAP_BYTES = 16 << 20;
 static const double STOPPED_NS_MIN = 1e9, STOPPED_SHARE = 0.1, STOPPED_PACE = 0.25;
 // A buffer that grows by a quarter each time it is full keeps a fifth of what was allocated for it.
 static const double KEPT_RARELY = 0.15;
+static const double LAG = 3, ROUNDED_BYTES = 1 << 20;
 static const double COLLECTIONS_MIN = 3; // the profile is published two collections late
 
 static const struct {
@@ -68,16 +69,38 @@ static bool heap_grew(const struct evidence *evidence)
 	return grew_by(evidence, "heap.resident") && grew_by(evidence, "heap.alloc");
 }
 
+static double above_zero(double value)
+{
+	return value > 0 ? value : 0;
+}
+
+// What the last collection kept of what was new to it, the next one will keep of what is new now:
+// of a queue that has been filled and turns over, nothing, however much was kept while it filled.
+static bool bound_by_last(const struct evidence *evidence, double marked_rise, double *most)
+{
+	double kept, alloc, since;
+	if (!facts_get(evidence->now, "heap.last_kept", &kept) ||
+	    !facts_get(evidence->now, "heap.alloc", &alloc) ||
+	    !(evidence->heap.collected ? facts_get(evidence->now, "heap.marked", &since)
+				       : facts_get(evidence->before, "heap.alloc", &since)))
+		return false;
+	*most = marked_rise + LAG * kept * above_zero(alloc - since) + ROUNDED_BYTES;
+	return true;
+}
+
 // What collections found live grew by as much, or what seems to be kept will not be: at least a
 // third, since they lag behind.
 static int64_t bound_by_marked(const struct evidence *evidence, int64_t rise)
 {
-	double now, before;
-	if (!evidence->heap.collected || !facts_get(evidence->now, "heap.marked", &now) ||
-	    !facts_get(evidence->before, "heap.marked", &before))
-		return rise;
-	double most = 3 * (now > before ? now - before : 0) + (1 << 20);
-	return (double)rise > most ? (int64_t)most : rise;
+	double now, before, marked_rise = 0, most = (double)rise, last;
+	if (evidence->heap.collected && facts_get(evidence->now, "heap.marked", &now) &&
+	    facts_get(evidence->before, "heap.marked", &before)) {
+		marked_rise = above_zero(now - before);
+		most = fmin(most, LAG * marked_rise + ROUNDED_BYTES);
+	}
+	if (bound_by_last(evidence, marked_rise, &last))
+		most = fmin(most, last);
+	return (int64_t)most;
 }
 
 // What Go gave back does not come back by its own doing, so no collection takes it away again.

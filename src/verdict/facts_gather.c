@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: a snapshot and the facts of a kill. Out: the facts, by name.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 	"encoding/...|github.com/json-iterator/go...|github.com/goccy/go-json...|"           \
 	"github.com/bytedance/sonic...|google.golang.org/protobuf...|gopkg.in/yaml%2ev3...|" \
 	"gopkg.in/yaml.v3...|github.com/vmihailenco/msgpack..."
-enum { G_STRUCT_BYTES = 448 }; // runtime.g
+enum { G_STRUCT_BYTES = 448 };                    // runtime.g
+static const double HEAP_MINIMUM_BYTES = 4 << 20; // runtime.defaultHeapMinimum
 
 static void set_if(struct facts *facts, bool known, const char *name, double value)
 {
@@ -249,6 +251,25 @@ static void gather_containers(struct facts *facts, const struct snapshot_runtime
 	facts_set(facts, "queue.senders", backlog->senders);
 }
 
+// Of what was new when the last collection began, what it kept, at most: before that the heap had
+// grown from what the one before had left to its goal at most, and the goal is GOGC's percentage of
+// what was left, of stacks and of globals (runtime/mgcpacer.go, commit).
+static void gather_last_kept(struct facts *facts, const struct snapshot_go *go,
+			     const struct go_last_collection *last)
+{
+	const struct go_memstats *stats = &go->stats;
+	double percent = stats->gc_percent / 100.0, marked = (double)stats->heap_marked;
+	double before = (double)last->heap_before;
+	if (!last->known || percent <= 0 || !stats->gc_percent_goal ||
+	    stats->gc_percent_goal == UINT64_MAX || before < 2 * percent * HEAP_MINIMUM_BYTES)
+		return;
+	double added = (double)stats->gc_percent_goal - marked;
+	double others = fmax(added - percent * marked, 0);
+	double left = fmax((before - others) / (1 + percent), 0);
+	facts_set(facts, "heap.last_kept",
+		  fmin(fmax(((double)last->survived - left) / (before - left), 0), 1));
+}
+
 static void gather_runtime(struct facts *facts, const struct snapshot *snapshot)
 {
 	const struct snapshot_runtime *runtime = &snapshot->runtime;
@@ -262,6 +283,7 @@ static void gather_runtime(struct facts *facts, const struct snapshot *snapshot)
 	set_if(facts, runtime->gc.cpu.known, "gc.total_cpu_ns", (double)runtime->gc.cpu.total);
 	set_if(facts, runtime->last_collection.known, "heap.survived",
 	       (double)runtime->last_collection.survived);
+	gather_last_kept(facts, &snapshot->go, &runtime->last_collection);
 	gather_containers(facts, runtime);
 	set_if(facts, settings->gogc.known, "gc.environment", settings->gogc.set);
 	set_if(facts, settings->mem_profile_rate_known, "profile.rate",

@@ -28,6 +28,8 @@ FACT("heap.object_size", BYTES, "HeapAlloc by HeapObjects")
 FACT("heap.marked", BYTES, "live, as the last collection found")
 FACT("heap.live_share", SHARE, "live after the last collection, of HeapAlloc")
 FACT("heap.survived", BYTES, "of what was there when the last collection began, what it kept")
+FACT("heap.last_kept", SHARE,
+     "of what was new when the last collection began, what it kept at most")
 FACT("heap.inuse", BYTES, "HeapInuse")
 FACT("heap.idle", BYTES, "HeapIdle")
 FACT("heap.released", BYTES, "HeapReleased")
@@ -145,6 +147,8 @@ FACT("site.during", COUNT, "goroutines that are in it, and in what the rule's `d
 FACT("site.stacks", COUNT, "different stacks of it")
 FACT("site.workers", COUNT,
      "goroutines of the program in the site's outermost function, that do not become more")
+FACT("site.through_queue", YES,
+     "1: it goes into a channel that is as full as it was, and no collection found much else live")
 FACT("site.worker_bytes", BYTES, "what one of them holds, on average")
 FACT("site.inside", COUNT, "all goroutines in the site's outermost function")
 FACT("site.requests", COUNT, "goroutines of a server in the site's outermost function")

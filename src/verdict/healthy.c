@@ -107,6 +107,17 @@ static const struct rule rules[] = {
 		.refuted_by = PLATEAU_REFUTED,
 	},
 	{
+		// no collection in between, and the last one kept little of what was new to it
+		.name = "healthy-plateau",
+		HEALTHY,
+		.classes = CLASSES_ALL,
+		.generic = true,
+		.when = {LIVES, "interval > 0", "?limit.used < 70%", "gc.cycles.grown == 0",
+			 "heap.last_kept < 20%", "?anon.grown < 8MiB"},
+		.sentence = PLATEAU,
+		.refuted_by = PLATEAU_REFUTED,
+	},
+	{
 		// the collection between the two looks was the first to see what was there before
 		.name = "healthy-plateau",
 		HEALTHY,

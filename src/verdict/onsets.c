@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "verdict/slopes.h"
+
 #define SECOND_NS ((int64_t)1000000000)
 
 // Less is the usual back and forth.
@@ -18,19 +20,12 @@ static const struct {
 	[COURSE_THREADS] = {"threads", 10, 0.3},
 };
 
-enum { SAMPLES_MIN = 6, ENDING_MAX = 3, BACK_PARTS = 2, ROUNDS = 3 };
+enum { SAMPLES_MIN = 6, ENDING_MAX = 3 };
 static const double LEVEL_MARGIN = 0.03;   // of the growth: within, it is the level still
-static const double KNEE_MIN = 0.7;        // of the error of one straight line: more is no knee
 static const double FOLLOWS_MIN = 0.1;     // of how long the first has grown
 static const double CONSEQUENCE_MIN = 0.2; // of the growth of the memory, that was there before
-static const int64_t MARK_AGE_NS = 600 * SECOND_NS; // or as long as it has grown
-
-// One number by time; what is not known is left out.
-struct series {
-	int count;
-	int64_t times_ns[COURSE_SAMPLES_MAX];
-	double values[COURSE_SAMPLES_MAX];
-};
+static const int64_t WORKING_SET_NS = 15 * SECOND_NS; // what is needed to work is there by then
+static const int64_t MARK_AGE_NS = 600 * SECOND_NS;   // or as long as it has grown
 
 const char *course_metric_name(enum course_metric metric)
 {
@@ -68,66 +63,6 @@ static void lower_to_floor(struct series *series)
 		series->values[i] = fmin(series->values[i], series->values[i + 1]);
 }
 
-// The number in the middle of that time: samples are closer together where it moves.
-static double level_until(const struct series *series, int knee)
-{
-	int64_t middle_ns =
-		series->times_ns[0] + (series->times_ns[knee] - series->times_ns[0]) / 2;
-	int at = 0;
-	while (at < knee && series->times_ns[at + 1] <= middle_ns)
-		at++;
-	return series->values[at];
-}
-
-// How far the samples are from a level up to `knee` and a straight line from there to the end, by
-// the time that each of them stands for.
-static double error_of(const struct series *series, int knee)
-{
-	int last = series->count - 1;
-	double level = level_until(series, knee), error = 0;
-	double length = (double)(series->times_ns[last] - series->times_ns[knee]);
-	double rise = series->values[last] - series->values[knee];
-	for (int i = 1; i <= last; i++) {
-		double at = (double)(series->times_ns[i] - series->times_ns[knee]);
-		double fit = i <= knee ? level : series->values[knee] + rise * at / length;
-		double weight = (double)(series->times_ns[i] - series->times_ns[i - 1]);
-		error += fabs(series->values[i] - fit) * weight;
-	}
-	return error;
-}
-
-static int find_knee(const struct series *series)
-{
-	double straight = error_of(series, 0), least = KNEE_MIN * straight;
-	int found = 0;
-	for (int knee = 1; knee < series->count - 1; knee++) {
-		double error = error_of(series, knee);
-		if (error >= least)
-			continue;
-		least = error;
-		found = knee;
-	}
-	return found;
-}
-
-// Growth that becomes faster has its knee where it is fast already: it began where the level was
-// left. Not far before, or a slow drift would be taken for it. The level is known the better, the
-// less of the growth is before the knee.
-static int find_beginning(const struct series *series, int knee)
-{
-	int last = series->count - 1;
-	int64_t back_ns = (series->times_ns[last] - series->times_ns[knee]) / BACK_PARTS;
-	int64_t earliest_ns = series->times_ns[knee] - back_ns;
-	for (int round = 0; round < ROUNDS; round++) {
-		double level = level_until(series, knee);
-		double least = level + LEVEL_MARGIN * (series->values[last] - level);
-		while (knee > 0 && series->values[knee - 1] > least &&
-		       series->times_ns[knee - 1] >= earliest_ns)
-			knee--;
-	}
-	return knee;
-}
-
 static int64_t gap_at(const struct series *series, int index)
 {
 	int64_t before = index ? series->times_ns[index] - series->times_ns[index - 1] : 0;
@@ -138,31 +73,41 @@ static int64_t gap_at(const struct series *series, int index)
 }
 
 // What goes up and down may have left its level a while before its floor did.
-static int64_t give_at(const struct series *raw, const struct series *floor, int knee)
+static int64_t give_at(const struct series *raw, const struct series *floor,
+		       const struct beginning *beginning)
 {
+	int knee = beginning->at, left = knee;
 	int64_t gap_ns = gap_at(floor, knee);
-	double level = level_until(floor, knee);
+	double level = beginning->level;
 	double least = level + LEVEL_MARGIN * (floor->values[floor->count - 1] - level);
-	int left = knee;
 	while (left > 0 && raw->values[left - 1] > least)
 		left--;
 	int64_t before_ns = floor->times_ns[knee] - floor->times_ns[left];
 	return before_ns > gap_ns ? before_ns : gap_ns;
 }
 
-static int64_t memory_at(const struct course *course, int64_t unix_ns)
+// Of the memory, too, what it does not fall below again.
+static int64_t memory_at(const struct series *memory, int64_t unix_ns)
 {
-	int64_t memory = -1;
-	for (int i = 0; i < course->count; i++) {
-		if (course->samples[i].unix_ns > unix_ns && memory >= 0)
-			break;
-		if (course->samples[i].values[COURSE_MEMORY] >= 0)
-			memory = course->samples[i].values[COURSE_MEMORY];
-	}
-	return memory;
+	int at = 0;
+	while (at + 1 < memory->count && memory->times_ns[at + 1] <= unix_ns)
+		at++;
+	return memory->count ? (int64_t)memory->values[at] : -1;
 }
 
-static void find_onset(const struct course *course, enum course_metric metric, struct onset *onset)
+// When so much of the growth was there.
+static int64_t reached_at(const struct series *series, const struct beginning *beginning,
+			  double part)
+{
+	int last = series->count - 1, at = beginning->at;
+	double value = beginning->level + part * (series->values[last] - beginning->level);
+	while (at < last && series->values[at] < value)
+		at++;
+	return series->times_ns[at];
+}
+
+static void find_onset(const struct course *course, enum course_metric metric,
+		       const struct series *memory, struct onset *onset)
 {
 	struct series series, raw;
 	*onset = (struct onset){.memory_bytes = -1};
@@ -178,28 +123,34 @@ static void find_onset(const struct course *course, enum course_metric metric, s
 	if (last - first < (double)metrics[metric].least ||
 	    last - first < metrics[metric].share * last)
 		return;
-	int knee = find_beginning(&series, find_knee(&series));
+	struct beginning beginning = series_find_beginning(&series, CONSEQUENCE_MIN);
+	int64_t began_ns = series.times_ns[beginning.at];
 	*onset = (struct onset){
 		.known = true,
 		.grew = true,
-		.from_start = knee == 0,
-		.unix_ns = series.times_ns[knee],
-		.give_ns = give_at(&raw, &series, knee),
-		.before = (int64_t)level_until(&series, knee),
+		.from_start = beginning.at == 0,
+		.unix_ns = began_ns,
+		.give_ns = give_at(&raw, &series, &beginning),
+		.before = (int64_t)beginning.level,
 		.now = (int64_t)last,
-		.memory_bytes = memory_at(course, series.times_ns[knee]),
+		.memory_bytes = memory_at(memory, began_ns),
+		.half_ns = reached_at(&series, &beginning, 0.5),
+		.most_ns = reached_at(&series, &beginning, 0.9),
 	};
 }
 
 void onsets_find(const struct course *course, struct onsets *out)
 {
+	struct series memory;
 	*out = (struct onsets){0};
 	if (!course->count)
 		return;
 	out->from_ns = course->samples[0].unix_ns;
 	out->to_ns = course->samples[course->count - 1].unix_ns;
+	take_series(course, COURSE_MEMORY, &memory);
+	lower_to_floor(&memory);
 	for (int i = 0; i < COURSE_METRICS; i++)
-		find_onset(course, i, &out->metrics[i]);
+		find_onset(course, i, &memory, &out->metrics[i]);
 	out->mark_count = course->mark_count;
 	memcpy(out->marks, course->marks, sizeof out->marks);
 }
@@ -233,6 +184,17 @@ bool onsets_is_consequence(const struct onsets *onsets, enum course_metric metri
 		return false;
 	return onset_follows(onsets, onset, memory) && onset_grown_before(onsets, onset, &share) &&
 	       share >= CONSEQUENCE_MIN;
+}
+
+bool onsets_goroutines_keep(const struct onsets *onsets)
+{
+	const struct onset *memory = &onsets->metrics[COURSE_MEMORY],
+			   *goroutines = &onsets->metrics[COURSE_GOROUTINES];
+	if (!memory->grew || !memory->half_ns || !goroutines->known)
+		return false;
+	int64_t all_ns = goroutines->grew ? goroutines->most_ns : onsets->from_ns;
+	int64_t since_ns = all_ns > memory->unix_ns ? all_ns : memory->unix_ns;
+	return all_ns && memory->half_ns - since_ns >= WORKING_SET_NS;
 }
 
 enum course_metric onsets_first(const struct onsets *onsets)

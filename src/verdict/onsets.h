@@ -4,8 +4,8 @@
  * marks: what came first on the timeline decides what is a cause and what a consequence.
  *
  * Growth is looked for in what a number does not fall below again: a heap that goes up and down
- * with its collections, and a peak that is over, are no growth. It begins where a level and a
- * straight line from it to the end fit best. Fine as the samples are: `give_ns` says how fine.
+ * with its collections, and a peak that is over, are no growth. Where it begins, slopes.h finds;
+ * fine as the samples are: `give_ns` says how fine.
  */
 #pragma once
 
@@ -21,6 +21,8 @@ struct onset {
 	int64_t give_ns;      // give or take
 	int64_t before, now;  // the number until then, and at the end
 	int64_t memory_bytes; // COURSE_MEMORY when it began; below 0: not known
+	int64_t half_ns;      // when half of its growth was there; 0: not known, or did not grow
+	int64_t most_ns;      // likewise nine tenths
 };
 
 struct onsets {
@@ -41,6 +43,9 @@ bool onset_grown_before(const struct onsets *onsets, const struct onset *onset, 
 // A number that began to grow after the memory (or the Go heap) did, when a good part of the
 // growth was there already: a consequence, not what it began with.
 bool onsets_is_consequence(const struct onsets *onsets, enum course_metric metric);
+// Half of the memory's growth came when it had grown for long, and the goroutines had long been as
+// many as at the end: what they need to work with they had by then.
+bool onsets_goroutines_keep(const struct onsets *onsets);
 // Of what began to grow, the first; COURSE_METRICS: nothing did.
 enum course_metric onsets_first(const struct onsets *onsets);
 // The newest mark of a kind that somebody made (`by_hand`), or that whyoom made itself, before it

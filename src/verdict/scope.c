@@ -76,17 +76,22 @@ static double inside_of(const struct scope *scope, bool by_own_code, double *bef
 	return count;
 }
 
-// Workers that become more are another trouble. So is what grows at each of them, while they are as
-// many as before: what they need to work with would stay as it is. In the moments before a kill
-// nobody can tell.
-static double workers_of(const struct scope *scope)
+// What grows at each worker, while they are as many as before: what they need to work with would
+// stay as it is. In the moments before a kill only the course can tell that from their first work.
+static bool each_grows(const struct scope *scope)
 {
 	const struct evidence *evidence = scope->evidence;
+	if (evidence->kill)
+		return onsets_goroutines_keep(&evidence->now->onsets);
+	return evidence->heap_by_growth && scope->site->before_bytes > scope->site->bytes / 10;
+}
+
+// Workers that become more are another trouble, and so are those that keep more and more.
+static double workers_of(const struct scope *scope)
+{
 	double before, count = inside_of(scope, true, &before);
-	bool more = evidence->groups_by_growth && before < 0.9 * count;
-	bool each_grows = !evidence->kill && evidence->heap_by_growth &&
-			  scope->site->before_bytes > scope->site->bytes / 10;
-	return more || each_grows ? 0 : count;
+	bool more = scope->evidence->groups_by_growth && before < 0.9 * count;
+	return more || each_grows(scope) ? 0 : count;
 }
 
 // Names of numbers of the goroutines that are in a site's code.
@@ -107,6 +112,40 @@ static bool inside_number(const struct scope *scope, const char *name, double *v
 		return ratio(bytes, inside_of(scope, false, &before), value);
 	else
 		return false;
+	return true;
+}
+
+static bool is_on_queue(const struct scope *scope, double *value)
+{
+	double queue;
+	const struct goroutine_group *example = scope->group->example;
+	if (!example->objects.count || !facts_get(scope->evidence->now, "queue.address", &queue))
+		return false;
+	*value = queue > 0 && (double)example->objects.items[0].address == queue;
+	return true;
+}
+
+// Who makes them waits for room in a channel that is as full as it was, so that each replaces one
+// that was taken out; what became of that nobody knows before a collection.
+static bool is_through_queue(const struct scope *scope, double *value)
+{
+	const struct evidence *evidence = scope->evidence;
+	struct scope queue = {.evidence = evidence};
+	double yes = 0, on = 0;
+	if (!evidence->before || evidence->mismatch)
+		return false;
+	if (!evidence->kill &&
+	    (scope_holds(&queue, "heap.marked.grown < 0.1 heap.marked") ||
+	     scope_holds(&queue, "queue.bytes >= 0.5 heap.marked")) &&
+	    scope_holds(&queue, "queue.address.grown == 0") &&
+	    scope_holds(&queue, "queue.senders == 1") &&
+	    scope_holds(&queue, "queue.length.grown < 0.1 queue.length"))
+		VEC_FOREACH (group, &evidence->groups) {
+			queue.group = group;
+			yes = yes > 0 || (is_in(group->example, scope->site->entry) &&
+					  is_on_queue(&queue, &on) && on > 0);
+		}
+	*value = yes;
 	return true;
 }
 
@@ -142,6 +181,8 @@ static bool site_number(const struct scope *scope, const char *name, double *val
 		*value = (double)site->part_bytes;
 	else if (strcmp(name, "site.during") == 0)
 		*value = (double)site->during;
+	else if (strcmp(name, "site.through_queue") == 0)
+		return is_through_queue(scope, value);
 	else if (strcmp(name, "site.stacks") == 0)
 		*value = (double)site->stacks;
 	else
@@ -169,16 +210,6 @@ static bool is_idle_pool(const struct scope *scope, double *value)
 	if (!example->objects.count)
 		return false;
 	*value = !more && (double)example->objects.items[0].count >= 0.9 * (double)example->count;
-	return true;
-}
-
-static bool is_on_queue(const struct scope *scope, double *value)
-{
-	double queue;
-	const struct goroutine_group *example = scope->group->example;
-	if (!example->objects.count || !facts_get(scope->evidence->now, "queue.address", &queue))
-		return false;
-	*value = queue > 0 && (double)example->objects.items[0].address == queue;
 	return true;
 }
 

@@ -27,5 +27,5 @@ void probe_ask(struct probe *probe);
 const struct go_gauges *probe_take(struct probe *probe);
 // True once the process has died: start another one.
 bool probe_is_lost(const struct probe *probe);
-// How long the newest answer took to read.
+// What the newest answer has cost, in the processor's time.
 int64_t probe_cost_ns(const struct probe *probe);

@@ -257,7 +257,7 @@ class Result:
 
     @property
     def cause_right(self):
-        if self.case.get("healthy"):
+        if self.case.get("healthy") and not self.rightly_undetermined:
             return self.status == "healthy" and self.rule in (self.case.causes or [self.rule])
         return self.rightly_undetermined or (
             self.status == "cause" and self.rule in self.case.causes)

@@ -167,6 +167,36 @@ static void test_coarse_samples_leave_the_order_open(void **state)
 	assert_false(onsets_is_consequence(&onsets, COURSE_GOROUTINES));
 }
 
+// Memory that grows from 5 s on, in `seconds`, so that it flattens by `tau_s` (0: not at all), and
+// 64 goroutines, which are all there at `all_s`.
+static bool goroutines_keep(double seconds, double tau_s, double all_s)
+{
+	struct course course = {0};
+	struct onsets onsets;
+	for (int i = 0; i <= 4 * (5 + seconds); i++) {
+		double at_s = i / 4.0, grown_s = at_s > 5 ? at_s - 5 : 0;
+		double part = tau_s > 0 ? 1 - exp(-grown_s / tau_s) : grown_s / seconds;
+		struct course_sample sample = course_sample_at(START_NS + i * SECOND_NS / 4);
+		sample.values[COURSE_MEMORY] = (int64_t)((20 + 300 * part) * (double)MIB);
+		sample.values[COURSE_GOROUTINES] =
+			2 + (int64_t)(64 * (at_s < all_s ? at_s / all_s : 1));
+		course_add(&course, &sample);
+	}
+	onsets_find(&course, &onsets);
+	return onsets_goroutines_keep(&onsets);
+}
+
+static void test_workers_that_keep(void **state)
+{
+	(void)state;
+	assert_true(goroutines_keep(40, 0, 0));
+	assert_true(goroutines_keep(600, 0, 0));
+	assert_true(goroutines_keep(60, 0, 4));   // started meanwhile
+	assert_false(goroutines_keep(7, 0, 0));   // their first work
+	assert_false(goroutines_keep(60, 8, 0));  // which they have at last
+	assert_false(goroutines_keep(60, 0, 60)); // they become more
+}
+
 static void test_marks(void **state)
 {
 	(void)state;
@@ -239,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_the_end_of_the_process),
 		cmocka_unit_test(test_what_follows_is_a_consequence),
 		cmocka_unit_test(test_coarse_samples_leave_the_order_open),
+		cmocka_unit_test(test_workers_that_keep),
 		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_a_long_life),
 		cmocka_unit_test(test_odd_input),

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"os"
 	"time"
 
 	"example.com/incidents/internal/lab"
@@ -29,9 +30,13 @@ func produce() {
 }
 
 func consume() {
+	each := 50 // then it rests
+	if len(os.Args) > 1 && os.Args[1] == "slow" {
+		each = 1
+	}
 	for i := 0; ; i++ {
 		<-queue
-		if i%50 == 0 {
+		if i%each == 0 {
 			time.Sleep(time.Millisecond)
 		}
 	}

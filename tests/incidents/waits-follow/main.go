@@ -15,7 +15,7 @@ import (
 
 type entry struct {
 	id   string
-	data [900]byte
+	data [400]byte
 }
 
 type journal struct {
@@ -24,18 +24,16 @@ type journal struct {
 	disk    sync.Mutex // one at a time reads
 }
 
-const fitting = 70000 // entries that can be looked up at once
+const fitting = 220000 // entries that can be looked up at once
 
 func main() {
 	all := &journal{entries: map[string]*entry{}}
 	lab.Fill(10)
 	lab.Run(300, func(i int) {
-		for j := 0; j < 30; j++ {
-			all.note(i*30 + j)
+		for j := 0; j < 60; j++ {
+			all.note(i*60 + j)
 		}
-		if i%3 == 0 {
-			go serve(all)
-		}
+		go serve(all)
 	})
 }
 
