@@ -164,11 +164,10 @@ static int64_t account_spans(struct builder *builder, const struct mapping *mapp
 			max_address(max_address(span->start, mapping->start), builder->done);
 		taddr_t end = min_address(span->start + span->bytes, mapping->end);
 		if (start < end) { // else it overlaps: it moved while it was read, or is a lie
-			int64_t there = residency_bytes(residency, start, end);
-			int64_t resident = min_bytes(there, left);
+			// What is more than the limit are pages of zeros: read, never written to.
+			int64_t resident = min_bytes(residency_bytes(residency, start, end), left);
 			left -= resident;
-			account_piece(builder, span, end - start, resident,
-				      all_known && there == resident);
+			account_piece(builder, span, end - start, resident, all_known);
 			builder->done = end;
 		}
 		if (span->start + span->bytes > mapping->end)

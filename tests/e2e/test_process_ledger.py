@@ -186,7 +186,7 @@ def test_huge_pages(account):
 def test_memory_that_was_read_and_never_written(account, whyoom):
     target, seen = account("untouched", 100)
     assert seen.ledger["total_bytes"] < 20 * MIB and seen["go.heap.objects"] < 2 * MIB
-    assert seen.beside["go.heap.untouched"] == 100 * MIB
+    assert 0 <= seen.beside["go.heap.untouched"] - 100 * MIB < 64 << 10, "with small objects"
     assert seen.beside[f"go.heap.untouched.{100 * MIB}"] == 100 * MIB
     verdict = json.loads(whyoom("why", target.pid, "--json").stdout)["verdict"]
     assert not verdict["guilty"]["function"], "nobody holds memory that is not there"
