@@ -2,6 +2,8 @@
 // In: the spans that channels may lie in. Out: the channel whose buffer holds most.
 #include "golang/backlog.h"
 
+#include <math.h>
+
 #include "golang/holdings.h"
 #include "golang/structs.h"
 
@@ -14,7 +16,9 @@ enum {
 	KEPT = 4,                    // longest ones of which it is asked what they hold
 	ELEMENTS_MAX = 1 << 16,      // of one
 	ELEMENT_BYTES_MAX = 16 << 20,
+	FEWER = 8, // times
 };
+static const uint64_t BYTES_MAX = (uint64_t)1 << 52; // no memory is as large
 
 struct queue {
 	taddr_t channel, buffer;
@@ -153,30 +157,44 @@ static void add_elements(struct holdings *holdings, const struct queue *queue, u
 	vec_deinit(&ranges);
 }
 
-static struct go_backlog weigh(const struct search *search, const struct queue *queue)
+// Of the first `count` elements: what they hold. False where it is more than is looked at.
+static bool add_first(const struct search *search, const struct queue *queue, uint64_t count,
+		      uint64_t *bytes)
 {
 	struct holdings holdings = {.runtime = search->runtime, .spans = search->spans};
-	uint64_t count = queue->length < ELEMENTS_MAX ? queue->length : ELEMENTS_MAX;
-	if (count * queue->element_bytes > ELEMENT_BYTES_MAX)
-		count = ELEMENT_BYTES_MAX / queue->element_bytes;
 	uint64_t behind = queue->capacity - queue->first; // up to the buffer's end
 	add_elements(&holdings, queue, queue->first, count < behind ? count : behind);
 	if (count > behind)
 		add_elements(&holdings, queue, 0, count - behind);
 	holdings_follow(&holdings);
-	double each = (double)holdings.bytes / (double)count;
-	struct go_backlog backlog = {
+	*bytes = holdings.bytes;
+	bool all = !holdings.cut;
+	holdings_deinit(&holdings);
+	return all;
+}
+
+// Where its first elements hold more objects than are looked at, fewer of them stand for all.
+static struct go_backlog weigh(const struct search *search, const struct queue *queue)
+{
+	uint64_t count = queue->length < ELEMENTS_MAX ? queue->length : ELEMENTS_MAX, held;
+	if (count * queue->element_bytes > ELEMENT_BYTES_MAX)
+		count = ELEMENT_BYTES_MAX / queue->element_bytes;
+	bool all;
+	while (!(all = add_first(search, queue, count, &held)) && count >= FEWER * LENGTH_MIN)
+		count /= FEWER;
+	double of_all = count < queue->length // as it is, where no more than that was looked at
+				? (double)held / (double)count * (double)queue->length
+				: (double)held;
+	double bytes = (double)(queue->length * queue->element_bytes) + round(of_all);
+	return (struct go_backlog){
 		.channel = queue->channel,
 		.length = queue->length,
 		.capacity = queue->capacity,
-		.bytes = queue->length * queue->element_bytes +
-			 (uint64_t)(each * (double)queue->length),
-		.estimated = count < queue->length || holdings.cut,
+		.bytes = bytes < (double)BYTES_MAX ? (uint64_t)bytes : BYTES_MAX,
+		.estimated = count < queue->length || !all,
 		.receivers = queue->receivers,
 		.senders = queue->senders,
 	};
-	holdings_deinit(&holdings);
-	return backlog;
 }
 
 bool go_backlog_find(const struct go_runtime *runtime, const struct go_spans *spans,

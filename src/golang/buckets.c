@@ -46,7 +46,9 @@ void go_scale_sample(int64_t rate, int64_t *count, int64_t *bytes)
 }
 
 // What counts is the rate: where the linker left the profiler out it is 0 from the start, until
-// somebody sets it.
+// somebody sets it. It does so (cmd/link/internal/ld/lib.go, Go 1.17 and later, not for plugins)
+// unless code that can be reached calls runtime.MemProfile: that of net/http/pprof by its import,
+// that of runtime/pprof only where Lookup, NewProfile or WriteHeapProfile is called.
 static bool profiler_is_on(const struct go_runtime *runtime, int64_t *rate, struct error *error)
 {
 	taddr_t disable = runtime->symbols[GO_SYMBOL_DISABLE_MEM_PROFILING], address;
@@ -61,11 +63,12 @@ static bool profiler_is_on(const struct go_runtime *runtime, int64_t *rate, stru
 		error_set(error, ERROR_UNSUPPORTED,
 			  "the linker left the memory profiler out of this program: nothing in it "
 			  "uses runtime.MemProfile, so it keeps no heap profile");
-		return error_hint(error,
-				  "import _ \"net/http/pprof\" or \"runtime/pprof\" anywhere "
-				  "in the program (no port needed), or, for what is allocated from "
-				  "now on, `whyoom profiler on PID`; the ledger and the "
-				  "goroutines are there without it");
+		return error_hint(
+			error, "import _ \"net/http/pprof\" anywhere in the program (no port "
+			       "needed), or call pprof.Lookup(\"heap\") in it: an import of "
+			       "\"runtime/pprof\" alone does not keep the profiler; or, for what "
+			       "is allocated from now on, `whyoom profiler on PID`; the ledger and "
+			       "the goroutines are there without it");
 	}
 	error_set(error, ERROR_UNSUPPORTED,
 		  "the program's memory profiler is off (runtime.MemProfileRate is %" PRId64 ")",

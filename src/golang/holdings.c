@@ -7,7 +7,8 @@
 enum {
 	OBJECTS_MAX = 1 << 18,       // that are looked at
 	SCANNED_BYTES_MAX = 4 << 10, // of one of them
-	STEPS = 2,                   // along pointers
+	ALL_SCANNED_BYTES_MAX = 256 << 20,
+	STEPS = 2, // along pointers
 };
 
 uint64_t holdings_word(const uint8_t *bytes, size_t size, size_t offset)
@@ -50,8 +51,14 @@ static void visit(struct holdings *holdings, taddr_t address, bool added)
 	count(holdings, span, added);
 	uint64_t size =
 		span->object_size < SCANNED_BYTES_MAX ? span->object_size : SCANNED_BYTES_MAX;
-	if (!(span->span_class & 1))
-		vec_push(&holdings->next, {start, (uint32_t)size, 0});
+	if (span->span_class & 1)
+		return;
+	if (holdings->scanned_bytes + size > ALL_SCANNED_BYTES_MAX) {
+		holdings->cut = true;
+		return;
+	}
+	holdings->scanned_bytes += size;
+	vec_push(&holdings->next, {start, (uint32_t)size, 0});
 }
 
 void holdings_add(struct holdings *holdings, taddr_t address)

@@ -17,7 +17,8 @@ struct holdings {
 	VEC(struct target_range) next;
 	uint64_t objects, bytes; // objects: that were put there; bytes: with what they hold
 	uint64_t largest_bytes;  // of one object of the heap among these
-	bool cut;                // there are more than the budget allows to look at
+	uint64_t scanned_bytes;
+	bool cut; // there are more than the budget allows to look at
 };
 
 // Something at `address` was put into the container; what is no object of the heap is passed over.

@@ -11,13 +11,26 @@ enum {
 	ELEMENTS_MAX = 64,    // of one chain: each has twice the room of the one before
 	VALUES_MAX = 1 << 20, // of one element
 	INTERFACE_BYTES = 16,
+	BYTES_MAX = 64 << 20, // of all parts and values of all pools
 };
 
 struct walk {
 	const struct go_runtime *runtime;
 	struct holdings holdings;
-	uint64_t pools;
+	uint64_t pools, bytes;
 };
+
+// False, and `cut`, where so much more is too much: forged lists may lead to the same again and
+// again.
+static bool may_read(struct walk *walk, uint64_t bytes)
+{
+	if (bytes > BYTES_MAX - walk->bytes) {
+		walk->holdings.cut = true;
+		return false;
+	}
+	walk->bytes += bytes;
+	return true;
+}
 
 static size_t offset_of(const struct walk *walk, enum go_field field)
 {
@@ -49,6 +62,8 @@ static void read_chain(struct walk *walk, taddr_t element)
 {
 	for (int i = 0; element && i < ELEMENTS_MAX; i++) {
 		uint64_t values, count;
+		if (!holdings_is_new(&walk->holdings, element))
+			return;
 		taddr_t place = element + offset_of(walk, GO_POOL_ELT_VALS);
 		if (!target_read_u64(walk->runtime->target, place, &values, NULL) ||
 		    !target_read_u64(walk->runtime->target, place + 8, &count, NULL) ||
@@ -56,7 +71,8 @@ static void read_chain(struct walk *walk, taddr_t element)
 		    !target_read_u64(walk->runtime->target,
 				     element + offset_of(walk, GO_POOL_ELT_PREV), &element, NULL))
 			return;
-		read_values(walk, values, count);
+		if (may_read(walk, count * INTERFACE_BYTES))
+			read_values(walk, values, count);
 	}
 }
 
@@ -75,7 +91,7 @@ static void read_locals(struct walk *walk, taddr_t locals, uint64_t count)
 {
 	VEC(struct target_range) ranges = {0};
 	size_t size = offset_of(walk, GO_SIZEOF_POOL_LOCAL);
-	for (uint64_t i = 0; locals && i < count && i < PROCESSORS_MAX; i++)
+	for (uint64_t i = 0; locals && i < count && i < PROCESSORS_MAX && may_read(walk, size); i++)
 		vec_push(&ranges, {locals + i * size, (uint32_t)size, 0});
 	target_read_ranges(walk->runtime->target, ranges.items, ranges.count, visit_local, walk);
 	vec_deinit(&ranges);

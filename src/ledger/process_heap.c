@@ -92,9 +92,41 @@ static void account_stacks(struct builder *builder, const struct go_span *span, 
 	add_uncertain(builder, ACCOUNT_STACKS_FREE, free_bytes, missing);
 }
 
-// `bytes` of a span, of which `resident` are in memory.
+// The entry of a size: its own, an empty one, or that of the size with the least. The sizes of
+// small objects are few, and each has its own.
+static struct untouched *untouched_of(struct builder *builder, const struct go_span *span)
+{
+	struct untouched *least = &builder->untouched[UNTOUCHED_CLASSES];
+	if (span->span_class >> 1)
+		return &builder->untouched[span->span_class >> 1];
+	for (int i = UNTOUCHED_CLASSES; i < UNTOUCHED_SIZES; i++) {
+		struct untouched *size = &builder->untouched[i];
+		if (size->object_size == span->object_size)
+			return size;
+		if (size->bytes < least->bytes)
+			least = size;
+	}
+	return least;
+}
+
+// Pages of objects that are not there were never written to: the runtime gives out fresh pages as
+// they come, of zeros. `missing` of the span are of objects, if its free slots are on pages that
+// are not there as far as they can be.
+static void note_untouched(struct builder *builder, const struct go_span *span, int64_t missing)
+{
+	if (missing <= 0)
+		return;
+	builder->untouched_bytes += missing;
+	struct untouched *size = untouched_of(builder, span);
+	if (size->object_size == span->object_size)
+		size->bytes += missing;
+	else if (size->bytes < missing)
+		*size = (struct untouched){span->object_size, missing};
+}
+
+// `bytes` of a span, of which `resident` are in memory. `known`: the others are not in swap either.
 static void account_piece(struct builder *builder, const struct go_span *span, uint64_t bytes,
-			  int64_t resident)
+			  int64_t resident, bool known)
 {
 	uint64_t objects = span->object_count * span->object_size;
 	if (span->state == GO_SPAN_STACK) {
@@ -111,34 +143,8 @@ static void account_piece(struct builder *builder, const struct go_span *span, u
 		uncertain = 0;
 	account_objects(builder, span, of_objects, missing, uncertain);
 	add_uncertain(builder, ACCOUNT_FREE_SLOTS, resident - of_objects, uncertain);
-}
-
-// The entry of a size: its own, an empty one, or that of the size with the least.
-static struct untouched *untouched_of(struct builder *builder, uint64_t object_size)
-{
-	struct untouched *least = &builder->untouched[0];
-	for (int i = 0; i < UNTOUCHED_SIZES; i++) {
-		struct untouched *size = &builder->untouched[i];
-		if (size->object_size == object_size)
-			return size;
-		if (size->bytes < least->bytes)
-			least = size;
-	}
-	return least;
-}
-
-// A large object has a span of its own. Its pages that are not there were never written to.
-static void note_untouched(struct builder *builder, const struct go_span *span, int64_t missing)
-{
-	if (span->state != GO_SPAN_IN_USE || span->object_count != 1 ||
-	    span->object_size < UNTOUCHED_OBJECT_MIN || missing <= 0)
-		return;
-	builder->untouched_bytes += missing;
-	struct untouched *size = untouched_of(builder, span->object_size);
-	if (size->object_size == span->object_size)
-		size->bytes += missing;
-	else if (size->bytes < missing)
-		*size = (struct untouched){span->object_size, missing};
+	if (known)
+		note_untouched(builder, span, (int64_t)objects - of_objects);
 }
 
 // The spans of the mapping; returns the resident bytes in them, `limit` at most. Spans are sorted,
@@ -147,6 +153,7 @@ static int64_t account_spans(struct builder *builder, const struct mapping *mapp
 			     const struct residency *residency, int64_t limit)
 {
 	const struct go_spans *spans = builder->input->spans;
+	bool all_known = (residency->bits || !limit) && !known_or_zero(mapping->swap_bytes);
 	int64_t left = limit;
 	while (builder->next_span < spans->spans.count) {
 		const struct go_span *span = &spans->spans.items[builder->next_span];
@@ -157,11 +164,10 @@ static int64_t account_spans(struct builder *builder, const struct mapping *mapp
 			max_address(max_address(span->start, mapping->start), builder->done);
 		taddr_t end = min_address(span->start + span->bytes, mapping->end);
 		if (start < end) { // else it overlaps: it moved while it was read, or is a lie
+			// What is more than the limit are pages of zeros: read, never written to.
 			int64_t resident = min_bytes(residency_bytes(residency, start, end), left);
 			left -= resident;
-			account_piece(builder, span, end - start, resident);
-			if ((residency->bits || !limit) && !known_or_zero(mapping->swap_bytes))
-				note_untouched(builder, span, (int64_t)(end - start) - resident);
+			account_piece(builder, span, end - start, resident, all_known);
 			builder->done = end;
 		}
 		if (span->start + span->bytes > mapping->end)

@@ -47,9 +47,10 @@ struct process_ledger_input {
  * .libraries, .data: the last two with their largest files (.PATH, .rest); of each file .clean,
  * .dirty, .private shmem      .NAME, .rest unexplained
  *
- * Beside them: go.heap.returned; go.heap.untouched, pages of objects of 32 KiB and more that are
- * not there and not swapped out, and the same for objects of one size, .SIZE; go.huge, huge,
- * lazyfree, swap, locked, hugetlb, pss, vmrss.
+ * Beside them: go.heap.returned; go.heap.untouched, what of the objects is on pages that are not
+ * there and not swapped out, so that with go.heap.objects it is all that the runtime counts; and
+ * the same for objects of one size, .SIZE; go.huge, huge, lazyfree, swap, locked, hugetlb, pss,
+ * vmrss.
  */
 bool process_ledger_build(const struct process_ledger_input *input, struct ledger *ledger,
 			  struct error *error) must_check;

@@ -4,14 +4,14 @@
 
 #include "ledger/process_ledger.h"
 
-// Large objects of one size, and what of them was never touched.
+// Objects of one size, and what of them was never touched.
 struct untouched {
 	uint64_t object_size;
 	int64_t bytes;
 };
 enum {
-	UNTOUCHED_SIZES = 32,
-	UNTOUCHED_OBJECT_MIN = 32 << 10, // from here on an object has a span of its own
+	UNTOUCHED_CLASSES = 128, // sizes of small objects, by size class
+	UNTOUCHED_SIZES = UNTOUCHED_CLASSES + 32,
 	UNTOUCHED_SHOWN_MIN = 1 << 20
 };
 
@@ -83,8 +83,8 @@ struct builder {
 	int64_t go_huge;                        // huge pages in the Go heap
 	int64_t go_lazy_claimed; // given back with MADV_FREE inside the Go heap, as smaps says
 
-	int64_t untouched_bytes; // of large objects, without those of the swapped mappings
-	struct untouched untouched[UNTOUCHED_SIZES]; // the sizes with the most
+	int64_t untouched_bytes; // of objects, without those of the swapped mappings
+	struct untouched untouched[UNTOUCHED_SIZES]; // of large objects the sizes with the most
 
 	size_t next_span;
 	taddr_t done; // the end of what was accounted for so far

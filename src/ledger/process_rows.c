@@ -271,7 +271,8 @@ static void write_untouched(const struct builder *builder, struct ledger *ledger
 	char key[64], label[64];
 	if (builder->untouched_bytes < UNTOUCHED_SHOWN_MIN)
 		return;
-	ledger_add_beside(ledger, "go.heap.untouched", "large objects that were never touched",
+	ledger_add_beside(ledger, "go.heap.untouched",
+			  "objects, or parts of them, that were never touched",
 			  builder->untouched_bytes, 0, "not resident");
 	for (int i = 0; i < UNTOUCHED_SIZES; i++) {
 		const struct untouched *size = &builder->untouched[i];

@@ -9,6 +9,7 @@
 #include "snapshot/heap_profile.h"
 #include "report/course.h"
 #include "report/goroutine_groups.h"
+#include "report/heap_untouched.h"
 #include "report/instant.h"
 #include "report/json_build.h"
 
@@ -333,6 +334,19 @@ static json_t *bucket_to_json(const struct snapshot *snapshot, const struct go_b
 	return object;
 }
 
+// What of it has no memory, where that is much.
+static void set_untouched(json_t *heap, const struct snapshot *snapshot)
+{
+	struct heap_untouched untouched;
+	if (!heap_untouched_find(snapshot, &untouched))
+		return;
+	json_t *object = json_object();
+	set_int(object, "bytes", untouched.bytes);
+	if (untouched.object_bytes)
+		set_int(object, "object_size", untouched.object_bytes);
+	json_object_set_new(heap, "untouched", object);
+}
+
 json_t *report_heap_to_json(const struct snapshot *snapshot, bool all)
 {
 	json_t *object = json_object();
@@ -341,6 +355,7 @@ json_t *report_heap_to_json(const struct snapshot *snapshot, bool all)
 	json_object_set_new(object, "now", function_rows_to_json(snapshot->heap, HEAP_NOW_SPACE));
 	json_object_set_new(object, "published",
 			    function_rows_to_json(snapshot->heap, HEAP_INUSE_SPACE));
+	set_untouched(object, snapshot);
 	if (!all)
 		return object;
 	json_t *buckets = json_array();

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // In: ledger, heap and goroutines of a report's JSON. Out: Markdown tables and stacks.
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/i18n.h"
+#include "report/heap_untouched.h"
 #include "report/markdown_priv.h"
 #include "report/row_label.h"
 #include "report/text_priv.h"
@@ -76,12 +79,24 @@ static void write_holder(const json_t *row, struct strbuf *out)
 	strbuf_add(out, " |\n");
 }
 
+static void write_untouched(const json_t *object, struct strbuf *out)
+{
+	struct heap_untouched untouched = {md_int_at(object, "bytes"),
+					   md_int_at(object, "object_size")};
+	if (untouched.bytes <= 0)
+		return;
+	_cleanup_free_ char *line = heap_untouched_line(&untouched);
+	md_add(out, line);
+	strbuf_add(out, "\n\n");
+}
+
 void md_write_heap(const json_t *report, struct strbuf *out)
 {
 	const json_t *heap = json_object_get(report, "heap"), *rows = json_object_get(heap, "now");
 	md_add_heading(out, _("Go heap"));
 	if (write_absent(heap, out))
 		return;
+	write_untouched(json_object_get(heap, "untouched"), out);
 	strbuf_addf(out, "| %s | %s | %s |\n|---:|---:|:---|\n", _("now"), _("with calls"),
 		    _("function"));
 	for (size_t i = 0; i < json_array_size(rows) && i < HOLDERS_SHOWN; i++)

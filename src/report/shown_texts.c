@@ -58,7 +58,7 @@ const char *const report_shown_texts[] = {
 	N_("in use"),
 	N_("inodes"),
 	N_("kernel memory"),
-	N_("large objects that were never touched"),
+	N_("objects, or parts of them, that were never touched"),
 	N_("kernel stacks"),
 	N_("16 KiB a thread"),
 	N_("large chunks, each with a mapping of its own"),

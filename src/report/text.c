@@ -2,10 +2,13 @@
 // In: the report model. Out: one screen of text, the answer first.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/columns.h"
 #include "base/units.h"
+#include "report/heap_untouched.h"
 #include "report/text_priv.h"
 
 enum { FILES_SHOWN = 5 };
@@ -147,6 +150,15 @@ static void write_identity(const struct report *report, struct report_style styl
 	write_item(out, _("cgroup"), identity->cgroup_path);
 }
 
+static void write_no_memory(const struct snapshot *snapshot, struct strbuf *out)
+{
+	struct heap_untouched untouched;
+	if (!heap_untouched_find(snapshot, &untouched))
+		return;
+	_cleanup_free_ char *line = heap_untouched_line(&untouched);
+	strbuf_addf(out, "              %s\n", line);
+}
+
 static void write_go(const struct report *report, struct report_style style, struct strbuf *out)
 {
 	const struct snapshot_go *go = &report->snapshot->go;
@@ -173,6 +185,7 @@ static void write_go(const struct report *report, struct report_style style, str
 	else
 		strbuf_addf(out, _("; GOMEMLIMIT=%s"), human_bytes(stats->memory_limit).text);
 	strbuf_addf(out, _("; GOMAXPROCS=%d\n"), stats->gomaxprocs);
+	write_no_memory(report->snapshot, out);
 }
 
 static void write_goroutines(const struct report *report, struct report_style style,

@@ -329,8 +329,10 @@ static void read_parts(struct taking *taking)
 	struct snapshot *snapshot = taking->snapshot;
 	if (!take_go(taking, &snapshot->go_absent))
 		error_wrap(&snapshot->go_absent, "memory statistics");
-	(void)!take_runtime(taking, &snapshot->runtime_absent);
+	// At once: what the profile and the spans say of the heap is compared, and the part on the
+	// runtime may wait for a collection that is under way.
 	taking->has_buckets = read_buckets(taking, &snapshot->heap_absent);
+	(void)!take_runtime(taking, &snapshot->runtime_absent);
 	for (int kind = GO_CONTENTION_BLOCK; kind <= GO_CONTENTION_MUTEX; kind++)
 		(void)!take_contention(taking, kind, &snapshot->contention_absent[kind]);
 	taking->has_goroutines = read_goroutines(taking, &snapshot->goroutines_absent);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Large objects that were allocated and never touched (a ballast, a buffer or a channel made too
-// large): the heap profile counts them, the memory does not.
+// Objects that were allocated and not touched so far (a ballast, a buffer or a channel made too
+// large, a large copy under way, an array that stays empty): the heap profile counts them, the
+// memory does not.
 #pragma once
 
 #include "verdict/evidence.h"
 
-enum { UNTOUCHED_SIZES_MAX = 32 };
+enum { UNTOUCHED_SIZES_MAX = 128 };
 
 struct untouched {
 	size_t count;

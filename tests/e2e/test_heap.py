@@ -219,6 +219,7 @@ def test_profiler_linked_out(whyoom, start, version):
     failed = whyoom("heap", target.pid, code=UNSUPPORTED)
     assert "linker left the memory profiler out" in failed.stderr
     assert "net/http/pprof" in failed.stderr, "what helps"
+    assert 'an import of "runtime/pprof" alone does not' in failed.stderr, "as noprof has it"
 
 
 @pytest.mark.short

@@ -134,7 +134,20 @@ static void copy_memory(struct go_lab *lab, pid_t pid)
 	close(source);
 }
 
+static void tell(const struct program *program, const char *command)
+{
+	assert_int_equal(strlen(command), write(program->to, command, strlen(command)));
+	assert_int_equal(1, write(program->to, "\n", 1));
+	expect_line(program, "ok");
+}
+
 void go_lab_start(struct go_lab *lab, const char *version, const char *name)
+{
+	go_lab_start_after(lab, version, name, "rest");
+}
+
+void go_lab_start_after(struct go_lab *lab, const char *version, const char *name,
+			const char *command)
 {
 	*lab = (struct go_lab){.exe_fd = -1, .memory_fd = -1};
 	const char *targets = getenv("WHYOOM_TARGETS");
@@ -147,8 +160,7 @@ void go_lab_start(struct go_lab *lab, const char *version, const char *name)
 	}
 	struct program program = start_program(lab->exe_path);
 	expect_line(&program, "ready ");
-	assert_int_equal(5, write(program.to, "rest\n", 5));
-	expect_line(&program, "ok");
+	tell(&program, command);
 	stop_program(&program);
 	int smaps = open_of(program.pid, "smaps");
 	assert_ok(maps_read(smaps, "smaps", &lab->maps, &error));

@@ -32,6 +32,9 @@ struct go_lab {
 
 // `version` as in "1.26.8"; every allocation is sampled.
 void go_lab_start(struct go_lab *lab, const char *version, const char *program);
+// The same, copied once it has answered `command`; go_lab_start says "rest".
+void go_lab_start_after(struct go_lab *lab, const char *version, const char *program,
+			const char *command);
 void go_lab_stop(struct go_lab *lab);
 // A target over the copy as it is now.
 struct target *go_lab_target(const struct go_lab *lab);

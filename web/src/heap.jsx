@@ -72,6 +72,16 @@ function Stacks({stacks, total}) {
 	</Behind>;
 }
 
+function Untouched({of}) {
+	if (!of || !(of.bytes > 0))
+		return null;
+	return <p class="note">{of.object_size > 0
+		? t("{0} of the heap's objects have no memory: allocated and not written to so far, most of it in objects of {1}; the ledger counts what is there.",
+			bytes(of.bytes), bytes(of.object_size))
+		: t("{0} of the heap's objects have no memory: allocated and not written to so far; the ledger counts what is there.",
+			bytes(of.bytes))}</p>;
+}
+
 export function Heap({model}) {
 	const report = model.report;
 	const graph = useMemo(() => readGraph(model.graph), [model]);
@@ -84,6 +94,7 @@ export function Heap({model}) {
 	return <Section id="heap" title={t("Go heap")}
 		lead={t("{0} in use now; {1} published, which is what /debug/pprof/heap would show, up to two collections old.",
 			bytes(graph.root.now), bytes(graph.root.published))}>
+		<Untouched of={report.heap && report.heap.untouched} />
 		<div class="search"><label for="search">{t("Search functions and files")}</label>
 			<input id="search" type="search" value={search} autocomplete="off" spellcheck={false}
 				onInput={(event) => setSearch(event.currentTarget.value)} />

@@ -52,6 +52,8 @@ var modes = map[string]func(n int){
 	"shared":    mapShared,
 	"huge":      huge,
 	"untouched": untouched,
+	"unwritten": unwritten,
+	"copying":   copying,
 }
 
 func main() {
@@ -351,5 +353,25 @@ func untouched(n int) {
 		sum += object[i]
 	}
 	kept = append(kept, object, sum)
+	settle()
+}
+
+// unwritten keeps N MiB of small objects, each of three pages that nothing was written to: fresh
+// memory is zero, so the runtime does not write to it either.
+func unwritten(n int) {
+	list := make([]*[12 << 10]byte, n*mib/(12<<10))
+	for i := range list {
+		list[i] = new([12 << 10]byte)
+	}
+	kept = append(kept, list)
+	settle()
+}
+
+// copying stands still in the midst of what append does: a new array, and half of it is filled.
+func copying(n int) {
+	object := make([]byte, n*mib)
+	syscall.Madvise(object[:len(object)/4096*4096], adviseNoHuge)
+	touch(object[:len(object)/2])
+	kept = append(kept, object)
 	settle()
 }

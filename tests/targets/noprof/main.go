@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Noprof reaches nothing that reads the heap profile, so the linker turns the profiler off.
+// Noprof reaches nothing that reads the heap profile, so the linker turns the profiler off: the
+// import of runtime/pprof alone does not change that.
 package main
 
-import "example.com/targets/internal/control"
+import (
+	_ "runtime/pprof"
+
+	"example.com/targets/internal/control"
+)
 
 var kept [][]byte
 

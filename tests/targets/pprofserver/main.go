@@ -34,9 +34,20 @@ func main() {
 	var tick ticker.Ticker
 	control.Serve(map[string]control.Command{
 		"memprofile":  profiles.WriteMemProfile,
+		"unwritten":   unwritten,
 		"ticker":      tick.Start,
 		"ticker-stop": func(string) error { return tick.Stop() },
 	}, nil)
+}
+
+// unwritten keeps MiB of objects of three pages each that nothing was written to.
+func unwritten(argument string) error {
+	bytes, err := control.MiB(argument)
+	for i := 0; i < bytes/(12<<10); i++ {
+		kept = append(kept, make([]byte, 12<<10))
+	}
+	runtime.GC()
+	return err
 }
 
 var kept [][]byte

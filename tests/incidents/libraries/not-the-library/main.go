@@ -85,8 +85,13 @@ func remember(w http.ResponseWriter, r *http.Request) {
 
 var lock = make(chan bool, 1)
 
+// A session is written to: memory that is only allocated is none.
 func put(key string) {
-	sessions[key] = new(session) // guilty
+	kept := new(session) // guilty
+	for i := range kept.data {
+		kept.data[i] = byte(i)
+	}
+	sessions[key] = kept // guilty
 }
 
 type keeper struct {
