@@ -20,7 +20,7 @@ enum {
 };
 static const int64_t MINUTE_NS = 60 * (int64_t)1000000000;
 
-enum known_kind { IDLE, PARTNER, LEAK };
+enum known_kind { IDLE, PARTNER, LEAK, BRIEF };
 
 struct known {
 	const char *function, *state;
@@ -65,6 +65,9 @@ static bool matches(const struct known *row, const struct goroutine_frame *frame
 {
 	if (!starts(state, row->state) && state[0])
 		return false;
+	if (!row->function[0])
+		return state[0] && depth &&
+		       goroutine_frame_owner(&frames[0]) >= GOROUTINE_OWNER_THIRD_PARTY;
 	for (size_t i = 0; i < depth; i++) {
 		if (is_function(frames[i].function, row->function))
 			return true;
@@ -245,7 +248,8 @@ static bool judge_known(const struct goroutine_group *group, const char *state,
 	const struct known *known = find_known(group->frames, group->depth, state);
 	if (!known)
 		return false;
-	bool too_many = known->at_most && group->count > known->at_most;
+	bool too_many = (known->at_most && group->count > known->at_most) ||
+			(known->kind == BRIEF && group->waited_ns >= MINUTE_NS);
 	if (!state[0] && known->state[0])
 		too_many = false; // the state decides, and the source lacks it
 	say_known(known, too_many, judgement);

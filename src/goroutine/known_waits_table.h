@@ -6,9 +6,10 @@
  * like; no frame of own or third-party code stands inside of it (a handler below (*conn).serve is
  * no idle connection), but for rows of third-party functions themselves. state: the beginning of
  * the state; "" any. kind: IDLE waits by design; PARTNER belongs to something else that is judged
- * by itself; LEAK is a known way to leak. at_most: so many are ordinary, more of them are as the
+ * by itself; LEAK is a known way to leak; BRIEF is healthy for less than a minute. at_most: so many are ordinary, more of them are as the
  * text behind the bar says; 0: any number. text: what it is; behind a bar, what more of them than
- * at_most mean.
+ * at_most, or a minute of a BRIEF one, mean. A function of "" stands for own code that waits without
+ * a frame of the standard library: dumps do not show the runtime's.
  */
 KNOWN("internal/poll.(*FD).Accept", "", IDLE, 0, "a server that waits for connections")
 KNOWN("net.(*netFD).accept", "", IDLE, 0, "a server that waits for connections")
@@ -98,3 +99,41 @@ KNOWN("google.golang.org/grpc/internal/grpcsync.(*CallbackSerializer).run", "", 
 KNOWN("google.golang.org/grpc.(*addrConn)", "", PARTNER, 0, "the upkeep of a gRPC connection")
 KNOWN("google.golang.org/grpc.(*ccBalancerWrapper).watcher", "", PARTNER, 0,
       "the upkeep of a gRPC connection")
+// Source: callers of semacquire(&gcsema), (&worldsema), (&work.startSema), (&work.markDoneSema), and
+// those of metrics.go, mprof.go and trace.go in the runtime of Go 1.11 to 1.27.
+KNOWN("runtime.gcStart", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")
+KNOWN("runtime.gcMarkDone", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")
+KNOWN("runtime.stopTheWorld", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")
+KNOWN("runtime.stopTheWorldGC", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")
+KNOWN("runtime.traceAdvance", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")
+KNOWN("runtime.StartTrace", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")
+KNOWN("runtime.StopTrace", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")
+KNOWN("runtime.metricsLock", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")
+KNOWN("runtime.goroutineProfileWithLabels", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")
+KNOWN("runtime.goroutineProfileWithLabelsConcurrent", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")
+KNOWN("runtime.goroutineProfileInternal", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")
+KNOWN("", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")
