@@ -268,7 +268,7 @@ PLATFORMS = {
     "cloud-foundry": each(lambda i, line: f"   2026-11-21T03:04:05.{i % 100:02d}+0000 [APP/PROC/WEB/0] ERR {line}"),
     "fly": each(lambda i, line: f"2026-11-21T03:04:05Z app[148e] iad [info]{line}"),
     "github-raw": github_raw,
-    "github-cli": each(lambda i, line: f"test\tRun go run .\t2026-11-21T03:04:05.{i:07d}Z {line}"),
+    "github-cli": each(lambda i, line: f"test\tUNKNOWN STEP\t2026-11-21T03:04:05.{i:07d}Z {line}"),
     "gitlab": each(lambda i, line: f"2026-11-21T03:04:05.{i:06d}Z 01E {line}"),
     "go-test-json": go_test_json,
     "swarm": each(lambda i, line: f"shop.1.kx0v9w2@node-1    | {line}"),
