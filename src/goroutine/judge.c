@@ -59,6 +59,15 @@ static bool is_function(const char *name, const char *wanted)
 	return !*name || *name == '.' || *name == '-';
 }
 
+// Frames of the runtime are hidden in most sources; those of what it does for sync never are.
+static bool is_runtime_semaphore(const struct goroutine_frame *frames, size_t depth)
+{
+	for (size_t i = 0; i < depth; i++)
+		if (strstr(frames[i].function, ".runtime_Semacquire"))
+			return false;
+	return depth > 0;
+}
+
 // Looks from the inside out, up to the first frame of own code.
 static bool matches(const struct known *row, const struct goroutine_frame *frames, size_t depth,
 		    const char *state)
@@ -66,8 +75,7 @@ static bool matches(const struct known *row, const struct goroutine_frame *frame
 	if (!starts(state, row->state) && state[0])
 		return false;
 	if (!row->function[0])
-		return state[0] && depth &&
-		       goroutine_frame_owner(&frames[0]) >= GOROUTINE_OWNER_THIRD_PARTY;
+		return state[0] && is_runtime_semaphore(frames, depth);
 	for (size_t i = 0; i < depth; i++) {
 		if (is_function(frames[i].function, row->function))
 			return true;

@@ -100,41 +100,8 @@ KNOWN("google.golang.org/grpc/internal/grpcsync.(*CallbackSerializer).run", "", 
 KNOWN("google.golang.org/grpc.(*addrConn)", "", PARTNER, 0, "the upkeep of a gRPC connection")
 KNOWN("google.golang.org/grpc.(*ccBalancerWrapper).watcher", "", PARTNER, 0,
       "the upkeep of a gRPC connection")
-// Source: callers of semacquire(&gcsema), (&worldsema), (&work.startSema), (&work.markDoneSema),
-// and those of metrics.go, mprof.go and trace.go in the runtime of Go 1.11 to 1.27.
-KNOWN("runtime.gcStart", "semacquire", BRIEF, 0,
-      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
-      "takes|a garbage collection or a stop of the world does not end")
-KNOWN("runtime.gcMarkDone", "semacquire", BRIEF, 0,
-      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
-      "takes|a garbage collection or a stop of the world does not end")
-KNOWN("runtime.stopTheWorld", "semacquire", BRIEF, 0,
-      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
-      "takes|a garbage collection or a stop of the world does not end")
-KNOWN("runtime.stopTheWorldGC", "semacquire", BRIEF, 0,
-      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
-      "takes|a garbage collection or a stop of the world does not end")
-KNOWN("runtime.traceAdvance", "semacquire", BRIEF, 0,
-      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
-      "takes|a garbage collection or a stop of the world does not end")
-KNOWN("runtime.StartTrace", "semacquire", BRIEF, 0,
-      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
-      "takes|a garbage collection or a stop of the world does not end")
-KNOWN("runtime.StopTrace", "semacquire", BRIEF, 0,
-      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
-      "takes|a garbage collection or a stop of the world does not end")
-KNOWN("runtime.metricsLock", "semacquire", BRIEF, 0,
-      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
-      "takes|a garbage collection or a stop of the world does not end")
-KNOWN("runtime.goroutineProfileWithLabels", "semacquire", BRIEF, 0,
-      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
-      "takes|a garbage collection or a stop of the world does not end")
-KNOWN("runtime.goroutineProfileWithLabelsConcurrent", "semacquire", BRIEF, 0,
-      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
-      "takes|a garbage collection or a stop of the world does not end")
-KNOWN("runtime.goroutineProfileInternal", "semacquire", BRIEF, 0,
-      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
-      "takes|a garbage collection or a stop of the world does not end")
+// The runtime's own semaphores: callers of semacquire in its mgc.go, proc.go, metrics.go, mprof.go
+// and trace.go, Go 1.11 to 1.27. The program's come through sync.runtime_Semacquire and its like.
 KNOWN("", "semacquire", BRIEF, 0,
       "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
       "takes|a garbage collection or a stop of the world does not end")
