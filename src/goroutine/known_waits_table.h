@@ -9,8 +9,7 @@
  * by itself; LEAK is a known way to leak; BRIEF is healthy for less than a minute. at_most: so many
  * are ordinary, more of them are as the text behind the bar says; 0: any number. text: what it is;
  * behind a bar, what more of them than at_most, or a minute of a BRIEF one, mean. A function of ""
- * stands for own code that waits without a frame of the standard library: dumps do not show the
- * runtime's.
+ * stands for a semaphore of the runtime itself.
  */
 KNOWN("internal/poll.(*FD).Accept", "", IDLE, 0, "a server that waits for connections")
 KNOWN("net.(*netFD).accept", "", IDLE, 0, "a server that waits for connections")
