@@ -18,6 +18,16 @@
 
 // ---- out ----
 
+static void set_largest(json_t *item, const struct fact_kind *kinds)
+{
+	json_t *largest = json_object();
+	for (int i = 0; i < ALLOC_KINDS; i++)
+		if (kinds->largest[i] > 0)
+			json_object_set_new(largest, alloc_kind_name(i),
+					    json_real(kinds->largest[i]));
+	json_object_set_new(item, "largest", largest);
+}
+
 static json_t *kinds_to_json(const struct facts *facts)
 {
 	json_t *array = json_array();
@@ -28,6 +38,7 @@ static json_t *kinds_to_json(const struct facts *facts)
 			if (kinds->bytes[i] > 0)
 				json_object_set_new(item, alloc_kind_name(i),
 						    json_real(kinds->bytes[i]));
+		set_largest(item, kinds);
 		json_object_set_new(item, "allocated", json_real(kinds->allocated));
 		json_object_set_new(item, "freed", json_real(kinds->freed));
 		json_array_append_new(array, item);
@@ -215,8 +226,11 @@ static void read_kinds(const json_t *report, struct facts *facts)
 		for (int kind = 0; kind < ALLOC_KINDS; kind++) {
 			double bytes =
 				json_number_value(json_object_get(item, alloc_kind_name(kind)));
+			double object = json_number_value(json_object_get(
+				json_object_get(item, "largest"), alloc_kind_name(kind)));
 			if (bytes > 0 && text_of(item, "function")[0])
-				facts_add_kind(facts, text_of(item, "function"), kind, bytes);
+				facts_add_kind(facts, text_of(item, "function"), kind, bytes,
+					       object);
 		}
 	}
 }

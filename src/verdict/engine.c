@@ -14,7 +14,8 @@ static const double EXPLAINED_MIN = 0.5; // less explains too little
 static const double OBJECTS_MIN = 0.4;   // of the Go heap: else the question is what is kept free
 static const double COVERAGE_MIN = 0.5;  // of the Go heap that the profile's samples stand for
 static const double GENERIC_MALUS = 0.6;
-static const double BURST_BEFORE_MAX = 0.1;       // of a group, at the baseline
+static const double CHAIN_MIN = 0.7;        // of what grew, of several functions taken together
+static const double BURST_BEFORE_MAX = 0.1; // of a group, at the baseline
 static const int64_t SMALL_HEAP_BYTES = 16 << 20; // below, a few samples prove nothing
 enum { SITES_ASKED = 6, GROUPS_ASKED = 8, GROUP_RISE_MIN = 20 };
 
@@ -51,7 +52,8 @@ static void offer(struct engine *engine, const struct finding *finding)
 
 static double score_of(const struct rule *rule, double share)
 {
-	return fmin(share, 1) - (rule->generic ? GENERIC_MALUS : 0);
+	return fmin(share, 1) - (rule->generic ? GENERIC_MALUS : 0) -
+	       (rule->chain ? GENERIC_MALUS : 0);
 }
 
 // What a rule names as explained. Of what grew only what it grew by itself counts, where known.
@@ -91,6 +93,11 @@ static bool heap_matters(const struct evidence *evidence, struct strbuf *why_not
 		strbuf_addf(why_not,
 			    _("the Go heap is small (%s), and a few samples prove nothing"),
 			    human_bytes((int64_t)(alloc - untouched)).text);
+	else if (evidence->stopped && evidence->by_growth)
+		strbuf_add(why_not,
+			   _("what the Go heap grew by came in one piece; since the last "
+			     "collection hardly anything was allocated, and only the next one "
+			     "shows what is kept"));
 	else if (evidence->uncollected && evidence->by_growth)
 		strbuf_add(why_not, _("nothing was collected yet, so what is new may be "
 				      "garbage"));
@@ -134,6 +141,7 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 				      .without = rule->without[0] ? rule->without : NULL,
 				      .partly = rule->partly[0] ? rule->partly : NULL,
 				      .called = rule->called,
+				      .chain = rule->chain,
 				      .ownerless = !rule->generic};
 	struct sites sites = {0};
 	int64_t sum = 0;
@@ -141,8 +149,9 @@ static void ask_sites(struct engine *engine, const struct rule *rule)
 	VEC_FOREACH (site, &sites.list)
 		if (site_rise(evidence, site) > 0)
 			sum += site_rise(evidence, site);
-	const struct site *largest = sites_largest(&sites, evidence->heap_by_growth);
-	if (!largest && rule->generic && !rule->stack[0])
+	const struct site *largest = rule->chain ? sites_nearest(evidence, &sites, CHAIN_MIN)
+						 : sites_largest(&sites, evidence->heap_by_growth);
+	if (!largest && rule->generic && !rule->stack[0] && !rule->chain)
 		strbuf_add(engine->why_not,
 			   _("no function of the program's own code is in any stack"));
 	if (largest) {

@@ -15,6 +15,8 @@ static const double GROWTH_MIN = 0.2;        // of the heap: less growth does no
 static const double GROWTH_SHARE_MIN = 0.05; // of the memory: less is the usual back and forth
 static const int64_t GROWTH_BYTES_MIN = 8 << 20; // likewise
 static const int64_t SMALL_HEAP_BYTES = 16 << 20;
+// It has stopped growing: a tenth of the time or more at less than a quarter of the pace.
+static const double STOPPED_NS_MIN = 1e9, STOPPED_SHARE = 0.1, STOPPED_PACE = 0.25;
 // A buffer that grows by a quarter each time it is full keeps a fifth of what was allocated for it.
 static const double KEPT_RARELY = 0.15;
 static const double COLLECTIONS_MIN = 3; // the profile is published two collections late
@@ -361,6 +363,26 @@ static void check_unknown(struct evidence *evidence)
 		evidence->uncollected = true;
 }
 
+// What grows on needs new memory at the same pace. Where since the last collection hardly any was
+// taken, and a good part of what came is empty again, the growth was one piece of work, and the
+// collection in its midst cannot tell what of it is left.
+static void check_stopped(struct evidence *evidence)
+{
+	double age, alloc, marked, idle;
+	double grown = (double)evidence->heap.total - (double)evidence->heap_before.total;
+	if (!evidence->estimated || !evidence->by_growth || !evidence->heap_before.stacks ||
+	    evidence->interval_ns <= 0 || grown < (double)GROWTH_BYTES_MIN ||
+	    !facts_get(evidence->now, "gc.last_age", &age) || age < STOPPED_NS_MIN ||
+	    age < STOPPED_SHARE * (double)evidence->interval_ns ||
+	    !facts_get(evidence->now, "heap.alloc", &alloc) ||
+	    !facts_get(evidence->now, "heap.marked", &marked) ||
+	    !facts_get(evidence->now, "go.heap.idle", &idle) || idle < grown / 2)
+		return;
+	double pace = (alloc > marked ? alloc - marked : 0) / age;
+	evidence->stopped = pace < STOPPED_PACE * grown / (double)evidence->interval_ns;
+	evidence->uncollected |= evidence->stopped;
+}
+
 static void gather_heap(struct evidence *evidence, const struct profile *before)
 {
 	static const struct snapshot_identity unknown = {
@@ -375,6 +397,7 @@ static void gather_heap(struct evidence *evidence, const struct profile *before)
 		  &evidence->heap_before);
 	check_unknown(evidence);
 	gather_rises(evidence);
+	check_stopped(evidence);
 	double growth = (double)evidence->heap.total - (double)evidence->heap_before.total;
 	if (evidence->estimated)
 		growth = (double)bound_by_marked(evidence, (int64_t)growth);

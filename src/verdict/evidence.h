@@ -85,6 +85,7 @@ struct evidence {
 	// allocated there before was kept: the rest will be garbage.
 	bool estimated;
 	bool uncollected; // nothing was ever collected: growth may be garbage
+	bool stopped;     // likewise: it grew, and then hardly anything was allocated any more
 
 	struct map group_map;
 	VEC(struct wait_group) groups;

@@ -115,13 +115,17 @@ static struct fact_kind *kind_slot(struct facts *facts, const char *function)
 	return &facts->kinds.items[*index];
 }
 
-void facts_add_kind(struct facts *facts, const char *function, int kind, double bytes)
+void facts_add_kind(struct facts *facts, const char *function, int kind, double bytes,
+		    double object_bytes)
 {
 	struct fact_kind *slot = kind >= 0 && kind < ALLOC_KINDS && isfinite(bytes)
 					 ? kind_slot(facts, function)
 					 : NULL;
-	if (slot)
-		slot->bytes[kind] += bytes;
+	if (!slot)
+		return;
+	slot->bytes[kind] += bytes;
+	if (isfinite(object_bytes) && object_bytes > slot->largest[kind])
+		slot->largest[kind] = object_bytes;
 }
 
 void facts_add_turnover(struct facts *facts, const char *function, double allocated, double freed)

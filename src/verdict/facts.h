@@ -28,6 +28,7 @@ struct fact {
 struct fact_kind {
 	const char *function;
 	double bytes[ALLOC_KINDS];
+	double largest[ALLOC_KINDS]; // the largest object; 0: not known
 	double allocated, freed; // of its samples, as they are; to compare with one another only
 };
 
@@ -57,7 +58,8 @@ void facts_set_onsets(struct facts *facts, const struct onsets *onsets);
 void facts_set(struct facts *facts, const char *name, double value);
 bool facts_get(const struct facts *facts, const char *name, double *value);
 
-void facts_add_kind(struct facts *facts, const char *function, int kind, double bytes);
+void facts_add_kind(struct facts *facts, const char *function, int kind, double bytes,
+		    double object_bytes);
 void facts_add_turnover(struct facts *facts, const char *function, double allocated, double freed);
 // NULL: not known.
 const struct fact_kind *facts_find_kind(const struct facts *facts, const char *function);

@@ -321,10 +321,12 @@ static void gather_goroutines(struct facts *facts, const struct snapshot *snapsh
 
 // The nearest own function above an allocation; NULL: none. `decoded`: it is what a decoder made,
 // whose maps and slices are the shape of a message and say nothing of who keeps it.
+// `direct`: nothing but packages slices and maps is between the two.
 static const char *own_function(const struct snapshot *snapshot,
-				const struct profile_sample *sample, bool *decoded)
+				const struct profile_sample *sample, bool *decoded, bool *direct)
 {
 	*decoded = false;
+	*direct = true;
 	const struct profile *profile = snapshot->heap;
 	for (uint32_t i = 0; i < sample->location_count; i++) {
 		const struct profile_location *location =
@@ -335,6 +337,7 @@ static const char *own_function(const struct snapshot *snapshot,
 			if (code_owner_of(&snapshot->identity, name) == CODE_OWN)
 				return name;
 			*decoded |= frame_matches(DECODERS, name);
+			*direct &= frame_matches("slices....|maps....", name);
 		}
 	}
 	return NULL;
@@ -358,6 +361,16 @@ static double kept_of(const struct profile *profile, const struct profile_sample
 	return kept < 1 ? now * kept : now;
 }
 
+// Objects of one sample are of one size.
+static double object_bytes(const struct profile *profile, const struct profile_sample *sample,
+			   uint32_t type)
+{
+	uint32_t objects = profile_find_sample_type(profile, HEAP_NOW_OBJECTS);
+	return objects != PROFILE_NONE && sample->values[objects] > 0
+		       ? (double)sample->values[type] / (double)sample->values[objects]
+		       : 0;
+}
+
 // Samples are in the order of the buckets that they were made of.
 static void gather_kinds(struct facts *facts, const struct snapshot *snapshot, uint32_t type,
 			 bool killed)
@@ -365,13 +378,17 @@ static void gather_kinds(struct facts *facts, const struct snapshot *snapshot, u
 	const struct go_buckets *buckets = &snapshot->buckets;
 	for (size_t i = 0; snapshot->heap_kinds && i < snapshot->heap->samples.count; i++) {
 		const struct profile_sample *sample = &snapshot->heap->samples.items[i];
-		bool decoded;
-		const char *function = own_function(snapshot, sample, &decoded);
+		bool decoded, direct;
+		const char *function = own_function(snapshot, sample, &decoded, &direct);
 		if (!function)
 			continue;
+		// Slices and maps inside of a library are the library's.
+		int kind = snapshot->heap_kinds[i];
+		kind = (kind == ALLOC_APPEND || kind == ALLOC_MAP) && !direct ? ALLOC_OTHER : kind;
 		if (sample->values[type] && !decoded)
-			facts_add_kind(facts, function, snapshot->heap_kinds[i],
-				       kept_of(snapshot->heap, sample, type, killed));
+			facts_add_kind(facts, function, kind,
+				       kept_of(snapshot->heap, sample, type, killed),
+				       object_bytes(snapshot->heap, sample, type));
 		if (i < buckets->buckets.count)
 			facts_add_turnover(facts, function,
 					   (double)buckets->buckets.items[i].now.alloc_bytes,

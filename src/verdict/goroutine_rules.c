@@ -276,6 +276,32 @@ static const struct rule rules[] = {
 			     "live as long as it is open"),
 	},
 	{
+		// whatever they wait for: it is how many that is wrong
+		.name = "fan-out",
+		LEAK,
+		.waits = {"sync.Mutex.Lock", "sync.RWMutex.Lock", "sync.RWMutex.RLock",
+			  "semacquire", "select", "sleep"},
+		.without = {"sync.(*WaitGroup).Wait"},
+		.when = {GROWS, MANY, "group.fan >= 100"},
+		.title = N_("one place starts goroutines without a bound"),
+		.proof = {N_("for each goroutine that makes them, or waits until all are done, "
+			     "there are {group.fan}")},
+		.refuted_by = N_("a number that stays the same when more is to be done"),
+		.fix = N_("bound it: errgroup.SetLimit, a semaphore, or a fixed number of workers"),
+		.relief = N_("less load; a memory limit helps only with the garbage"),
+	},
+	{
+		.name = "fan-out",
+		LEAK,
+		.generic = true,
+		.waits = {"", "syscall", "sleep", "IO wait"},
+		.when = {GROWS, MANY},
+		.title = N_("one place starts goroutines without a bound"),
+		.refuted_by = N_("a number that stays the same when more is to be done"),
+		.fix = N_("bound it: errgroup.SetLimit, a semaphore, or a fixed number of workers"),
+		.relief = N_("less load; a memory limit helps only with the garbage"),
+	},
+	{
 		.name = "goroutine-mutex",
 		LEAK,
 		.waits = {"sync.Mutex.Lock", "sync.RWMutex.Lock", "sync.RWMutex.RLock",
@@ -411,17 +437,6 @@ static const struct rule rules[] = {
 			"what is left to do"),
 		.relief = N_("none from outside: stacks are live; they shrink by half at each "
 			     "collection once the recursion has returned"),
-	},
-	{
-		.name = "fan-out",
-		LEAK,
-		.generic = true,
-		.waits = {"", "syscall", "sleep", "IO wait"},
-		.when = {GROWS, MANY},
-		.title = N_("one place starts goroutines without a bound"),
-		.refuted_by = N_("a number that stays the same when more is to be done"),
-		.fix = N_("bound it: errgroup.SetLimit, a semaphore, or a fixed number of workers"),
-		.relief = N_("less load; a memory limit helps only with the garbage"),
 	},
 	{
 		.name = "finalizer-blocked",

@@ -16,11 +16,14 @@
 	"golang.org/x/net/http2.(*serverConn).runHandler|"               \
 	"google.golang.org/grpc.(*Server).handleStream"
 
+#define IMAGES "image.New...|image/png...|image/jpeg...|image/gif...|golang.org/x/image..."
+
 static const struct rule rules[] = {
 	{
 		.name = "read-all",
 		HOLDER,
-		.stack = {"io.ReadAll|io/ioutil.ReadAll|io/ioutil.readAll"},
+		.stack = {"io.ReadAll|io/ioutil.ReadAll|io/ioutil.readAll|os.ReadFile|"
+			  "encoding/csv.(*Reader).ReadAll"},
 		.title = N_("whole streams are read into memory"),
 		.proof = {N_("one of them is {site.object_size} on average")},
 		.refuted_by = LATER,
@@ -77,10 +80,24 @@ static const struct rule rules[] = {
 		.relief = LIVE_RELIEF,
 	},
 	{
+		// many more than anybody works on: they are kept
 		.name = "image-large",
 		HOLDER,
-		.stack = {"image.New...|image/png...|image/jpeg...|image/gif...|"
-			  "golang.org/x/image..."},
+		.stack = {IMAGES},
+		.when = {"site.objects >= 8", "goroutines >= 1", "site.objects >= 4 site.inside"},
+		.title = N_("images are kept as pixels"),
+		.proof = {N_("there are {site.objects} of them, {site.object_size} each on "
+			     "average; goroutines that work there: {site.inside}")},
+		.refuted_by = LATER,
+		.fix = N_("bound what keeps them by bytes (a cache that counts entries does not), "
+			  "and keep the file instead of the pixels; look at image.DecodeConfig "
+			  "first and refuse what is too large"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "image-large",
+		HOLDER,
+		.stack = {IMAGES},
 		.title = N_("images are decoded whatever their size"),
 		.proof = {N_(
 			"one of them is {site.object_size} on average: width times height times "
@@ -255,7 +272,9 @@ static const struct rule rules[] = {
 		.name = "map-grows",
 		HOLDER,
 		.generic = true,
-		.when = {"site.map >= 3% site", "site.map >= 0.5 site.append"},
+		// else each of many has a small one
+		.when = {"site.map >= 3% site", "site.map >= 0.5 site.append",
+			 "?site.map_object >= 4KiB"},
 		.title = N_("a map that grows"),
 		.proof = {N_(
 			"{site.map} of it are tables of maps that were made or grew there, the "
@@ -270,7 +289,9 @@ static const struct rule rules[] = {
 		.generic = true,
 		// what grows there is a text or a buffer, and each for itself
 		.without = {"bytes.(*Buffer)...|strings.(*Builder)..."},
-		.when = {"site.append >= 10% site", "site.append > 2 site.map"},
+		// else each of many has one
+		.when = {"site.append >= 10% site", "site.append > 2 site.map",
+			 "?site.append_object >= 2% site.append"},
 		.title = N_("a slice that grows"),
 		.proof = {N_("{site.append} of it are slices that grew there")},
 		.refuted_by = LATER,

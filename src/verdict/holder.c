@@ -15,6 +15,20 @@ static const struct rule rules[] = {
 		.refuted_by = N_("a later capture in which this function's share is small while "
 				 "the memory is as large"),
 	},
+	{
+		// where none does alone
+		.name = "holder",
+		.subject = RULE_SITE,
+		.classes = CLASS_BIT(CLASS_HEAP),
+		.status = VERDICT_CAUSE,
+		.generic = true,
+		.chain = true,
+		.title = N_("a function and those of the program that it calls, taken together"),
+		.fix = N_("bound what they keep: cap it, stream it, evict it, or let go of it "
+			  "earlier"),
+		.refuted_by = N_("a later capture in which this function's share is small while "
+				 "the memory is as large"),
+	},
 };
 
 RULE_FAMILY(holder_family, rules);

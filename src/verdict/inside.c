@@ -43,6 +43,56 @@ uint64_t inside_count(const struct evidence *evidence, const struct rule *rule,
 	return count;
 }
 
+// "errgroup.(*Group)." of "errgroup.(*Group).Go"
+static size_t receiver_length(const char *function)
+{
+	const char *end = strrchr(function, ')');
+	return end ? (size_t)(end - function) + 1 : 0;
+}
+
+static bool waits_for(const struct goroutine_group *waiter, const char *creator)
+{
+	bool waits = false;
+	size_t receiver = receiver_length(creator);
+	for (size_t i = 0; i < waiter->depth; i++) {
+		const char *function = waiter->frames[i].function;
+		waits |= strcmp(function, "sync.(*WaitGroup).Wait") == 0;
+		if (waits && (strcmp(function, creator) == 0 ||
+			      (receiver && strncmp(function, creator, receiver) == 0 &&
+			       strstr(function + receiver, "Wait"))))
+			return true;
+	}
+	return false;
+}
+
+// It does not wait for anything: it makes more of them.
+static bool makes(const struct evidence *evidence, const struct goroutine_group *maker,
+		  const char *creator)
+{
+	if (maker->wait_reason || !evidence->now->identity ||
+	    code_owner_of(evidence->now->identity, creator) != CODE_OWN)
+		return false;
+	for (size_t i = 0; i < maker->depth; i++)
+		if (strcmp(maker->frames[i].function, creator) == 0)
+			return true;
+	return false;
+}
+
+bool inside_fan(const struct evidence *evidence, const struct wait_group *group, double *value)
+{
+	uint64_t waiters = 0;
+	const char *creator = group->example->created_by.function;
+	if (!creator[0])
+		return false;
+	VEC_FOREACH (other, &evidence->groups)
+		if (waits_for(other->example, creator) || makes(evidence, other->example, creator))
+			waiters += other->count;
+	if (!waiters)
+		return false;
+	*value = (double)group->kind_count / (double)waiters;
+	return true;
+}
+
 // The own frame of a group whose goroutines were called by what the rule blames; NULL: none.
 static const struct goroutine_frame *called_by(const struct evidence *evidence,
 					       const struct rule *rule,

@@ -115,6 +115,61 @@ static const struct rule rules[] = {
 		.relief = LIVE_RELIEF,
 	},
 	{
+		.name = "client-each",
+		CALLS,
+		.stack = {"github.com/redis/go-redis...|github.com/go-redis/redis...|"
+			  "github.com/redis/rueidis...|go.mongodb.org/mongo-driver...|"
+			  "github.com/IBM/sarama...|github.com/Shopify/sarama...|"
+			  "github.com/nats-io/nats%2ego...|"
+			  "github.com/elastic/go-elasticsearch..."},
+		.partly =
+			{"github.com/redis/go-redis/v9.New...|github.com/go-redis/redis/v8.New...|"
+			 "github.com/redis/rueidis.NewClient|"
+			 "go.mongodb.org/mongo-driver/mongo.Connect|"
+			 "go.mongodb.org/mongo-driver/v2/mongo.Connect|"
+			 "github.com/IBM/sarama.New...|github.com/Shopify/sarama.New...|"
+			 "github.com/nats-io/nats%2ego.Connect|"
+			 "github.com/elastic/go-elasticsearch/v8.New..."},
+		// one client, and what it reads, would have hardly any of it
+		.when = {"site.part >= 10% site"},
+		.title = N_("a new client of a server for each call"),
+		.proof = {N_("of it {site.part} are clients themselves, the rest their connections "
+			     "and buffers; sockets {fds.sockets.before} -> {fds.sockets}")},
+		.refuted_by = N_("a program that needs that many different servers"),
+		.fix = N_("make one client at the start and share it: it has a pool of "
+			  "connections and is safe for all goroutines; Close those that go"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "logger-with",
+		CALLS,
+		.stack =
+			{"go.uber.org/zap.(*Logger).With...|go.uber.org/zap.(*SugaredLogger).With...|"
+			 "github.com/sirupsen/logrus.(*Entry).With...|"
+			 "github.com/sirupsen/logrus.(*Logger).With...|"
+			 "github.com/rs/zerolog.Context...|github.com/rs/zerolog.Logger.With|"
+			 "log/slog.(*Logger).With...|github.com/go-kit/log.With..."},
+		.title = N_("loggers with fields of their own are kept, or grow with each With"),
+		.proof = {N_("one allocation there is {site.object_size} on average; each With "
+			     "copies the fields of all before it")},
+		.refuted_by = LATER,
+		.fix = N_("derive each logger from the one without fields, into a variable of the "
+			  "round or the request (log := base.With(...)), never into the one that "
+			  "it came from; and do not keep it"),
+		.relief = LIVE_RELIEF,
+	},
+	{
+		.name = "context-values",
+		CALLS,
+		.stack = {"context.WithValue"},
+		.title = N_("contexts with values are kept, or wrapped again and again"),
+		.refuted_by = LATER,
+		.fix = N_("in a loop derive each context from the one before the loop, into a new "
+			  "variable: ctx = context.WithValue(ctx, ...) makes a chain that only "
+			  "grows, and keeps every value; do not store contexts"),
+		.relief = LIVE_RELIEF,
+	},
+	{
 		.name = "metrics-registry",
 		CALLS,
 		.stack = {"github.com/rcrowley/go-metrics..."},

@@ -45,7 +45,8 @@ struct rule {
 	const char *stack[FRAME_PATTERNS_MAX];   // all, innermost first
 	const char *without[FRAME_PATTERNS_MAX]; // none of them; of a site: of what it calls
 	// Of a site.
-	bool called;                            // `stack` is of what it calls, not of who calls it
+	bool called; // `stack` is of what it calls, not of who calls it
+	bool chain;  // with what the own functions it calls allocate: see sites_nearest
 	const char *partly[FRAME_PATTERNS_MAX]; // what it calls besides: see site.part
 	// Of a group.
 	const char *waits[RULE_WAITS]; // one of these wait reasons ("" is: it does not wait)

@@ -8,6 +8,7 @@
 
 #include "verdict/evidence.h"
 #include "verdict/frames.h"
+#include "verdict/inside.h"
 #include "verdict/sites.h"
 
 enum { G_STRUCT_BYTES = 448 }; // what a goroutine costs beside its stack; runtime.g
@@ -25,7 +26,14 @@ static bool site_kind(const struct scope *scope, const char *name, double *value
 	if (!kinds || strncmp(name, "site.", 5) != 0)
 		return false;
 	for (int i = 1; i < ALLOC_KINDS; i++) {
-		if (strcmp(name + 5, alloc_kind_name(i)) != 0)
+		size_t length = strlen(alloc_kind_name(i));
+		if (strncmp(name + 5, alloc_kind_name(i), length) != 0)
+			continue;
+		if (strcmp(name + 5 + length, "_object") == 0) {
+			*value = kinds->largest[i];
+			return kinds->largest[i] > 0;
+		}
+		if (name[5 + length])
 			continue;
 		*value = fmin(kinds->bytes[i], (double)scope->site->bytes);
 		return true;
@@ -91,6 +99,8 @@ static bool inside_number(const struct scope *scope, const char *name, double *v
 		*value = workers_of(scope);
 	else if (strcmp(name, "site.worker_bytes") == 0)
 		return ratio(bytes, workers_of(scope), value);
+	else if (strcmp(name, "site.inside") == 0)
+		*value = inside_of(scope, false, &before) + inside_of(scope, true, &before);
 	else if (strcmp(name, "site.requests") == 0)
 		*value = inside_of(scope, false, &before);
 	else if (strcmp(name, "site.request_bytes") == 0)
@@ -216,6 +226,8 @@ static bool group_number(const struct scope *scope, const char *name, double *va
 		return is_on_queue(scope, value);
 	else if (strcmp(name, "group.idle_pool") == 0)
 		return is_idle_pool(scope, value);
+	else if (strcmp(name, "group.fan") == 0)
+		return inside_fan(evidence, group, value);
 	else if (strcmp(name, "group.during") == 0)
 		*value = (double)group->during;
 	else if (strcmp(name, "group.others") == 0)

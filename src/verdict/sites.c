@@ -6,6 +6,8 @@
 
 #include "verdict/frames.h"
 
+enum { CHAIN_FRAMES = 3 };
+
 void sites_deinit(struct sites *sites)
 {
 	map_deinit(&sites->by_function);
@@ -52,11 +54,10 @@ static int64_t object_size(const struct evidence *evidence, const struct heap_st
 }
 
 static struct site *site_of(const struct evidence *evidence, struct sites *sites,
-			    const struct heap_stack *stack, bool baseline)
+			    const struct heap_stack *stack, int64_t at, bool baseline)
 {
 	static const struct profile_frame nobody = {.function = "", .file = ""};
-	const struct profile_frame *frame =
-		stack->own < 0 ? &nobody : stack->row->stack.frames[stack->own];
+	const struct profile_frame *frame = at < 0 ? &nobody : stack->row->stack.frames[at];
 	bool is_new;
 	uint64_t *index =
 		map_put(&sites->by_function, hash_bytes(frame->function, strlen(frame->function)),
@@ -69,9 +70,8 @@ static struct site *site_of(const struct evidence *evidence, struct sites *sites
 		site->largest_stack_bytes = stack->value;
 		site->largest_stack_object = object_size(evidence, stack);
 		site->frame = (struct verdict_frame){frame->function, frame->file, frame->line};
-		site->callee =
-			stack->own > 0 ? stack->row->stack.frames[stack->own - 1]->function : "";
-		if (stack->own < 0 && stack->row->stack.count)
+		site->callee = at > 0 ? stack->row->stack.frames[at - 1]->function : "";
+		if (at < 0 && stack->row->stack.count)
 			site->callee = stack->row->stack.frames[0]->function;
 	}
 	return site;
@@ -90,6 +90,53 @@ static void add_type(int64_t *sum, const struct profile_stack_row *row, uint32_t
 		add(sum, row->values[type]);
 }
 
+static void add_stack(const struct evidence *evidence, const struct sites_filter *filter,
+		      const struct heap_stack *stack, struct site *site)
+{
+	const struct heap_view *now = &evidence->heap;
+	if (stack->value == site->largest_stack_bytes)
+		site->entry = find_entry(evidence, &stack->row->stack);
+	add(&site->bytes, stack->value);
+	if (filter->partly && frames_match(filter->partly, &stack->row->stack, count_called(stack),
+					   heap_frame_function))
+		add(&site->part_bytes, stack->value);
+	add_type(&site->objects, stack->row, now->objects);
+	add_type(&site->published, stack->row, now->published);
+	add_type(&site->allocated, stack->row, now->allocated);
+	add_type(&site->allocations, stack->row, now->allocations);
+	site->stacks++;
+}
+
+// Own functions that call one another, no library between them: a middleware is no part of it.
+static bool is_in_chain(const struct evidence *evidence, const struct profile_stack *stack,
+			int64_t own, int64_t at)
+{
+	if (at >= stack->count || at > own + CHAIN_FRAMES || !evidence->now->identity ||
+	    code_owner_of(evidence->now->identity, stack->frames[at]->function) != CODE_OWN)
+		return false;
+	for (int64_t i = own; i < at; i++)
+		if (strcmp(stack->frames[i]->function, stack->frames[at]->function) == 0)
+			return false;
+	return strcmp(stack->frames[at]->function, "main.main") != 0;
+}
+
+static void collect_chain(const struct evidence *evidence, const struct sites_filter *filter,
+			  const struct heap_stack *stack, bool baseline, struct sites *sites)
+{
+	for (int64_t at = stack->own + 1; filter->chain && stack->own >= 0 &&
+					  is_in_chain(evidence, &stack->row->stack, stack->own, at);
+	     at++) {
+		struct site *site = site_of(evidence, sites, stack, at, baseline);
+		if (baseline) {
+			add(&site->before_bytes, stack->value);
+			continue;
+		}
+		add_stack(evidence, filter, stack, site);
+		for (int64_t i = stack->own; i < at; i++)
+			add(&site->part_bytes, stack->value);
+	}
+}
+
 void sites_collect(const struct evidence *evidence, const struct sites_filter *filter,
 		   struct sites *sites)
 {
@@ -97,22 +144,16 @@ void sites_collect(const struct evidence *evidence, const struct sites_filter *f
 	VEC_FOREACH (stack, &now->list) {
 		if (!passes(filter, stack))
 			continue;
-		struct site *site = site_of(evidence, sites, stack, false);
-		if (stack->value == site->largest_stack_bytes)
-			site->entry = find_entry(evidence, &stack->row->stack);
-		add(&site->bytes, stack->value);
-		if (filter->partly && frames_match(filter->partly, &stack->row->stack,
-						   count_called(stack), heap_frame_function))
-			add(&site->part_bytes, stack->value);
-		add_type(&site->objects, stack->row, now->objects);
-		add_type(&site->published, stack->row, now->published);
-		add_type(&site->allocated, stack->row, now->allocated);
-		add_type(&site->allocations, stack->row, now->allocations);
-		site->stacks++;
+		add_stack(evidence, filter, stack,
+			  site_of(evidence, sites, stack, stack->own, false));
+		collect_chain(evidence, filter, stack, false, sites);
 	}
-	VEC_FOREACH (stack, &before->list)
-		if (passes(filter, stack))
-			add(&site_of(evidence, sites, stack, true)->before_bytes, stack->value);
+	VEC_FOREACH (stack, &before->list) {
+		if (!passes(filter, stack))
+			continue;
+		add(&site_of(evidence, sites, stack, stack->own, true)->before_bytes, stack->value);
+		collect_chain(evidence, filter, stack, true, sites);
+	}
 }
 
 static int64_t subtract(int64_t left, int64_t right)
@@ -145,6 +186,21 @@ const struct site *sites_largest(const struct sites *sites, bool by_growth)
 					   : site->bytes > largest->bytes))
 			largest = site;
 	return largest;
+}
+
+const struct site *sites_nearest(const struct evidence *evidence, const struct sites *sites,
+				 double share)
+{
+	const struct site *nearest = NULL;
+	VEC_FOREACH (site, &sites->list) {
+		if ((double)site_rise(evidence, site) < share * (double)heap_rise(evidence) ||
+		    site->bytes <= 0)
+			continue;
+		if (!nearest || (double)site->part_bytes / (double)site->bytes <
+					(double)nearest->part_bytes / (double)nearest->bytes)
+			nearest = site;
+	}
+	return nearest;
 }
 
 const struct site *sites_busiest(const struct sites *sites)

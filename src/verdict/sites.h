@@ -30,6 +30,7 @@ struct sites {
 struct sites_filter {
 	const char *const *stack, *const *without, *const *partly;
 	bool called, ownerless;
+	bool chain; // own functions that call it directly have it, too; part_bytes: times how far
 };
 
 void sites_collect(const struct evidence *evidence, const struct sites_filter *filter,
@@ -41,6 +42,9 @@ int64_t site_rise(const struct evidence *evidence, const struct site *site);
 int64_t heap_rise(const struct evidence *evidence);
 // NULL when no own code is in any stack.
 const struct site *sites_largest(const struct sites *sites, bool by_growth);
+// Of a chain: the one nearest to the allocations that explains `share` of what counts; NULL: none.
+const struct site *sites_nearest(const struct evidence *evidence, const struct sites *sites,
+				 double share);
 // All that was ever allocated decides: for who calls something whose memory is held elsewhere.
 const struct site *sites_busiest(const struct sites *sites);
 

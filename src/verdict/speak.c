@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "verdict/keeper.h"
 #include "verdict/template.h"
 
 static const double SHARE_HIGH = 0.8; // of what grew: high confidence
@@ -309,6 +310,21 @@ static void prove(struct speech *speech, const char *text)
 		vec_push(&speech->verdict->evidence, line);
 }
 
+static void prove_keeper(struct speech *speech)
+{
+	struct keeper keeper;
+	struct verdict *verdict = speech->verdict;
+	if (!speech->finding->rule->generic ||
+	    !keeper_find(speech->evidence, &speech->finding->site, &keeper))
+		return;
+	vec_push(&verdict->evidence,
+		 verdict_text(verdict,
+			      _("it is called by way of %s, which has a map that grows (its "
+				"tables are %s): probably that keeps it, and is what to bound"),
+			      place_text(verdict, &keeper.frame),
+			      human_bytes((int64_t)keeper.map_bytes).text));
+}
+
 static void prove_site(struct speech *speech)
 {
 	const struct site *site = &speech->finding->site;
@@ -559,6 +575,8 @@ void speak_finding(const struct evidence *evidence, const struct finding *findin
 				      (long long)verdict->guilty.line));
 	else if (finding->has_site)
 		prove_site(&speech);
+	if (finding->has_site && !finding->group)
+		prove_keeper(&speech);
 	for (int i = 0; i < RULE_PROOFS && rule->proof[i]; i++)
 		prove(&speech, rule->proof[i]);
 	if (finding->has_site && !finding->group)
