@@ -28,6 +28,7 @@ typedef long long halves __attribute__((vector_size(16)));
 	ROW('[', 'n', 4, "[signal ", 8)               \
 	ROW('u', 'f', 11, "unexpected fault ", 17)    \
 	ROW('c', 'b', 8, "created by ", 11)           \
+	ROW('M', '[', 9, "MESSAGE\":[", 10)           \
 	ROW('.', ':', 3, ".go:", 4)
 
 enum { FARTHEST = 12, BLOCK_BYTES = 16 };

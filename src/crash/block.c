@@ -185,6 +185,8 @@ static enum crash_stack_kind kind_of(const struct crash_line *header)
 static const char *text_of(const struct block *block, struct crash_log *log, uint32_t at,
 			   uint32_t length)
 {
+	if (!length)
+		return "";
 	return crash_text(log, (struct span){block->text.text + at, length});
 }
 

@@ -11,20 +11,16 @@
 #include "base/i18n.h"
 #include "base/units.h"
 #include "crash/causes.h"
-#include "goroutine/judge.h"
+#include "crash/findings_priv.h"
 
 #define MIB ((uint64_t)1 << 20)
 enum {
-	MANY_OF_ONE_CREATOR = 16,
-	MANY_STUCK = 10,
-	LONG_MINUTES = 10,
 	SENTENCE_MAX = 1024,
-	GROUPS_MAX = 3, // named of each kind
 	FINDINGS_MAX = 24,
 };
 
-__attribute__((format(printf, 4, 5))) static void say(struct crash *crash, struct crash_log *log,
-						      const char *id, const char *format, ...)
+void finding_say(struct crash *crash, struct crash_log *log, const char *id, const char *format,
+		 ...)
 {
 	char text[SENTENCE_MAX];
 	va_list arguments;
@@ -42,10 +38,7 @@ static const char *base_name(const char *file)
 	return slash ? slash + 1 : file;
 }
 
-// "main.f (main.go:12)"
-static struct human_frame {
-	char text[384];
-} name_frame(const struct crash_frame *frame)
+struct human_frame finding_name_frame(const struct crash_frame *frame)
 {
 	struct human_frame out;
 	const char *function =
@@ -58,9 +51,7 @@ static struct human_frame {
 	return out;
 }
 
-static struct human_module {
-	char text[320];
-} name_module(const struct crash_frame *frame)
+struct human_module finding_name_module(const struct crash_frame *frame)
 {
 	struct human_module out = {""};
 	bool versioned = frame->module_version[0] != '\0';
@@ -82,20 +73,24 @@ static bool is_giant(const struct crash *crash, uint64_t asked)
 
 static void say_giant(struct crash *crash, struct crash_log *log, uint64_t asked)
 {
-	say(crash, log, "giant-request",
-	    _("One request of %s (%llu bytes, 0x%llx) was refused%s%s: a single allocation, not many small ones."),
-	    human_bytes((int64_t)asked).text, (unsigned long long)asked, (unsigned long long)asked,
-	    crash->asked.from[0] ? _("; read from ") : "", i18n_text(crash->asked.from));
+	finding_say(
+		crash, log, "giant-request",
+		_("One request of %s (%llu bytes, 0x%llx) was refused%s%s: a single allocation, not many small ones."),
+		human_bytes((int64_t)asked).text, (unsigned long long)asked,
+		(unsigned long long)asked, crash->asked.from[0] ? _("; read from ") : "",
+		i18n_text(crash->asked.from));
 	if (crash->growing[0])
-		say(crash, log, "growth",
-		    _("It is %s that grows: a growing buffer asks for about double of what it has and "
-		      "copies, so it held about %s then, and both are needed at once."),
-		    i18n_text(crash->growing), human_bytes((int64_t)(asked / 2)).text);
+		finding_say(
+			crash, log, "growth",
+			_("It is %s that grows: a growing buffer asks for about double of what it has and "
+			  "copies, so it held about %s then, and both are needed at once."),
+			i18n_text(crash->growing), human_bytes((int64_t)(asked / 2)).text);
 	else if (!crash->fault)
-		say(crash, log, "growth",
-		    _("If it is a buffer that grows (bytes.Buffer, append, io.ReadAll), it doubles: it "
-		      "then held about %s, and both are needed at once."),
-		    human_bytes((int64_t)(asked / 2)).text);
+		finding_say(
+			crash, log, "growth",
+			_("If it is a buffer that grows (bytes.Buffer, append, io.ReadAll), it doubles: it "
+			  "then held about %s, and both are needed at once."),
+			human_bytes((int64_t)(asked / 2)).text);
 }
 
 static void say_last_straw(struct crash *crash, struct crash_log *log, uint64_t asked)
@@ -104,10 +99,11 @@ static void say_last_straw(struct crash *crash, struct crash_log *log, uint64_t 
 	if (crash->grew.bytes.known)
 		snprintf(grew, sizeof grew, _(", for which the heap had to grow by %s"),
 			 human_bytes((int64_t)crash->grew.bytes.value).text);
-	say(crash, log, "last-straw",
-	    _("The request that failed was small: %s (%llu bytes%s%s)%s. The memory was full already: this request is the last straw and not the cause, and no single request is to blame."),
-	    human_bytes((int64_t)asked).text, (unsigned long long)asked,
-	    crash->asked.from[0] ? _(", from ") : "", i18n_text(crash->asked.from), grew);
+	finding_say(
+		crash, log, "last-straw",
+		_("The request that failed was small: %s (%llu bytes%s%s)%s. The memory was full already: this request is the last straw and not the cause, and no single request is to blame."),
+		human_bytes((int64_t)asked).text, (unsigned long long)asked,
+		crash->asked.from[0] ? _(", from ") : "", i18n_text(crash->asked.from), grew);
 }
 
 static void say_sizes(struct crash *crash, struct crash_log *log)
@@ -123,25 +119,28 @@ static void say_sizes(struct crash *crash, struct crash_log *log)
 	} else if (grew->bytes.known && !grew->uncertain) {
 		// The heap grows by one arena, 64 MiB, or by as many as the request needs.
 		bool giant = is_giant(crash, grew->bytes.value) && grew->bytes.value != 64 * MIB;
-		say(crash, log, "grew", _("The heap was to grow by %s (%llu bytes, from %s)%s."),
-		    human_bytes((int64_t)grew->bytes.value).text,
-		    (unsigned long long)grew->bytes.value, i18n_text(grew->from),
-		    giant ? _(": one large request")
-			  : _(": that is the runtime's usual step or a little more, so the size of "
-			      "the request itself is not known"));
+		finding_say(
+			crash, log, "grew",
+			_("The heap was to grow by %s (%llu bytes, from %s)%s."),
+			human_bytes((int64_t)grew->bytes.value).text,
+			(unsigned long long)grew->bytes.value, i18n_text(grew->from),
+			giant ? _(": one large request")
+			      : _(": that is the runtime's usual step or a little more, so the size of "
+				  "the request itself is not known"));
 	}
 	if (grew->bytes.known && asked->bytes.known && !grew->uncertain &&
 	    is_giant(crash, asked->bytes.value))
-		say(crash, log, "grew", _("The heap was to grow by %s for it (from %s)."),
-		    human_bytes((int64_t)grew->bytes.value).text, i18n_text(grew->from));
+		finding_say(crash, log, "grew", _("The heap was to grow by %s for it (from %s)."),
+			    human_bytes((int64_t)grew->bytes.value).text, i18n_text(grew->from));
 	if (crash->in_use.bytes.known)
-		say(crash, log, "in-use", _("The heap had %s from the system by then."),
-		    human_bytes((int64_t)crash->in_use.bytes.value).text);
+		finding_say(crash, log, "in-use", _("The heap had %s from the system by then."),
+			    human_bytes((int64_t)crash->in_use.bytes.value).text);
 	if (asked->bytes.known && asked->uncertain)
-		say(crash, log, "uncertain",
-		    _("%s has 0x%llx (%s) as its size, but since Go 1.17 arguments are in registers and this one may be stale: not certain."),
-		    i18n_text(asked->from), (unsigned long long)asked->bytes.value,
-		    human_bytes((int64_t)asked->bytes.value).text);
+		finding_say(
+			crash, log, "uncertain",
+			_("%s has 0x%llx (%s) as its size, but since Go 1.17 arguments are in registers and this one may be stale: not certain."),
+			i18n_text(asked->from), (unsigned long long)asked->bytes.value,
+			human_bytes((int64_t)asked->bytes.value).text);
 }
 
 // ---- the goroutine at fault ----
@@ -157,12 +156,13 @@ static const struct crash_frame *first_foreign(const struct crash *crash)
 static void say_absent(struct crash *crash, struct crash_log *log)
 {
 	if (crash->kind == CRASH_FATAL && crash->runtime && !crash->fault)
-		say(crash, log, "not-in-log", "%s",
-		    crash->goroutines
-			    ? _("Who asked is not in this log: it has the runtime's own stack and no "
-				"goroutine that ran.")
-			    : _("Who asked is not in this log: it has only the runtime's own stack, "
-				"and no goroutine."));
+		finding_say(
+			crash, log, "not-in-log", "%s",
+			crash->goroutines
+				? _("Who asked is not in this log: it has the runtime's own stack and no "
+				    "goroutine that ran.")
+				: _("Who asked is not in this log: it has only the runtime's own stack, "
+				    "and no goroutine."));
 }
 
 static void say_who(struct crash *crash, struct crash_log *log)
@@ -174,178 +174,33 @@ static void say_who(struct crash *crash, struct crash_log *log)
 	}
 	const struct crash_frame *foreign = first_foreign(crash);
 	if (crash->own && !crash->first_id)
-		say(crash, log, "own-code", _("It was in own code at %s%s."),
-		    name_frame(crash->own).text, name_module(crash->own).text);
+		finding_say(crash, log, "own-code", _("It was in own code at %s%s."),
+			    finding_name_frame(crash->own).text,
+			    finding_name_module(crash->own).text);
 	else if (crash->own)
-		say(crash, log, "own-code", _("Goroutine %llu was in own code at %s%s."),
-		    (unsigned long long)crash->first_id, name_frame(crash->own).text,
-		    name_module(crash->own).text);
+		finding_say(crash, log, "own-code", _("Goroutine %llu was in own code at %s%s."),
+			    (unsigned long long)crash->first_id,
+			    finding_name_frame(crash->own).text,
+			    finding_name_module(crash->own).text);
 	if (foreign && crash->first_id && (!crash->own || foreign < crash->own))
-		say(crash, log, "third-party",
-		    crash->own ? _("Goroutine %llu had called third-party code at %s%s.")
-			       : _("Goroutine %llu was in third-party code at %s%s."),
-		    (unsigned long long)crash->first_id, name_frame(foreign).text,
-		    name_module(foreign).text);
+		finding_say(crash, log, "third-party",
+			    crash->own ? _("Goroutine %llu had called third-party code at %s%s.")
+				       : _("Goroutine %llu was in third-party code at %s%s."),
+			    (unsigned long long)crash->first_id, finding_name_frame(foreign).text,
+			    finding_name_module(foreign).text);
 	if (!crash->own)
-		say(crash, log, "no-own-code",
-		    _("No frame of the program's own code is in that goroutine."));
+		finding_say(crash, log, "no-own-code",
+			    _("No frame of the program's own code is in that goroutine."));
 	if (fault->creator.function[0])
-		say(crash, log, "creator", _("It was started by %s%s (%s)."),
-		    name_frame(&fault->creator).text, name_module(&fault->creator).text,
-		    i18n_text(crash_owner_name(fault->creator.owner)));
+		finding_say(crash, log, "creator", _("It was started by %s%s (%s)."),
+			    finding_name_frame(&fault->creator).text,
+			    finding_name_module(&fault->creator).text,
+			    i18n_text(crash_owner_name(fault->creator.owner)));
 	if (crash->started_by)
-		say(crash, log, "started-by", _("Own code called that: %s, in goroutine %llu."),
-		    name_frame(crash->started_by).text, (unsigned long long)crash->started_by_id);
-}
-
-// ---- many goroutines ----
-
-static bool has_word(const char *text, const char *word)
-{
-	return strcasestr(text, word) != NULL;
-}
-
-static bool same_place(const struct crash_frame *a, const struct crash_frame *b)
-{
-	return strcmp(a->function, b->function) == 0 && a->line == b->line &&
-	       strcmp(a->file, b->file) == 0;
-}
-
-static uint64_t count_of_creator(const struct crash *crash, const struct crash_frame *creator)
-{
-	uint64_t count = 0;
-	VEC_FOREACH (group, &crash->groups)
-		if (same_place(&group->creator, creator))
-			count += group->count;
-	return count;
-}
-
-// The creator of most goroutines.
-static const struct crash_frame *top_creator(const struct crash *crash, uint64_t *most)
-{
-	const struct crash_frame *top = NULL;
-	size_t looked = 0;
-	*most = 0;
-	VEC_FOREACH (group, &crash->groups) {
-		if (!group->creator.function[0] || looked++ > 200) // they are sorted by size
-			continue;
-		uint64_t count = count_of_creator(crash, &group->creator);
-		if (count > *most) {
-			*most = count;
-			top = &group->creator;
-		}
-	}
-	return top;
-}
-
-static const char *worker_name(const struct crash_group *group)
-{
-	for (size_t i = group->depth; i-- > 0;)
-		if (has_word(group->frames[i].function, "worker"))
-			return group->frames[i].function;
-	return NULL;
-}
-
-static void say_missing_workers(struct crash *crash, struct crash_log *log)
-{
-	const struct crash_group *fault = crash->fault;
-	const char *worker = fault && fault->creator.function[0] ? worker_name(fault) : NULL;
-	if (!worker || !crash->cause->is_memory)
-		return;
-	uint64_t seen = count_of_creator(crash, &fault->creator);
-	uint64_t missing =
-		crash->highest_id > crash->goroutines ? crash->highest_id - crash->goroutines : 0;
-	say(crash, log, "parallelism",
-	    _("It is one worker of a pool (%s, %llu of its creator in the log%s). Many workers of one creator, each with its own piece of work in memory, point to parallelism out of proportion with the host: fewer workers need less at once."),
-	    worker, (unsigned long long)seen,
-	    missing ? _("; the goroutines' numbers show that others are missing in it") : "");
-}
-
-static void say_parallelism(struct crash *crash, struct crash_log *log)
-{
-	uint64_t most;
-	const struct crash_frame *creator = top_creator(crash, &most);
-	if (!creator || most < MANY_OF_ONE_CREATOR) {
-		say_missing_workers(crash, log);
-		return;
-	}
-	say(crash, log, "parallelism", _("%s of %s goroutines were started at one place: %s%s%s"),
-	    human_count((int64_t)most).text, human_count((int64_t)crash->goroutines).text,
-	    name_frame(creator).text, name_module(creator).text,
-	    crash->cause->is_memory
-		    ? _(". So many at once, each with its own piece of work in memory, "
-			"point to parallelism without a bound.")
-		    : ".");
-}
-
-// What waits by design: no leak, however long.
-static bool is_idle_by_design(const struct crash_group *group)
-{
-	struct goroutine_frame *frames = alloc_array(group->depth, sizeof *frames);
-	bool idle = false;
-	for (size_t i = 0; i < group->depth; i++) {
-		const struct crash_frame *frame = &group->frames[i];
-		frames[i] = (struct goroutine_frame){frame->function, frame->file, frame->line};
-		idle = idle || strcmp(frame->function, "main.main") == 0;
-	}
-	idle = idle || goroutine_waits_by_design(frames, group->depth, group->state);
-	free(frames);
-	return idle;
-}
-
-static bool is_blocked(const struct crash_group *group)
-{
-	static const char *const states[] = {"chan send", "chan receive", "semacquire",
-					     "sync.",     "select",       "IO wait"};
-	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-		if (strncmp(group->state, states[i], strlen(states[i])) == 0)
-			return true;
-	return false;
-}
-
-static bool is_deadlock(const struct crash *crash)
-{
-	return strcmp(crash->cause->id, "deadlock") == 0;
-}
-
-static const struct crash_frame *first_user_frame(const struct crash_group *group)
-{
-	for (int owner = CRASH_OWNER_OWN; owner <= CRASH_OWNER_THIRD_PARTY; owner++)
-		for (size_t i = 0; i < group->depth; i++)
-			if (group->frames[i].owner == (enum crash_owner)owner)
-				return &group->frames[i];
-	return group->depth ? &group->frames[0] : NULL;
-}
-
-static void say_stuck(struct crash *crash, struct crash_log *log)
-{
-	size_t said = 0;
-	VEC_FOREACH (group, &crash->groups) {
-		uint64_t oldest = crash_group_oldest_minutes(group);
-		const struct crash_frame *frame = first_user_frame(group);
-		bool for_ever =
-			has_word(group->state, "nil chan") || has_word(group->state, "no cases");
-		if (group == crash->fault || group->kind != CRASH_STACK_GOROUTINE || !frame ||
-		    frame->owner >= CRASH_OWNER_STANDARD || !is_blocked(group) ||
-		    said >= GROUPS_MAX || (is_idle_by_design(group) && !is_deadlock(crash)))
-			continue;
-		bool many = group->count >= MANY_STUCK, old = oldest >= LONG_MINUTES;
-		if (!many && !for_ever && !is_deadlock(crash) && !(old && group->count > 1))
-			continue;
-		char wait[96] = "";
-		if (oldest)
-			snprintf(wait, sizeof wait,
-				 _(", the longest for %llu minutes, half of them for %llu or more"),
-				 (unsigned long long)oldest,
-				 (unsigned long long)crash_group_median_minutes(group));
-		say(crash, log, "stuck", _("%s in [%s] at %s%s%s."),
-		    human_count((int64_t)group->count).text, group->state, name_frame(frame).text,
-		    wait,
-		    for_ever             ? _(": nothing can ever wake it")
-		    : is_deadlock(crash) ? _(": that is where it waits for ever")
-					 : _(": they look stuck"));
-		said++;
-	}
+		finding_say(crash, log, "started-by",
+			    _("Own code called that: %s, in goroutine %llu."),
+			    finding_name_frame(crash->started_by).text,
+			    (unsigned long long)crash->started_by_id);
 }
 
 // ---- what is missing ----
@@ -361,9 +216,10 @@ static void say_recursion(struct crash *crash, struct crash_log *log)
 			times += strcmp(fault->frames[i].function, fault->frames[j].function) == 0;
 		if (times < 4)
 			continue;
-		say(crash, log, "recursion", _("%s repeats: %zu of the %zu frames in the log%s."),
-		    name_frame(&fault->frames[i]).text, times, fault->depth,
-		    name_module(&fault->frames[i]).text);
+		finding_say(crash, log, "recursion",
+			    _("%s repeats: %zu of the %zu frames in the log%s."),
+			    finding_name_frame(&fault->frames[i]).text, times, fault->depth,
+			    finding_name_module(&fault->frames[i]).text);
 		return;
 	}
 }
@@ -371,40 +227,44 @@ static void say_recursion(struct crash *crash, struct crash_log *log)
 static void say_limits(struct crash *crash, struct crash_log *log)
 {
 	if (crash->recovered)
-		say(crash, log, "recovered",
-		    _("The program has recovered from it and went on: this is no end of the process."));
+		finding_say(
+			crash, log, "recovered",
+			_("The program has recovered from it and went on: this is no end of the process."));
 	if (crash->cut_front)
-		say(crash, log, "cut",
-		    _("The beginning is cut off: what happened first is not in it."));
+		finding_say(crash, log, "cut",
+			    _("The beginning is cut off: what happened first is not in it."));
 	if (crash->cut_end)
-		say(crash, log, "cut", _("The end is cut off: goroutines may be missing."));
+		finding_say(crash, log, "cut", _("The end is cut off: goroutines may be missing."));
 	if (crash->left_out)
-		say(crash, log, "left-out",
-		    _("%llu goroutines are in no group: there were more different stacks than whyoom keeps."),
-		    (unsigned long long)crash->left_out);
+		finding_say(
+			crash, log, "left-out",
+			_("%llu goroutines are in no group: there were more different stacks than whyoom keeps."),
+			(unsigned long long)crash->left_out);
 	bool ended = crash->kind == CRASH_FATAL || crash->kind == CRASH_PANIC;
 	if (ended && !crash->goroutines && !crash->recovered)
-		say(crash, log, "no-goroutines",
-		    _("No goroutine is in the log: it was cut, or GOTRACEBACK is none."));
+		finding_say(crash, log, "no-goroutines",
+			    _("No goroutine is in the log: it was cut, or GOTRACEBACK is none."));
 	else if (ended && crash->cause->is_memory && !crash->recovered)
-		say(crash, log, "not-known",
-		    _("Which code holds the memory cannot be seen in a crash log: it shows who asked "
-		      "last, not who keeps what."));
+		finding_say(
+			crash, log, "not-known",
+			_("Which code holds the memory cannot be seen in a crash log: it shows who asked "
+			  "last, not who keeps what."));
 	if (crash->cause->next[0])
-		say(crash, log, "next", _("Next: %s."), i18n_text(crash->cause->next));
+		finding_say(crash, log, "next", _("Next: %s."), i18n_text(crash->cause->next));
 	else if (ended && crash->goroutines == 1 && !crash->recovered)
-		say(crash, log, "next",
-		    _("Next: run with GOTRACEBACK=all to see the other goroutines, "
-		      "too."));
+		finding_say(crash, log, "next",
+			    _("Next: run with GOTRACEBACK=all to see the other goroutines, "
+			      "too."));
 }
 
 static void say_race(struct crash *crash, struct crash_log *log)
 {
 	VEC_FOREACH (group, &crash->groups) {
-		const struct crash_frame *frame = first_user_frame(group);
+		const struct crash_frame *frame = finding_user_frame(group);
 		if (group->kind == CRASH_STACK_ACCESS && frame)
-			say(crash, log, "access", _("%s: %s%s."), group->state,
-			    name_frame(frame).text, name_module(frame).text);
+			finding_say(crash, log, "access", _("%s: %s%s."), group->state,
+				    finding_name_frame(frame).text,
+				    finding_name_module(frame).text);
 	}
 }
 
@@ -413,24 +273,26 @@ static void say_kernel(struct crash *crash, struct crash_log *log)
 	const struct kernel_oom *oom = &crash->oom;
 	if (crash->kind != CRASH_KERNEL_OOM)
 		return;
-	say(crash, log, "victim", _("The kernel killed process %d (%s)%s."), (int)oom->victim_pid,
-	    oom->victim, oom->group_kill ? _(" with its whole cgroup") : "");
+	finding_say(crash, log, "victim", _("The kernel killed process %d (%s)%s."),
+		    (int)oom->victim_pid, oom->victim,
+		    oom->group_kill ? _(" with its whole cgroup") : "");
 	if (oom->anon_rss_bytes.known)
-		say(crash, log, "victim-size", _("It had %s of anonymous memory resident."),
-		    human_bytes((int64_t)oom->anon_rss_bytes.value).text);
+		finding_say(crash, log, "victim-size", _("It had %s of anonymous memory resident."),
+			    human_bytes((int64_t)oom->anon_rss_bytes.value).text);
 	if (oom->constraint == OOM_CONSTRAINT_MEMCG)
-		say(crash, log, "limit",
-		    _("The limit of cgroup %s was reached%s%s: not the machine's "
-		      "memory."),
-		    oom->oom_memcg[0] ? oom->oom_memcg : _("(not named)"),
-		    oom->limit_bytes.known ? ", " : "",
-		    oom->limit_bytes.known ? human_bytes((int64_t)oom->limit_bytes.value).text
-					   : "");
+		finding_say(crash, log, "limit",
+			    _("The limit of cgroup %s was reached%s%s: not the machine's "
+			      "memory."),
+			    oom->oom_memcg[0] ? oom->oom_memcg : _("(not named)"),
+			    oom->limit_bytes.known ? ", " : "",
+			    oom->limit_bytes.known
+				    ? human_bytes((int64_t)oom->limit_bytes.value).text
+				    : "");
 	else if (oom->constraint == OOM_CONSTRAINT_NONE)
-		say(crash, log, "limit", _("The machine as a whole had no memory left."));
+		finding_say(crash, log, "limit", _("The machine as a whole had no memory left."));
 	if (oom->invoker[0] && strcmp(oom->invoker, oom->victim) != 0)
-		say(crash, log, "invoker", _("%s had asked for memory when it happened."),
-		    oom->invoker);
+		finding_say(crash, log, "invoker", _("%s had asked for memory when it happened."),
+			    oom->invoker);
 }
 
 // The answer in one line: what happened, and where or how much.
@@ -448,9 +310,10 @@ static const char *headline(const struct crash *crash, struct crash_log *log)
 			 human_bytes((int64_t)asked).text);
 	else if (strcmp(crash->cause->id, "panic") == 0 && crash->own)
 		snprintf(text, sizeof text, _("panic: %.160s, in %s"), crash->message,
-			 name_frame(crash->own).text);
+			 finding_name_frame(crash->own).text);
 	else if (crash->own && crash->kind != CRASH_SIGNAL && strlen(crash->cause->title) < 64)
-		snprintf(text, sizeof text, _("%s, in %s"), title, name_frame(crash->own).text);
+		snprintf(text, sizeof text, _("%s, in %s"), title,
+			 finding_name_frame(crash->own).text);
 	else
 		return title;
 	return crash_text(log, span_of(text));
@@ -465,9 +328,10 @@ void findings_make(struct crash *crash, struct crash_log *log)
 	say_race(crash, log);
 	say_who(crash, log);
 	if (crash->kind != CRASH_RACE)
-		say_parallelism(crash, log);
-	say_stuck(crash, log);
+		findings_of_creators(crash, log);
+	findings_of_stuck_groups(crash, log);
 	if (crash->cause->meaning[0])
-		say(crash, log, "meaning", _("It means: %s."), i18n_text(crash->cause->meaning));
+		finding_say(crash, log, "meaning", _("It means: %s."),
+			    i18n_text(crash->cause->meaning));
 	say_limits(crash, log);
 }

@@ -332,8 +332,12 @@ struct crash_line crash_line_parse(struct span line)
 		return out;
 	if (first == 'c' && take_created(trimmed, &out))
 		return out;
-	if (take_mark(line, &out) || take_mark(trimmed, &out) || take_signal(trimmed, &out) ||
-	    take_access(trimmed, &out))
+	bool indented = is_blank(line.at[0]);
+	if (take_mark(line, &out) || take_mark(trimmed, &out)) {
+		out.indented = indented;
+		return out;
+	}
+	if (take_signal(trimmed, &out) || take_access(trimmed, &out))
 		return out;
 	if ((is_digit(first) && take_profile_stack(trimmed, &out)) ||
 	    (first == '#' && take_profile_frame(trimmed, &out)))

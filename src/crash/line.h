@@ -47,6 +47,7 @@ struct crash_line {
 	uint64_t number;    // of the file's line; of the goroutine; how many
 	uint64_t offset, pc;
 	uint64_t parent_id; // "created by X in goroutine 1"
+	bool indented;      // a message that goes on with the one above
 	bool wide;          // a header with gp=0x..
 };
 

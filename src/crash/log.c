@@ -2,6 +2,7 @@
 // In: a descriptor. Out: the crashes in it. Most of a log is passed over without a look at its
 // lines; the rest is unwrapped line by line.
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "crash/anchors.h"
@@ -9,10 +10,13 @@
 #include "crash/exe_lines.h"
 #include "crash/input.h"
 #include "crash/model_priv.h"
+#include "crash/second_look.h"
 #include "crash/unwrap.h"
 
 #define BUFFER_BYTES     ((size_t)128 << 10)
 #define BUFFER_BYTES_MAX ((size_t)2 << 20) // a longer line is taken in pieces
+
+#define KEPT_BYTES_MAX ((size_t)512 << 10) // of a pipe: what a person pastes
 
 struct scan {
 	struct unwrap unwrap;
@@ -21,6 +25,7 @@ struct scan {
 	size_t capacity;
 	size_t start, end; // what was not looked at yet
 	bool at_end;
+	struct strbuf *kept; // the log's first bytes; NULL: nobody wants them
 };
 
 typedef signed char bytes __attribute__((vector_size(16)));
@@ -128,6 +133,8 @@ static bool fill(struct scan *scan, struct crash_input *input, struct error *err
 		return false;
 	if (!crash_input_read(input, scan->buffer + left, scan->capacity - left, &got, error))
 		return false;
+	if (scan->kept && scan->kept->length < KEPT_BYTES_MAX)
+		strbuf_add_bytes(scan->kept, scan->buffer + left, got);
 	scan->end += got;
 	scan->log->bytes += got;
 	scan->at_end = got == 0;
@@ -162,23 +169,88 @@ static bool has_crash(const struct crash_log *log, const char *path, struct erro
 			  "\"Out of memory: Killed process\"");
 }
 
+// ---- reading ----
+
+struct source {
+	int fd;
+	const char *path;
+	bool can_repeat; // a file; what comes through a pipe is gone, but for what was kept
+	struct strbuf kept;
+};
+
+static bool scan_source(struct source *source, const struct crash_options *options,
+			struct log_shape *shape, struct crash_log *log, struct error *error)
+{
+	struct crash_input *input = NULL;
+	if (!crash_input_open(source->fd, source->path, &input, error))
+		return false;
+	struct scan scan = {.log = log,
+			    .kept = source->can_repeat ? NULL : &source->kept,
+			    .buffer = alloc_array(BUFFER_BYTES, 1),
+			    .capacity = BUFFER_BYTES};
+	unwrap_init(&scan.unwrap, log, options);
+	bool ok = scan_all(&scan, input, error);
+	*shape = scan.unwrap.streams.shape;
+	unwrap_deinit(&scan.unwrap);
+	log->input_cut = crash_input_is_cut(input);
+	crash_input_free(input);
+	free(scan.buffer);
+	return ok;
+}
+
+// All of the log, where it is small enough.
+static bool read_whole(struct source *source, uint64_t size, struct strbuf *out,
+		       struct error *error)
+{
+	struct crash_input *input = NULL;
+	char *buffer;
+	size_t got = 1;
+	if (size > SECOND_LOOK_BYTES_MAX || lseek(source->fd, 0, SEEK_SET) != 0 ||
+	    !crash_input_open(source->fd, source->path, &input, error))
+		return false;
+	buffer = alloc_array(BUFFER_BYTES, 1);
+	bool ok = true;
+	while (ok && got && out->length <= SECOND_LOOK_BYTES_MAX) {
+		ok = crash_input_read(input, buffer, BUFFER_BYTES, &got, error);
+		strbuf_add_bytes(out, buffer, ok ? got : 0);
+	}
+	free(buffer);
+	crash_input_free(input);
+	return ok && out->length <= SECOND_LOOK_BYTES_MAX;
+}
+
+static void look_again(struct source *source, const struct log_shape *shape,
+		       const struct crash_options *options, struct crash_log *log)
+{
+	struct error ignored = {0};
+	struct strbuf text = {0};
+	bool whole = source->can_repeat ? read_whole(source, log->bytes, &text, &ignored)
+					: source->kept.length == log->bytes;
+	const struct strbuf *from = source->can_repeat ? &text : &source->kept;
+	if (whole && from->length)
+		second_look_take((struct span){from->text, from->length}, shape, options, log);
+	strbuf_deinit(&text);
+}
+
+// The lines of a log that is read twice are handed out once it is known how they go.
+static bool read_source(struct source *source, const struct crash_options *options,
+			struct crash_log *log, struct error *error)
+{
+	struct log_shape shape;
+	if (!scan_source(source, options, &shape, log, error))
+		return false;
+	if (!options->raw && second_look_is_due(&shape))
+		look_again(source, &shape, options, log);
+	return true;
+}
+
 bool crash_log_read(int fd, const char *path, const struct crash_options *options,
 		    struct crash_log *log, struct error *error)
 {
-	struct crash_log made = {.arena = {.limit_bytes = 2 * CRASH_ARENA_BYTES},
-				 .labels_apart = options->labels_apart};
-	struct crash_input *input = NULL;
-	if (!crash_input_open(fd, path, &input, error))
-		return false;
-	struct scan scan = {
-		.log = &made, .buffer = alloc_array(BUFFER_BYTES, 1), .capacity = BUFFER_BYTES};
-	unwrap_init(&scan.unwrap, &made, options);
-	bool ok = scan_all(&scan, input, error);
-	unwrap_deinit(&scan.unwrap);
-	made.input_cut = crash_input_is_cut(input);
-	crash_input_free(input);
-	free(scan.buffer);
-	ok = ok && has_crash(&made, path, error);
+	struct crash_log made = crash_log_new(options);
+	struct source source = {.fd = fd, .path = path, .can_repeat = lseek(fd, 0, SEEK_CUR) == 0};
+	bool ok = read_source(&source, options, &made, error) && has_crash(&made, path, error);
+	strbuf_deinit(&source.kept);
 	VEC_FOREACH (crash, &made.crashes)
 		crash_sort_groups(crash);
 	if (ok && options->exe_path)

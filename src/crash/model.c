@@ -18,6 +18,12 @@ void crash_deinit(struct crash *crash)
 	kernel_oom_deinit(&crash->oom);
 }
 
+struct crash_log crash_log_new(const struct crash_options *options)
+{
+	return (struct crash_log){.arena = {.limit_bytes = 2 * CRASH_ARENA_BYTES},
+				  .labels_apart = options->labels_apart};
+}
+
 void crash_log_deinit(struct crash_log *log)
 {
 	VEC_FOREACH (crash, &log->crashes)

@@ -5,6 +5,7 @@
 #include "crash/crash.h"
 #include "crash/span.h"
 
+struct crash_log crash_log_new(const struct crash_options *options);
 void crash_deinit(struct crash *crash);
 // The text in the log's arena, once each; "" where there is no room.
 const char *crash_text(struct crash_log *log, struct span text);

@@ -72,6 +72,33 @@ static size_t counter_length(const char *start, struct span text)
 	return length >= 4 ? length : 0;
 }
 
+// The label of TAI64N, as multilog writes it: "@40000000654d00002f8a5b0c".
+static size_t label_length(struct span text)
+{
+	uint64_t seconds, rest;
+	struct span high = span_first(span_from(text, 1), 16),
+		    low = span_first(span_from(text, 17), 8);
+	return span_starts(text, SPAN("@4")) && span_take_hex(&high, &seconds) && !high.length &&
+			       low.length == 8 && span_take_hex(&low, &rest) && !low.length
+		       ? 25
+		       : 0;
+}
+
+// The number of a line with the mark behind it, as cat -n and grep -n put it: "    12\t", "12:" and
+// "12-"; but no "12:30".
+static size_t numbering_length(struct span text)
+{
+	size_t blanks = 0, length;
+	while (blanks < text.length && text.at[blanks] == ' ')
+		blanks++;
+	for (length = blanks; length < text.length && is_digit(text.at[length]);)
+		length++;
+	if (length == blanks || length == text.length || !strchr("\t:-", text.at[length]) ||
+	    (length + 1 < text.length && is_digit(text.at[length + 1])))
+		return 0;
+	return length + 1;
+}
+
 // One piece of a prefix: how much of each side it takes.
 struct step {
 	size_t ours, theirs; // 0 and 0: they differ
@@ -82,6 +109,8 @@ static struct step step_time(struct span ours, struct span theirs)
 	struct step step = {time_length(ours), time_length(theirs)};
 	if (step.ours && step.theirs)
 		return step;
+	if (label_length(ours) && label_length(theirs))
+		return (struct step){label_length(ours), label_length(theirs)};
 	if (is_name_of_time(ours) && is_name_of_time(theirs)) {
 		size_t our_day = day_length(span_from(ours, 3));
 		size_t their_day = day_length(span_from(theirs, 3));
@@ -90,6 +119,25 @@ static struct step step_time(struct span ours, struct span theirs)
 		return (struct step){3, 3};
 	}
 	return (struct step){0, 0};
+}
+
+// Where the number of a line can stand: at the start, or between a file's name and the text. grep
+// has ':' before a line that it looked for and '-' before those around it.
+static struct step step_numbering(struct span ours, struct span theirs, bool at_start)
+{
+	size_t our_mark = 0, their_mark = 0;
+	if (!at_start) {
+		if (!strchr(":-", ours.at[0]) || !strchr(":-", theirs.at[0]))
+			return (struct step){0, 0};
+		our_mark = their_mark = 1;
+		if (ours.length == 1)
+			return (struct step){1, 1};
+	}
+	struct step step = {numbering_length(span_from(ours, our_mark)),
+			    numbering_length(span_from(theirs, their_mark))};
+	if (!step.ours || !step.theirs || our_mark + step.ours != ours.length)
+		return (struct step){0, 0};
+	return (struct step){our_mark + step.ours, their_mark + step.theirs};
 }
 
 size_t prefix_match(const struct prefix *prefix, struct span line)
@@ -102,6 +150,8 @@ size_t prefix_match(const struct prefix *prefix, struct span line)
 		bool inside = ours.at > prefix->text &&
 			      (is_digit(ours.at[-1]) || ours.at[-1] == '.' || ours.at[-1] == ':');
 		if (!inside)
+			step = step_numbering(ours, theirs, ours.at == prefix->text);
+		if (!inside && !step.ours)
 			step = step_time(ours, theirs);
 		if (!step.ours && counter_length(prefix->text, ours) &&
 		    counter_length(line.at, theirs))
@@ -123,7 +173,8 @@ bool prefix_is_plausible(struct span text)
 	if (!trimmed.length)
 		return true;
 	char last = trimmed.at[trimmed.length - 1];
-	if (strchr("|]>:=", last))
+	if (strchr("|]>:=+", last) || numbering_length(text) == text.length ||
+	    label_length(trimmed) == trimmed.length)
 		return true;
 	for (size_t i = 0; i < text.length; i++)
 		if ((i == 0 || !is_digit(text.at[i - 1])) && time_length(span_from(text, i)))

@@ -114,6 +114,15 @@ static bool continues(const struct recogniser *recogniser, enum crash_kind kind)
 	return crash->kind == kind || crash->kind == CRASH_DUMP;
 }
 
+bool recogniser_continues(const struct recogniser *recogniser, const struct crash_line *line)
+{
+	bool is_panic = line->kind == LINE_PANIC && recogniser->crash.kind == CRASH_PANIC;
+	if (recogniser->phase != PHASE_MESSAGE || is_panic)
+		return is_panic && line->indented;
+	return (line->kind == LINE_PANIC || line->kind == LINE_FATAL) &&
+	       recogniser->crash.kind == CRASH_DUMP;
+}
+
 static void take_message(struct recogniser *recogniser, enum crash_kind kind, struct span text,
 			 uint64_t number, const char *wrapping)
 {

@@ -24,3 +24,5 @@ bool recogniser_take_kernel(struct recogniser *recogniser, struct span text, uin
 bool recogniser_in_kernel(const struct recogniser *recogniser);
 // A message was seen and no goroutine yet: what follows may come with another prefix.
 bool recogniser_wants_goroutines(const struct recogniser *recogniser);
+// Whether this message goes on with what is open: behind notes, or "\tpanic: " behind a panic.
+bool recogniser_continues(const struct recogniser *recogniser, const struct crash_line *line);

@@ -9,13 +9,26 @@
 #include "crash/prefix.h"
 #include "crash/recogniser.h"
 
-enum { STREAMS_MAX = 16 };
+enum { STREAMS_MAX = 16, STREAMS_HELD_MAX = 12 };
 
 struct stream {
-	uint64_t key; // of the container, as a structured log states it
-	struct prefix prefix;
+	uint64_t key;                 // of the container, as a structured log states it
+	struct prefix prefix, suffix; // what stands before and behind its lines
 	struct recogniser *recogniser;
-	uint64_t last_line; // the last one that belonged to a crash
+	enum crash_line_kind last_kind; // of what belonged to a crash
+	uint64_t last_line;             // the last one that belonged to a crash
+};
+
+// A line whose stream nobody knows yet.
+struct held_line {
+	uint64_t key, line;
+	struct strbuf text;
+};
+
+// In which order and how wide the lines of stacks are.
+struct log_shape {
+	uint64_t upright, inverted; // headers behind something else, and behind a function
+	size_t width;               // of lines that went on in the next one; 0: none
 };
 
 struct streams {
@@ -25,7 +38,12 @@ struct streams {
 	size_t count;
 	struct recogniser *kernel;
 	uint64_t kernel_line, key;
-	uint64_t line;          // of the input
+	uint64_t line; // of the input
+	struct log_shape shape;
+	// From what looks like a message behind a prefix that could be text just as well: its
+	// goroutines tell.
+	struct held_line held[STREAMS_HELD_MAX];
+	size_t held_count;
 	struct strbuf previous; // the line before, in case a stack begins in the middle
 };
 

@@ -216,6 +216,7 @@ bool unescape_next_string(struct span *rest, struct span *string, bool *is_key)
 	}
 	*string = span_first(inside, end);
 	*rest = span_from(inside, end + 1);
-	*is_key = span_starts(span_trim(span_first(*rest, 8)), SPAN(":"));
+	struct span behind = span_trim(span_first(*rest, 8));
+	*is_key = span_starts(behind, SPAN(":")) || span_starts(behind, SPAN("=>")); // Ruby's
 	return true;
 }

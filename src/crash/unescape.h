@@ -22,5 +22,5 @@ bool unescape_has_terminal(struct span text);
 bool unescape_has_written_breaks(struct span text);
 
 // The next string of JSON in *rest, without its quotes and still escaped: moves *rest behind it.
-// *is_key: a colon follows.
+// *is_key: a colon follows, or "=>".
 bool unescape_next_string(struct span *rest, struct span *string, bool *is_key);

@@ -4,6 +4,7 @@
 
 #include "base/i18n.h"
 #include "crash/anchors.h"
+#include "crash/fields.h"
 #include "crash/flat.h"
 #include "crash/model_priv.h"
 #include "crash/unescape.h"
@@ -14,11 +15,11 @@ enum {
 	FLAT_MIN_BYTES = 160,
 };
 
-enum stage { STAGE_COLOUR, STAGE_STRING, STAGE_ESCAPES, STAGE_FLAT };
+enum stage { STAGE_COLOUR, STAGE_STRING, STAGE_ESCAPES, STAGE_FLAT, STAGE_FIELDS };
 
 void unwrap_init(struct unwrap *unwrap, struct crash_log *log, const struct crash_options *options)
 {
-	*unwrap = (struct unwrap){0};
+	*unwrap = (struct unwrap){.wrapping = ""};
 	streams_init(&unwrap->streams, log, options);
 }
 
@@ -26,7 +27,7 @@ void unwrap_deinit(struct unwrap *unwrap)
 {
 	streams_deinit(&unwrap->streams);
 	for (size_t i = 0; i < UNWRAP_DEPTH_MAX; i++)
-		for (size_t j = 0; j < 4; j++)
+		for (size_t j = 0; j < UNWRAP_STAGES; j++)
 			strbuf_deinit(&unwrap->scratch[i][j]);
 	for (size_t i = 0; i < UNWRAP_PARTIALS_MAX; i++)
 		strbuf_deinit(&unwrap->partials[i].text);
@@ -170,6 +171,13 @@ static bool has_anchor(struct span text)
 	return crash_find_anchor(text) != SPAN_NONE;
 }
 
+// Nanoseconds.
+static bool is_time(struct span string)
+{
+	uint64_t number;
+	return string.length >= 18 && span_take_u64(&string, &number) && !string.length;
+}
+
 static void take_string(struct unwrap *unwrap, uint64_t key, struct span name, struct span string,
 			unsigned int depth)
 {
@@ -188,13 +196,14 @@ static void take_string(struct unwrap *unwrap, uint64_t key, struct span name, s
 static bool take_strings(struct unwrap *unwrap, uint64_t key, struct span line, unsigned int depth)
 {
 	struct span rest = line, string, name = {"", 0};
-	bool is_key, found = false;
+	bool is_key, found = false, timed = false;
 	size_t quote = span_find_char(line, '"'), anchor = crash_find_anchor(line);
 	bool opens = anchor != SPAN_NONE;
 	if (quote == SPAN_NONE || (opens && anchor < quote) || (!opens && !unwrap->json_key_count))
 		return false;
 	uint64_t identity = identity_of(line, key);
 	while (unescape_next_string(&rest, &string, &is_key)) {
+		name = timed && !name.length ? SPAN("[time]") : name;
 		uint64_t hash = crash_hash(name, 0);
 		if (!is_key &&
 		    ((name.length && is_crash_field(unwrap, hash)) || has_anchor(string))) {
@@ -204,6 +213,7 @@ static bool take_strings(struct unwrap *unwrap, uint64_t key, struct span line, 
 			take_string(unwrap, identity, name, string, depth);
 			found = true;
 		}
+		timed = is_time(string); // Loki's ["1760000000000000000", "TEXT"]
 		name = is_key ? string : (struct span){"", 0};
 	}
 	return found;
@@ -256,6 +266,20 @@ static bool take_flat(struct unwrap *unwrap, uint64_t key, struct span line, uns
 	return true;
 }
 
+static bool take_fields(struct unwrap *unwrap, uint64_t key, struct span line, bool plain,
+			unsigned int depth)
+{
+	bool by_tabs = span_starts(line, SPAN("EVENTS\t"));
+	bool single = line.length && line.at[line.length - 1] == '\'';
+	if (plain && !by_tabs && !single)
+		return false;
+	struct strbuf *out = scratch(unwrap, depth, STAGE_FIELDS);
+	if (!fields_unpack(line, out))
+		return false;
+	take_lines(unwrap, key, filled(out), N_("a table's fields"), depth + 1);
+	return true;
+}
+
 static void take(struct unwrap *unwrap, uint64_t key, struct span line, const char *wrapping,
 		 unsigned int depth)
 {
@@ -269,7 +293,8 @@ static void take(struct unwrap *unwrap, uint64_t key, struct span line, const ch
 		wrapping = wrapping[0] ? wrapping : N_("colours");
 	}
 	if (depth < UNWRAP_DEPTH_MAX) {
-		if (take_cri(unwrap, key, line, depth + 1))
+		if (take_cri(unwrap, key, line, depth + 1) ||
+		    take_fields(unwrap, key, line, plain, depth))
 			return;
 		if (!plain && (take_strings(unwrap, key, line, depth) ||
 			       take_escapes(unwrap, key, line, wrapping, depth)))
@@ -283,5 +308,6 @@ static void take(struct unwrap *unwrap, uint64_t key, struct span line, const ch
 void unwrap_take(struct unwrap *unwrap, struct span line, uint64_t number)
 {
 	unwrap->streams.line = number;
-	take(unwrap, 0, line, "", 0);
+	span_skip(&line, SPAN("\xef\xbb\xbf")); // the mark of UTF-8
+	take(unwrap, 0, line, unwrap->wrapping, 0);
 }

@@ -8,7 +8,7 @@
 
 #include "crash/streams.h"
 
-enum { UNWRAP_DEPTH_MAX = 3, UNWRAP_PARTIALS_MAX = 4, UNWRAP_KEYS_MAX = 8 };
+enum { UNWRAP_DEPTH_MAX = 3, UNWRAP_PARTIALS_MAX = 4, UNWRAP_KEYS_MAX = 8, UNWRAP_STAGES = 5 };
 
 struct unwrap_partial {
 	uint64_t key;
@@ -17,7 +17,8 @@ struct unwrap_partial {
 
 struct unwrap {
 	struct streams streams;
-	struct strbuf scratch[UNWRAP_DEPTH_MAX][4];
+	const char *wrapping; // of the log as a whole; ""
+	struct strbuf scratch[UNWRAP_DEPTH_MAX][UNWRAP_STAGES];
 	struct unwrap_partial partials[UNWRAP_PARTIALS_MAX];
 	uint64_t json_keys[UNWRAP_KEYS_MAX]; // fields that have held lines of a crash
 	size_t json_key_count;

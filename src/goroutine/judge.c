@@ -20,7 +20,7 @@ enum {
 };
 static const int64_t MINUTE_NS = 60 * (int64_t)1000000000;
 
-enum known_kind { IDLE, PARTNER, LEAK };
+enum known_kind { IDLE, PARTNER, LEAK, BRIEF };
 
 struct known {
 	const char *function, *state;
@@ -59,12 +59,23 @@ static bool is_function(const char *name, const char *wanted)
 	return !*name || *name == '.' || *name == '-';
 }
 
+// Frames of the runtime are hidden in most sources; those of what it does for sync never are.
+static bool is_runtime_semaphore(const struct goroutine_frame *frames, size_t depth)
+{
+	for (size_t i = 0; i < depth; i++)
+		if (strstr(frames[i].function, ".runtime_Semacquire"))
+			return false;
+	return depth > 0;
+}
+
 // Looks from the inside out, up to the first frame of own code.
 static bool matches(const struct known *row, const struct goroutine_frame *frames, size_t depth,
 		    const char *state)
 {
 	if (!starts(state, row->state) && state[0])
 		return false;
+	if (!row->function[0])
+		return state[0] && is_runtime_semaphore(frames, depth);
 	for (size_t i = 0; i < depth; i++) {
 		if (is_function(frames[i].function, row->function))
 			return true;
@@ -245,7 +256,8 @@ static bool judge_known(const struct goroutine_group *group, const char *state,
 	const struct known *known = find_known(group->frames, group->depth, state);
 	if (!known)
 		return false;
-	bool too_many = known->at_most && group->count > known->at_most;
+	bool too_many = (known->at_most && group->count > known->at_most) ||
+			(known->kind == BRIEF && group->waited_ns >= MINUTE_NS);
 	if (!state[0] && known->state[0])
 		too_many = false; // the state decides, and the source lacks it
 	say_known(known, too_many, judgement);

@@ -6,9 +6,10 @@
  * like; no frame of own or third-party code stands inside of it (a handler below (*conn).serve is
  * no idle connection), but for rows of third-party functions themselves. state: the beginning of
  * the state; "" any. kind: IDLE waits by design; PARTNER belongs to something else that is judged
- * by itself; LEAK is a known way to leak. at_most: so many are ordinary, more of them are as the
- * text behind the bar says; 0: any number. text: what it is; behind a bar, what more of them than
- * at_most mean.
+ * by itself; LEAK is a known way to leak; BRIEF is healthy for less than a minute. at_most: so many
+ * are ordinary, more of them are as the text behind the bar says; 0: any number. text: what it is;
+ * behind a bar, what more of them than at_most, or a minute of a BRIEF one, mean. A function of ""
+ * stands for a semaphore of the runtime itself.
  */
 KNOWN("internal/poll.(*FD).Accept", "", IDLE, 0, "a server that waits for connections")
 KNOWN("net.(*netFD).accept", "", IDLE, 0, "a server that waits for connections")
@@ -98,3 +99,8 @@ KNOWN("google.golang.org/grpc/internal/grpcsync.(*CallbackSerializer).run", "", 
 KNOWN("google.golang.org/grpc.(*addrConn)", "", PARTNER, 0, "the upkeep of a gRPC connection")
 KNOWN("google.golang.org/grpc.(*ccBalancerWrapper).watcher", "", PARTNER, 0,
       "the upkeep of a gRPC connection")
+// The runtime's own semaphores: callers of semacquire in its mgc.go, proc.go, metrics.go, mprof.go
+// and trace.go, Go 1.11 to 1.27. The program's come through sync.runtime_Semacquire and its like.
+KNOWN("", "semacquire", BRIEF, 0,
+      "waits its turn at the Go runtime, as long as a garbage collection or a stop of the world "
+      "takes|a garbage collection or a stop of the world does not end")

@@ -169,6 +169,26 @@ static void add_lock(const struct go_block *block, struct strbuf *out)
 	}
 }
 
+// Go does not keep who has locked a mutex: a stack that refers to it is all there is to tell by.
+static void add_lock_holder(const struct block_texts *texts, const struct go_block *block,
+			    struct strbuf *out)
+{
+	const struct go_holders *holders =
+		texts->reach ? go_reach_holders(texts->reach, block->address) : NULL;
+	if (block->kind != GO_BLOCK_MUTEX || !block->locked)
+		return;
+	uint32_t stacks = holders ? holders->goroutines + holders->stuck : 0;
+	if (!texts->reach)
+		strbuf_add(out, _("; nobody looked for who holds it"));
+	else if (!holders)
+		strbuf_add(out, _("; who holds a lock that is a variable cannot be told"));
+	else if (!stacks)
+		strbuf_add(out, _("; who holds it cannot be told: no stack refers to it"));
+	else
+		strbuf_add(out, stacks == 1 ? _("; likely that goroutine holds it")
+					    : _("; likely one of those goroutines holds it"));
+}
+
 void block_describe(const struct block_texts *texts, const struct go_block *block,
 		    struct strbuf *out)
 {
@@ -196,5 +216,6 @@ void block_describe(const struct block_texts *texts, const struct go_block *bloc
 		// Any code may know a lock that is a variable: nobody looked who does.
 		if (texts->reach && go_reach_holders(texts->reach, block->address))
 			add_holders(texts, block->address, out);
+		add_lock_holder(texts, block, out);
 	}
 }

@@ -6,6 +6,7 @@
 
 #include "crash/anchors.h"
 #include "crash/flat.h"
+#include "crash/fields.h"
 #include "crash/prefix.h"
 #include "crash/unescape.h"
 
@@ -54,6 +55,34 @@ static size_t match(const char *learned, const char *line)
 	return prefix_match(&prefix, span_of(line));
 }
 
+static void unpacked(const char *line, const char *expected)
+{
+	struct strbuf out = {0};
+	if (fields_unpack(span_of(line), &out) != (expected != NULL))
+		fail_msg("%s", line);
+	assert_string_equal(out.text ? out.text : "", expected ? expected : "");
+	strbuf_deinit(&out);
+}
+
+static void fields(void **state)
+{
+	(void)state;
+	unpacked("2026,\"a, \"\"b\"\"\",c", "2026,a, \"b\",c");
+	unpacked("\"2026\",\"panic: it goes on", "2026,panic: it goes on");
+	unpacked("\t/a/b.go:12 +0x1d\"", "\t/a/b.go:12 +0x1d");
+	unpacked("a,b", NULL);                       // nothing to do
+	unpacked("{\"a\":\"b\",\"c\":\"d\"}", NULL); // JSON
+	unpacked("\"a\", \"b\"", NULL);              // JSON, too
+	unpacked("textPayload: \"\\tmain.go\"", "textPayload: \tmain.go");
+	unpacked("  - text: 'it''s'", "  - text: it's");
+	unpacked("text: \"a\\nb\"", NULL); // several lines: a string
+	unpacked("EVENTS\t1760\tmain.f()\t1761", "EVENTS\t1760\tmain.f()");
+	unpacked("EVENTS\tmain.f()", NULL);
+	unpacked("{\"MESSAGE\":[27, 91,34],\"P\":1}", "{\"MESSAGE\":\"\\u001b[\\u0022\",\"P\":1}");
+	unpacked("{\"MESSAGE\":[256]}", NULL);
+	unpacked("{\"MESSAGE\":[1,", NULL);
+}
+
 static void prefixes(void **state)
 {
 	(void)state;
@@ -68,6 +97,12 @@ static void prefixes(void **state)
 	assert_true(SPAN_NONE == match("web-1  | ", "web-2  | x"));
 	assert_int_equal(11, match("WARN[0012] ", "WARN[0013] x"));
 	assert_int_equal(8, match("web-1  | ", "web-1  |")); // an empty line, trimmed
+	assert_int_equal(match("    12\t", "   107\tx"), 7); // cat -n
+	assert_int_equal(match("12:", "1070-x"), 5);         // grep -n -A
+	assert_int_equal(match("a.log:12:", "a.log-13-x"), 9);
+	assert_int_equal(match("@40000000654d00002f8a5b0c ", "@40000000654d00013f8a5b0c x"), 26);
+	assert_int_equal(match("@40000000654d00002f8a5b0c ", "@4000 x"), SPAN_NONE);
+	assert_true(prefix_is_plausible(SPAN("    12\t")));
 	assert_true(prefix_is_plausible(SPAN("2026/11/21 03:04:05 ")));
 	assert_true(prefix_is_plausible(SPAN("app | ")));
 	assert_false(prefix_is_plausible(SPAN("somebody said ")));
@@ -125,11 +160,9 @@ static void anchor_at_every_place(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(escapes),
-		cmocka_unit_test(strings),
-		cmocka_unit_test(prefixes),
-		cmocka_unit_test(flat_lines),
-		cmocka_unit_test(anchor_at_every_place),
+		cmocka_unit_test(escapes),    cmocka_unit_test(strings),
+		cmocka_unit_test(fields),     cmocka_unit_test(prefixes),
+		cmocka_unit_test(flat_lines), cmocka_unit_test(anchor_at_every_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@ import pytest
 from harness import (NEWEST_SERVICE, ROOT, TARGET_ERROR, USAGE, WHYOOM, program)
 
 sys.path.insert(0, str(ROOT / "tests/crash"))
+from platforms import PLATFORMS  # noqa: E402
 from wrappings import WRAPPINGS  # noqa: E402
 
 CRASH = ROOT / "tests/crash"
@@ -99,6 +100,14 @@ def test_wrappings(name, wrapping):
     assert len(found) == (2 if wrapping == "twice" else 1)
     for one in found:
         assert essence(one) == expected
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("name", WRAPPED)
+def test_platforms(name, platform):
+    lines, expected = plain(name)
+    found, = crashes(PLATFORMS[platform](lines))
+    assert essence(found) == expected
 
 
 @pytest.mark.short

@@ -121,7 +121,7 @@ def test_what_they_wait_on_is_what_the_program_says(whyoom, start_way, version, 
     assert sum(item["count"] for item in objects) == groups[0]["count"]
     assert groups[0]["waits_on_left_out"] == 0
     texts = " ".join(item["object"] for item in objects)
-    expected = {"mutex": "(locked, 60 waiting)", "rwmutex": "a writer waits or holds it), to read",
+    expected = {"mutex": "(locked, 60 waiting); nobody looked for who holds it", "rwmutex": "a writer waits or holds it), to read",
                 "waitgroup": "(counter 60)", "cond": "Cond ", "held": "locked, 60 waiting",
                 "select": "send to channel", "unbuffered": "unbuffered, elements of 8 bytes, 1 waits to send",
                 "full": "buffer 2 of 2, elements of 32 bytes, 1 waits to send",
@@ -188,7 +188,15 @@ def test_the_holder_of_a_lock(whyoom, start_way, version):
     assert len(holders) == 1
     texts = [item["object"] for item in suspects_of(seen)[0]["waits_on"]]
     assert len(texts) == 1
-    assert f", referred to by goroutine {holders[0]}, which nothing can wake itself" in texts[0]
+    assert (f", referred to by goroutine {holders[0]}, which nothing can wake itself; likely that goroutine "
+            "holds it") in texts[0]
+
+
+def test_who_holds_a_variable_is_not_guessed(whyoom, start_way, version):
+    target = start_way(version, "mutex")
+    seen = seen_in(whyoom, target.pid, "--who", "--mode", "stop")
+    texts = [item["object"] for item in suspects_of(seen)[0]["waits_on"]]
+    assert texts and all("who holds a lock that is a variable cannot be told" in text for text in texts)
 
 
 @pytest.mark.parametrize("way, function, reason", [

@@ -220,6 +220,29 @@ static void known_waits(void **state)
 	assert_false(goroutine_waits_by_design(send, 2, "chan send"));
 }
 
+// Healthy for as long as a collection takes, and no longer; a semaphore of the program's is not
+// known.
+static void waits_at_the_runtime(void **state)
+{
+	static const struct goroutine_frame start[] = {
+		{"runtime.semacquire1", "/usr/local/go/src/runtime/sema.go", 192},
+		{"runtime.gcStart", "/usr/local/go/src/runtime/mgc.go", 791},
+		{"runtime.mallocgc", "/usr/local/go/src/runtime/malloc.go", 1208},
+		{"main.work", "/home/dev/shop/main.go", 12}};
+	static const struct goroutine_frame wait[] = {
+		{"sync.runtime_Semacquire", "/usr/local/go/src/runtime/sema.go", 71},
+		{"sync.(*WaitGroup).Wait", "/usr/local/go/src/sync/waitgroup.go", 118},
+		{"main.work", "/home/dev/shop/main.go", 12}};
+	struct goroutine_group long_one = make("semacquire", start, 4, 60);
+	(void)state;
+	assert_int_equal(GOROUTINE_IDLE, judge(make("semacquire", start, 4, 60)).verdict);
+	assert_int_equal(GOROUTINE_IDLE, judge(make("semacquire", start + 3, 1, 60)).verdict);
+	long_one.waited_ns = 61 * (int64_t)1000000000;
+	assert_int_equal(GOROUTINE_SUSPECT, judge(long_one).verdict);
+	assert_non_null(strstr(judge(long_one).reasons, "does not end"));
+	assert_int_equal(GOROUTINE_SUSPECT, judge(make("semacquire", wait, 3, 60)).verdict);
+}
+
 static void to_a_profile_and_back(void **state)
 {
 	struct goroutine_set set = {0}, back = {0};
@@ -286,6 +309,7 @@ int main(void)
 		cmocka_unit_test(who_is_suspect),
 		cmocka_unit_test(a_pool_is_known_by_its_channel),
 		cmocka_unit_test(known_waits),
+		cmocka_unit_test(waits_at_the_runtime),
 		cmocka_unit_test(to_a_profile_and_back),
 		cmocka_unit_test(frames_of_the_runtime),
 		cmocka_unit_test(folded),
