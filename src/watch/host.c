@@ -304,6 +304,7 @@ static void open_timeline(struct host *host)
 bool host_run(const struct host_options *options, int *signal, struct error *error)
 {
 	struct host host = {.options = options,
+			    .pid = getpid(),
 			    .signals = -1,
 			    .ends = -1,
 			    .node = NODE_MEMORY_NONE,

@@ -30,7 +30,8 @@ struct host {
 	int64_t scan_due_ns, line_due_ns;
 	int watchers, signal;
 	struct node_memory node;
-	bool told_unseen;
+	bool told_unseen, told_full;
+	pid_t pid; // our own
 };
 
 // `fired` NULL: no trigger but the limit that comes near.
