@@ -158,8 +158,9 @@ static int watch_many(const struct cli_arguments *arguments)
 	options.feed.db = db;
 	if (cli_value(arguments, "pid") || cli_value(arguments, "cgroup") ||
 	    cli_value(arguments, "container") || arguments->positional_count)
-		return cli_usage("watch: --all and --name PATTERN say whom to watch; --pid, --cgroup and "
-				 "--container do not go with them");
+		return cli_usage(
+			"watch: --all and --name PATTERN say whom to watch; --pid, --cgroup and "
+			"--container do not go with them");
 	if (!load_config(arguments, &config, &error))
 		return cli_fail(arguments, &error);
 	options.config = config;

@@ -50,6 +50,8 @@ bool host_group_open(const char *path, struct node_memory *node, pid_t pid, stru
 		     struct error *error)
 {
 	struct host_group *group = alloc_zero(sizeof *group);
+	for (int i = 0; i < HOST_RISES; i++)
+		group->rises[i] = -1;
 	snprintf(group->path, sizeof group->path, "%s", path);
 	if (!cgroup_open(path, &group->cgroup, error) || !begin_sampler(group, node, pid, error)) {
 		host_group_free(group);
@@ -66,6 +68,8 @@ void host_group_free(struct host_group *group)
 	VEC_FOREACH (member, &group->members)
 		cleanup_close(&member->pidfd);
 	vec_deinit(&group->members);
+	for (int i = 0; i < HOST_RISES; i++)
+		cleanup_close(&group->rises[i]);
 	if (group->has_store)
 		store_end(&group->store, true);
 	sampler_end(&group->sampler);

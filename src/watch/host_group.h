@@ -12,6 +12,8 @@
 struct host_judge;
 struct host_rules;
 
+enum { HOST_RISES = 4 };
+
 struct host_member {
 	pid_t pid;
 	int pidfd;
@@ -35,7 +37,10 @@ struct host_group {
 	struct baselines baselines;
 	int baselines_taken;
 	int64_t baseline_due_ns;
-	int64_t judge_due_ns; // when its triggers are looked at next
+	int64_t judge_due_ns;      // when its triggers are looked at next
+	uint64_t number;           // of this one only
+	int rises[HOST_RISES];     // events of its usage; -1: none
+	int64_t rises_limit_bytes; // the limit they are steps of; 0: none yet
 };
 
 // For process `pid`, the first one in it. ERROR_NOT_FOUND once the cgroup is gone. `node` is

@@ -260,7 +260,7 @@ static void finish(struct watch *watch)
 		feed_finish(&watch->feed, &watch->sampler, &result->kill, "", NULL);
 		return;
 	}
-	result->kill.evidence_held = captures->ready->while_held;
+	result->kill.evidence_held = captures->ready->while_held && watch->held_ns;
 	end->kill = result->kill;
 	end->timeline = watch->sampler.timeline;
 	life_tell(&watch->life, watch->options->feed.db, &watch->process, result->kill.unix_ns,
