@@ -58,6 +58,7 @@ static struct host_group *make_group(struct host *host, const char *path, pid_t 
 		host->told_unseen = true;
 		return NULL;
 	}
+	group->hurried = host->options->hold && cgroup_get_version(group->cgroup) == CGROUP_V2;
 	group->number = ++host->groups_made;
 	host_follow_rises(host, group);
 	vec_push(&host->groups, group);

@@ -25,7 +25,8 @@ struct host_member {
 struct host_group {
 	char path[PATH_MAX];
 	struct cgroup *cgroup;
-	bool alone; // of one process, for which the machine's memory was the limit
+	bool hurried; // glanced at more often: nothing tells at once that it fills up
+	bool alone;   // of one process, for which the machine's memory was the limit
 	struct sampler sampler;
 	VEC(struct host_member) members;
 	pid_t watcher;                     // the child that watches it; 0: it is calm
