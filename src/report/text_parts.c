@@ -332,13 +332,6 @@ static void write_ending(const struct kill_facts *kill, struct strbuf *out)
 	strbuf_add(out, "\n");
 }
 
-// Times are shown, and stored, to the millisecond: a stored report tells the same as the first one.
-static int64_t between_ns(int64_t from_unix_ns, int64_t to_unix_ns)
-{
-	const int64_t ms = 1000000;
-	return (to_unix_ns / ms - from_unix_ns / ms) * ms;
-}
-
 // The last rise: from the lowest point before the highest one to that.
 static void write_growth(const struct kill_timeline *timeline, struct strbuf *out)
 {
@@ -351,7 +344,7 @@ static void write_growth(const struct kill_timeline *timeline, struct strbuf *ou
 			low = i;
 	const struct kill_sample *first = &timeline->samples[low], *last = &timeline->samples[high];
 	int64_t grown = last->anon_bytes - first->anon_bytes;
-	int64_t elapsed_ns = between_ns(first->unix_ns, last->unix_ns);
+	int64_t elapsed_ns = last->unix_ns - first->unix_ns;
 	if (grown <= 0 || elapsed_ns <= 0)
 		return;
 	text_label(out, _("growth"));
@@ -450,21 +443,17 @@ static void write_when(const struct report *report, struct strbuf *out)
 	text_label(out, _("when"));
 	strbuf_add(out, human_time(quality->taken_unix_ns).text);
 	if (report->kill && report->kill->cause != KILL_NONE)
-		strbuf_addf(
-			out, _(", %s before the end"),
-			human_duration(between_ns(quality->taken_unix_ns, report->kill->unix_ns))
-				.text);
+		strbuf_addf(out, _(", %s before the end"),
+			    human_duration(report->kill->unix_ns - quality->taken_unix_ns).text);
 	if (report->kill && report->kill->evidence_held)
 		strbuf_add(out, _(", at the limit, while the kernel waited"));
 	strbuf_add(out, "\n");
 	if (!report->baseline)
 		return;
 	text_label(out, _("compared"));
-	strbuf_addf(
-		out, _("with a baseline of %s before, at %s\n"),
-		human_duration(between_ns(report->baseline->taken_unix_ns, quality->taken_unix_ns))
-			.text,
-		human_bytes(report->baseline->usage_bytes).text);
+	strbuf_addf(out, _("with a baseline of %s before, at %s\n"),
+		    human_duration(quality->taken_unix_ns - report->baseline->taken_unix_ns).text,
+		    human_bytes(report->baseline->usage_bytes).text);
 }
 
 static void write_doubts(const struct snapshot_quality *quality, struct strbuf *out)
