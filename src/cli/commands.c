@@ -328,7 +328,7 @@ const struct cli_command cli_commands[] = {
 		   "The last line of output is `incident: DIRECTORY`.\n"),
 		"  whyoom watch --pid 4711 --out /var/lib/whyoom\n"
 		"  whyoom watch --cgroup /sys/fs/cgroup/memory/docker/ID --hold\n"
-		"  whyoom watch --all --out /var/lib/whyoom\n"
+		"  whyoom watch --all --hold --out /var/lib/whyoom\n"
 		"  whyoom watch --pid 4711 --when 'heap_live > baseline 10m + 50% for 30s'\n"
 		"  whyoom watch --all --config /etc/whyoom/watch.yaml --keep 50,30d,5GiB\n",
 		watch_options,

@@ -67,12 +67,24 @@ static int tell_result(const struct watch_result *result)
 	return code;
 }
 
+static bool parse_hold_limit(const struct cli_arguments *arguments, int64_t *limit_ns,
+			     struct error *error)
+{
+	const char *limit = cli_value(arguments, "hold-limit");
+	*limit_ns = HOLD_LIMIT_DEFAULT_NS;
+	if (!limit || (parse_duration(limit, limit_ns) && *limit_ns >= 1000000 &&
+		       *limit_ns <= HOLD_LIMIT_MAX_NS))
+		return true;
+	return error_set(error, ERROR_USAGE,
+			 "watch: --hold-limit takes a time from 1ms to 60s, not %.64s", limit);
+}
+
 // `path` has room for PATH_MAX and lives as long as the options.
 static bool parse(const struct cli_arguments *arguments, struct watch_options *options, char *path,
 		  struct error *error)
 {
 	const char *container = cli_value(arguments, "container");
-	const char *pid = cli_value(arguments, "pid"), *limit = cli_value(arguments, "hold-limit");
+	const char *pid = cli_value(arguments, "pid");
 	if (arguments->positional_count)
 		return error_set(error, ERROR_USAGE, "watch: unexpected argument %.64s",
 				 arguments->positional[0]);
@@ -88,13 +100,8 @@ static bool parse(const struct cli_arguments *arguments, struct watch_options *o
 	}
 	if (pid && !cli_parse_pid(pid, &options->pid, error))
 		return false;
-	if (limit &&
-	    (!parse_duration(limit, &options->hold_limit_ns) || options->hold_limit_ns < 1000000 ||
-	     options->hold_limit_ns > HOLD_LIMIT_MAX_NS))
-		return error_set(error, ERROR_USAGE,
-				 "watch: --hold-limit takes a time from 1ms to 60s, not %.64s",
-				 limit);
-	return cli_timeline_size(arguments, &options->feed.size_bytes, error);
+	return parse_hold_limit(arguments, &options->hold_limit_ns, error) &&
+	       cli_timeline_size(arguments, &options->feed.size_bytes, error);
 }
 
 static int watch_one(const struct watch_options *options)
@@ -138,6 +145,7 @@ static int watch_many(const struct cli_arguments *arguments)
 		.pattern = cli_value(arguments, "name"),
 		.out = out ? out : ".",
 		.state = state_path(arguments),
+		.hold = cli_flag(arguments, "hold"),
 		.json = cli_flag(arguments, "json"),
 		.colour = cli_colour(),
 		.live_line = isatty(STDERR_FILENO),
@@ -149,20 +157,15 @@ static int watch_many(const struct cli_arguments *arguments)
 	int signal = 0;
 	options.feed.db = db;
 	if (cli_value(arguments, "pid") || cli_value(arguments, "cgroup") ||
-	    cli_value(arguments, "container") || cli_flag(arguments, "hold") ||
-	    arguments->positional_count)
+	    cli_value(arguments, "container") || arguments->positional_count)
 		return cli_usage(
-			"watch: --all and --name PATTERN go with --config, --when, --keep, --out, --db and "
-			"--json only");
+			"watch: --all and --name PATTERN say whom to watch; --pid, --cgroup and "
+			"--container do not go with them");
 	if (!load_config(arguments, &config, &error))
 		return cli_fail(arguments, &error);
-	for (size_t i = 0; i < config->rule_count; i++)
-		if (config->rules[i].hold)
-			return cli_usage("watch: the trigger %s holds the kill, which --all and "
-					 "--name PATTERN do not",
-					 config->rules[i].name);
 	options.config = config;
 	if (!cli_timeline_size(arguments, &options.feed.size_bytes, &error) ||
+	    !parse_hold_limit(arguments, &options.hold_limit_ns, &error) ||
 	    !host_run(&options, &signal, &error))
 		return cli_fail(arguments, &error);
 	return SIGNAL_EXIT_BASE + signal;
@@ -191,7 +194,6 @@ int cli_watch(const struct cli_arguments *arguments)
 	struct watch_options options = {
 		.out = out ? out : ".",
 		.hold = cli_flag(arguments, "hold"),
-		.hold_limit_ns = HOLD_LIMIT_DEFAULT_NS,
 		.state = state_path(arguments),
 		.json = cli_flag(arguments, "json"),
 		.colour = cli_colour(),

@@ -148,9 +148,9 @@ bool rows_add_target(sqlite3 *database, struct kept_target *kept, int64_t now_ns
 		kept->limit_bytes = limit_of(statement, 2);
 		ok = mark_binary(database, kept, now_ns, database_text(statement, 1), error) &&
 		     run(database, error,
-			 "UPDATE target SET build_id = ?, last_seen_ns = ?, ended_ns = NULL, ending "
-			 "= NULL WHERE id = ?",
-			 "tii", target->build_id, now_ns, kept->id);
+			 "UPDATE target SET build_id = CASE ? WHEN '' THEN build_id ELSE ? END, "
+			 "last_seen_ns = ?, ended_ns = NULL, ending = NULL WHERE id = ?",
+			 "ttii", target->build_id, target->build_id, now_ns, kept->id);
 	}
 	sqlite3_finalize(statement);
 	return ok && (found || insert_target(database, kept, now_ns, error));

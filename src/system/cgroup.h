@@ -130,6 +130,9 @@ void cgroup_pids_deinit(struct cgroup_pids *pids);
 
 // v1 only: an eventfd that fires when the cgroup runs out of memory, and when it is removed.
 bool cgroup_watch_oom(struct cgroup *cgroup, int *event_fd, struct error *error) must_check;
+// v1 only: an eventfd that fires when the usage crosses `bytes`, up or down.
+bool cgroup_watch_usage(struct cgroup *cgroup, uint64_t bytes, int *event_fd,
+			struct error *error) must_check;
 
 // The parsers, for text alone.
 bool cgroup_stat_parse(enum cgroup_version version, const char *text, struct cgroup_stat *stat,

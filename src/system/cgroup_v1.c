@@ -181,3 +181,10 @@ bool cgroup_watch_oom(struct cgroup *cgroup, int *event_fd, struct error *error)
 {
 	return register_event(cgroup, FILE_EVENTS, "", event_fd, error);
 }
+
+bool cgroup_watch_usage(struct cgroup *cgroup, uint64_t bytes, int *event_fd, struct error *error)
+{
+	char argument[24];
+	snprintf(argument, sizeof argument, "%" PRIu64, bytes);
+	return register_event(cgroup, FILE_USAGE, argument, event_fd, error);
+}

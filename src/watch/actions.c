@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/strbuf.h"
 #include "base/units.h"
+#include "relief/record.h"
 
 enum { NOBODY = 65534, WORDS_MAX = RULE_ARGUMENTS_MAX + 2, ENVIRONMENT_MAX = 10, CANNOT_RUN = 127 };
 
@@ -222,6 +223,18 @@ static char *word(const char *text)
 	return alloc_string(text);
 }
 
+// Where the watch was told to note things, relief does so too.
+static void add_state(const struct runner *runner, struct command *command, int count)
+{
+	const char *state = runner->actions->state;
+	char here[PATH_MAX];
+	if (!state || strcmp(state, RELIEF_STATE_DEFAULT) == 0 || !getcwd(here, sizeof here))
+		return;
+	command->words[count] = word("--state");
+	command->words[count + 1] =
+		state[0] == '/' ? word(state) : alloc_format("%s/%s", here, state);
+}
+
 static void relieve_process(struct runner *runner, char **environment)
 {
 	const struct rule_relief *relief = &runner->actions->rule->relief;
@@ -242,6 +255,7 @@ static void relieve_process(struct runner *runner, char **environment)
 		command.words[count++] = word("--gogc");
 		command.words[count++] = word(relief->gogc);
 	}
+	add_state(runner, &command, count);
 	run(runner, &command);
 }
 
@@ -255,6 +269,7 @@ static void relieve_cgroup(struct runner *runner, char **environment)
 					    word("--cgroup"), word(actions->cgroup_path),
 					    word("--limit"),
 					    word(actions->rule->relief.cgroup_limit)}};
+	add_state(runner, &command, 6);
 	run(runner, &command);
 }
 

@@ -20,7 +20,8 @@ struct actions {
 	const struct progress *progress;
 	const char *incident; // its directory; absolute
 	const char *reason, *name, *cgroup_path;
-	pid_t pid; // of the target
+	const char *state; // where relief notes how it is undone; NULL: its usual place
+	pid_t pid;         // of the target
 };
 
 bool actions_any(const struct watch_rule *rule);

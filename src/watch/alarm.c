@@ -161,6 +161,7 @@ static void start_actions(struct alarm *alarm, uint32_t rules, const char *reaso
 					  .reason = reason,
 					  .name = alarm->name,
 					  .cgroup_path = alarm->cgroup_path,
+					  .state = alarm->state,
 					  .pid = alarm->process->pid};
 		struct error error = {0};
 		int slot = 0;

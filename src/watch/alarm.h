@@ -27,6 +27,7 @@ struct alarm {
 	const char *db; // of the timeline; NULL: none
 	const struct process_files *process;
 	const char *cgroup_path, *out, *current; // `current`: not to be removed
+	const char *state;                       // of relief; NULL: the usual place
 	char name[PROCESS_NAME_MAX], executable[256], container_id[128], container_name[256];
 	uint32_t about;   // the rules that are about this target, a bit each
 	uint32_t waiting; // fired, not captured yet

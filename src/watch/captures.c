@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/units.h"
 
+enum { NEAR_PERCENT = 40 };
+
 static const char *const reason_names[] = {
 	[CAPTURE_BASELINE] = "baseline", [CAPTURE_STAGE] = "stage", [CAPTURE_HELD] = "held"};
 
@@ -38,7 +40,12 @@ void captures_start(struct captures *captures, enum capture_reason reason,
 		.colour = captures->colour,
 	};
 	captures->busy_reason = reason;
-	captures->near_limit |= reason != CAPTURE_BASELINE;
+	// A slope alone is not near: what the kernel counts as page cache may lag behind what is in
+	// use.
+	captures->near_limit |=
+		reason == CAPTURE_HELD ||
+		(reason == CAPTURE_STAGE &&
+		 sampler_pressing_bytes(sampler) >= sampler->limit_bytes / 100 * NEAR_PERCENT);
 	if (!worker_start(&request, &captures->busy, &error)) {
 		progress_say(captures->progress, "no capture: %s", error.message);
 		return;

@@ -58,6 +58,9 @@ static struct host_group *make_group(struct host *host, const char *path, pid_t 
 		host->told_unseen = true;
 		return NULL;
 	}
+	group->hurried = host->options->hold && cgroup_get_version(group->cgroup) == CGROUP_V2;
+	group->number = ++host->groups_made;
+	host_follow_rises(host, group);
 	vec_push(&host->groups, group);
 	return group;
 }
@@ -165,6 +168,7 @@ static bool update_group(struct host *host, struct host_group *group, int64_t no
 			       judged && host_rules_need_samples(host->rules), &wanted))
 		return false;
 	pace_group(host, group, judged, now_ns);
+	host_follow_rises(host, group);
 	if (judged && judge(host, group, now_ns, &pid, &fired))
 		host_begin_watch(host, group, pid, &fired);
 	else if (wanted)
@@ -225,6 +229,7 @@ static void await(struct host *host, int64_t due_ns)
 		{.fd = host->signals, .events = POLLIN},
 		{.fd = host->baseline ? host->baseline->channel : -1, .events = POLLIN},
 		{.fd = host->ends, .events = POLLIN},
+		{.fd = host->rises, .events = POLLIN},
 	};
 	// Several at once: what is due within a grid's width is done together.
 	due_ns = (due_ns + GRID_NS - 1) / GRID_NS * GRID_NS;
@@ -255,6 +260,8 @@ static void loop(struct host *host)
 	while (!host->signal) {
 		int64_t now_ns = clock_monotonic_ns();
 		host_reap(host);
+		if (host_hear_rises(host)) // what cannot wait is first
+			update_groups(host, now_ns);
 		host_update_baseline(host, now_ns);
 		hear_timeline(host);
 		host_rules_probe(host->rules, host->budget.slow, now_ns);
@@ -278,7 +285,8 @@ static bool open_signals(struct host *host, struct error *error)
 		return error_set_os(error, errno, "cannot block signals");
 	host->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	host->ends = epoll_create1(EPOLL_CLOEXEC);
-	return (host->signals >= 0 && host->ends >= 0) ||
+	host->rises = epoll_create1(EPOLL_CLOEXEC);
+	return (host->signals >= 0 && host->ends >= 0 && host->rises >= 0) ||
 	       error_set_os(error, errno, "cannot make a descriptor for events");
 }
 
@@ -304,8 +312,10 @@ static void open_timeline(struct host *host)
 bool host_run(const struct host_options *options, int *signal, struct error *error)
 {
 	struct host host = {.options = options,
+			    .pid = getpid(),
 			    .signals = -1,
 			    .ends = -1,
+			    .rises = -1,
 			    .node = NODE_MEMORY_NONE,
 			    .progress = {.live_line = options->live_line}};
 	host.discovery = discovery_new("/proc", options->pattern);
@@ -333,6 +343,7 @@ bool host_run(const struct host_options *options, int *signal, struct error *err
 	discovery_free(host.discovery);
 	node_memory_close(&host.node);
 	cleanup_close(&host.ends);
+	cleanup_close(&host.rises);
 	if (host.signals >= 0) {
 		close(host.signals);
 		sigprocmask(SIG_SETMASK, &host.old_signals, NULL);

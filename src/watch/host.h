@@ -18,6 +18,8 @@ struct host_options {
 	const char *out;          // directory for incidents
 	const char *state;        // and for notes of what is held; NULL: none
 	struct feed_options feed; // of the timeline
+	bool hold;                // the kill, of each that comes near its limit
+	int64_t hold_limit_ns;
 	const struct watch_config *config;
 	bool json, colour, live_line;
 	// Runs one watch, in a child, and tells its result; returns the child's exit code.

@@ -11,12 +11,22 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 enum { WATCHERS_MAX = 64, BASELINE_COST = 300 };
 
-static const int64_t CALM_NS = 120000000000, FIRED_CALM_NS = 2000000000;
+static const int64_t CALM_NS = 120000000000, FIRED_CALM_NS = 2000000000, AGAIN_NS = 50000000;
 
 // ---- a watch for one ----
+
+// A trigger that holds has fired for somebody in there: from then on it is held.
+static bool holds_since_trigger(const struct host *host, const struct host_group *group)
+{
+	VEC_FOREACH (member, &group->members)
+		if (member->judge && host_rules_hold(host->rules, member->judge))
+			return true;
+	return false;
+}
 
 static _Noreturn void watch_in_child(const struct host *host, const struct host_group *group,
 				     pid_t pid, const struct host_fired *fired)
@@ -33,13 +43,29 @@ static _Noreturn void watch_in_child(const struct host *host, const struct host_
 		.fired = fired,
 		.calm_ns = fired && fired->rules ? FIRED_CALM_NS : CALM_NS,
 		.baselines = &group->baselines,
+		.hold = options->hold || holds_since_trigger(host, group),
+		.hold_limit_ns = options->hold_limit_ns,
+		.state = options->state,
 	};
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != host->pid) // it died before that
+		_exit(1);
 	sigprocmask(SIG_SETMASK, &host->old_signals, NULL);
 	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
 	int code = options->watch_one(&watch);
 	fflush(NULL);
 	_exit(code);
+}
+
+// Where kills are to be held, one that cannot be is worth a word.
+static void say_full(struct host *host, pid_t pid)
+{
+	if (pid && host->options->hold && !host->told_full)
+		progress_say(&host->progress,
+			     "process %d comes near its limit, and %d watches are at work already: "
+			     "its kill is not held",
+			     pid, WATCHERS_MAX);
+	host->told_full |= pid != 0;
 }
 
 // `fired` NULL: no trigger but the limit that comes near.
@@ -51,8 +77,10 @@ void host_begin_watch(struct host *host, struct host_group *group, pid_t pid,
 	if (host->watchers == WATCHERS_MAX && fired)
 		progress_say(&host->progress, "no incident, %d watches are at work: %s",
 			     WATCHERS_MAX, fired->reason);
-	if (!pid || host->watchers == WATCHERS_MAX)
+	if (!pid || host->watchers == WATCHERS_MAX) {
+		say_full(host, pid);
 		return;
+	}
 	if (!fired && member && member->judge) {
 		host_rules_describe(member->judge, &known);
 		fired = &known;
@@ -79,7 +107,10 @@ static void end_watch(struct host *host, struct host_group *group)
 		group->watched = 0;
 	group->watcher = 0;
 	group->last_ns = 0;
+	// The others in there may be at the limit by now.
+	group->due_ns = clock_monotonic_ns() + AGAIN_NS;
 	host->watchers--;
+	host->told_full = false;
 	for (int i = group->baselines.count - 1; i >= 0; i--)
 		if (access(group->baselines.items[i].directory, F_OK) != 0)
 			baselines_remove(&group->baselines, i);

@@ -18,6 +18,7 @@ enum {
 	WANTED_PERCENT = 45,
 	NODE_WANTED_PERCENT = 80, // a machine's memory is there to be used
 	CHANGE_PERCENT = 2,
+	HURRY = 4,
 	OWN_CHANGE_PERCENT = 20, // where the limit is the machine's memory
 };
 
@@ -50,6 +51,8 @@ bool host_group_open(const char *path, struct node_memory *node, pid_t pid, stru
 		     struct error *error)
 {
 	struct host_group *group = alloc_zero(sizeof *group);
+	for (int i = 0; i < HOST_RISES; i++)
+		group->rises[i] = -1;
 	snprintf(group->path, sizeof group->path, "%s", path);
 	if (!cgroup_open(path, &group->cgroup, error) || !begin_sampler(group, node, pid, error)) {
 		host_group_free(group);
@@ -66,6 +69,8 @@ void host_group_free(struct host_group *group)
 	VEC_FOREACH (member, &group->members)
 		cleanup_close(&member->pidfd);
 	vec_deinit(&group->members);
+	for (int i = 0; i < HOST_RISES; i++)
+		cleanup_close(&group->rises[i]);
 	if (group->has_store)
 		store_end(&group->store, true);
 	sampler_end(&group->sampler);
@@ -170,10 +175,13 @@ static bool may_be_wanted(const struct sampler *sampler, int64_t usage_bytes)
 	return usage_bytes >= mark_bytes(sampler);
 }
 
-static int64_t find_pace_ns(const struct sampler *sampler, int64_t usage_bytes)
+static int64_t find_pace_ns(const struct host_group *group, int64_t usage_bytes)
 {
+	const struct sampler *sampler = &group->sampler;
 	if (!sampler->by_node)
-		return next_pace_ns(mark_bytes(sampler) - usage_bytes, PACE_MIN_NS);
+		return next_pace_ns((mark_bytes(sampler) - usage_bytes) /
+					    (group->hurried ? HURRY : 1),
+				    PACE_MIN_NS);
 	if (!sampler_is_concerned(sampler))
 		return next_pace_ns(sampler->left_bytes / 2, PACE_SMALL_NS);
 	return next_pace_ns(mark_bytes(sampler) - sampler_pinned_bytes(sampler), PACE_MIN_NS);
@@ -204,7 +212,7 @@ bool host_group_sample(struct host_group *group, struct host_rules *rules, int64
 		*wanted = sampler_pressing_bytes(sampler) >= mark_bytes(sampler) ||
 			  (fast && usage * 2 > group->last_usage_bytes);
 	}
-	group->due_ns = now_ns + find_pace_ns(sampler, usage);
+	group->due_ns = now_ns + find_pace_ns(group, usage);
 	return true;
 }
 

@@ -12,6 +12,8 @@
 struct host_judge;
 struct host_rules;
 
+enum { HOST_RISES = 4 };
+
 struct host_member {
 	pid_t pid;
 	int pidfd;
@@ -23,7 +25,8 @@ struct host_member {
 struct host_group {
 	char path[PATH_MAX];
 	struct cgroup *cgroup;
-	bool alone; // of one process, for which the machine's memory was the limit
+	bool hurried; // glanced at more often: nothing tells at once that it fills up
+	bool alone;   // of one process, for which the machine's memory was the limit
 	struct sampler sampler;
 	VEC(struct host_member) members;
 	pid_t watcher;                     // the child that watches it; 0: it is calm
@@ -35,7 +38,10 @@ struct host_group {
 	struct baselines baselines;
 	int baselines_taken;
 	int64_t baseline_due_ns;
-	int64_t judge_due_ns; // when its triggers are looked at next
+	int64_t judge_due_ns;      // when its triggers are looked at next
+	uint64_t number;           // of this one only
+	int rises[HOST_RISES];     // events of its usage; -1: none
+	int64_t rises_limit_bytes; // the limit they are steps of; 0: none yet
 };
 
 // For process `pid`, the first one in it. ERROR_NOT_FOUND once the cgroup is gone. `node` is

@@ -18,6 +18,8 @@ struct host {
 	struct discovery *discovery;
 	VEC(struct host_group *) groups;
 	int signals, ends; // the latter: an epoll over the pidfds of all members
+	int rises;         // an epoll over the events of all groups
+	uint64_t groups_made;
 	sigset_t old_signals;
 	struct progress progress;
 	struct store_writer *timeline; // NULL: none
@@ -30,8 +32,14 @@ struct host {
 	int64_t scan_due_ns, line_due_ns;
 	int watchers, signal;
 	struct node_memory node;
-	bool told_unseen;
+	bool told_unseen, told_full;
+	pid_t pid; // our own
 };
+
+// Once its limit is known, and again: its usage's rise is told from then on.
+void host_follow_rises(struct host *host, struct host_group *group);
+// Whoever has risen is due at once. False: nobody has.
+bool host_hear_rises(struct host *host);
 
 // `fired` NULL: no trigger but the limit that comes near.
 void host_begin_watch(struct host *host, struct host_group *group, pid_t pid,

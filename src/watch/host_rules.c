@@ -177,3 +177,11 @@ bool host_rules_judge(struct host_rules *rules, struct host_judge *judge,
 	judge->alarm.waiting = 0;
 	return true;
 }
+
+bool host_rules_hold(const struct host_rules *rules, const struct host_judge *judge)
+{
+	for (size_t i = 0; i < rules->config->rule_count; i++)
+		if (rules->config->rules[i].hold && judge->states[i].fired_ns)
+			return true;
+	return false;
+}

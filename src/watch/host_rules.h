@@ -50,6 +50,8 @@ bool host_rules_judge(struct host_rules *rules, struct host_judge *judge,
 		      const struct sampler *sampler, int64_t now_ns, struct host_fired *fired);
 // What a watch has to know in any case.
 void host_rules_describe(const struct host_judge *judge, struct host_fired *fired);
+// Whether a trigger that holds the kill has fired for it, here or in the watch that took over.
+bool host_rules_hold(const struct host_rules *rules, const struct host_judge *judge);
 // Asks the probe and takes its answers; call it again and again. `slow`: half as often, this many
 // times.
 void host_rules_probe(struct host_rules *rules, int slow, int64_t now_ns);

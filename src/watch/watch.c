@@ -80,6 +80,20 @@ static bool begin_sampler(struct watch *watch, struct error *error)
 	return true;
 }
 
+// The host's watch holds what can be held, and watches the rest all the same.
+static bool begin_hold(struct watch *watch, struct error *error)
+{
+	struct error why = {0};
+	if (watch_begin_hold(watch, &why))
+		return true;
+	if (!watch->options->calm_ns) {
+		*error = why;
+		return false;
+	}
+	progress_say(&watch->progress, "%s", why.message);
+	return true;
+}
+
 static bool begin(struct watch *watch, struct error *error)
 {
 	const struct watch_options *options = watch->options;
@@ -93,6 +107,9 @@ static bool begin(struct watch *watch, struct error *error)
 		return true; // a signal came before a process did
 	if (!process_files_open("/proc", pid, &watch->process, error) ||
 	    !begin_sampler(watch, error))
+		return false;
+	// Before all else that takes time: it may be a matter of milliseconds.
+	if (options->hold && !begin_hold(watch, error))
 		return false;
 	ending_begin(&watch->ending, watch->cgroup, &watch->process);
 	watch->captures = (struct captures){.pid = pid,
@@ -110,8 +127,6 @@ static bool begin(struct watch *watch, struct error *error)
 	watch->life.started_unix_ns = watch->feed.target.started_unix_ns;
 	if (!options->calm_ns) // else the host's watch has done it
 		leftover_take(options->out, options->state, watch->feed.writer, &watch->progress);
-	if (options->hold && !watch_begin_hold(watch, error))
-		return false;
 	watch_begin_triggers(watch);
 	progress_say(&watch->progress, "watching process %d in %s, %s%s", pid, watch->cgroup_path,
 		     sampler_limit_text(&watch->sampler).text,
@@ -245,7 +260,7 @@ static void finish(struct watch *watch)
 		feed_finish(&watch->feed, &watch->sampler, &result->kill, "", NULL);
 		return;
 	}
-	result->kill.evidence_held = captures->ready->while_held;
+	result->kill.evidence_held = captures->ready->while_held && watch->held_ns;
 	end->kill = result->kill;
 	end->timeline = watch->sampler.timeline;
 	life_tell(&watch->life, watch->options->feed.db, &watch->process, result->kill.unix_ns,

@@ -9,7 +9,7 @@
 
 // How long the kill is held beyond the capture, where most would be lost without the C heap.
 static const int64_t HELD_FOR_NATIVE_NS = 1000000000;
-static const int64_t HOLD_AGAIN_NS = 5000000000;
+static const int64_t HOLD_AGAIN_NS = 5000000000, HOLD_NEXT_KILL_NS = 1000000000;
 enum { HOLD_ROOM_PERCENT = 2 }; // with less to the limit, holding again is of no use
 
 bool watch_begin_hold(struct watch *watch, struct error *error)
@@ -51,6 +51,7 @@ static void capture_while_held(struct watch *watch)
 	bool begun = false;
 	if (sampler_take(&watch->sampler, &error))
 		sampler_mark(&watch->sampler);
+	watch->hold_kills = watch->sampler.oom_kills;
 	while (clock_monotonic_ns() < deadline_ns) {
 		(void)hold_get_state(watch->hold); // undoes what a dead guard has left
 		if (!captures->busy && begun)
@@ -87,17 +88,25 @@ bool watch_hold_is_over(const struct watch *watch)
 }
 
 // On v2 it ends before the kill, which may never come: what was below the edge again, or stayed
-// near it, is held once more.
-static void hold_again(struct watch *watch)
+// near it, is held once more. On v1 another process of the cgroup may have been the victim: where
+// one was, that is no wait in which nobody gets on, so it is held again sooner.
+static bool may_hold_again(const struct watch *watch)
 {
 	const struct sampler *sampler = &watch->sampler;
 	int64_t left = sampler->limit_bytes - sampler_pinned_bytes(sampler);
+	int64_t since_ns = clock_monotonic_ns() - watch->hold_over_ns;
+	if (watch->hold_state != HOLD_RELEASED && watch->hold_state != HOLD_RELEASED_BY_DEADLINE)
+		return false;
+	if (cgroup_get_version(watch->cgroup) == CGROUP_V1)
+		return since_ns >=
+		       (sampler->oom_kills > watch->hold_kills ? HOLD_NEXT_KILL_NS : HOLD_AGAIN_NS);
+	return since_ns >= HOLD_AGAIN_NS && left >= sampler->limit_bytes / 100 * HOLD_ROOM_PERCENT;
+}
+
+static void hold_again(struct watch *watch)
+{
 	struct error error = {0};
-	bool may = watch->hold_state == HOLD_RELEASED ||
-		   watch->hold_state == HOLD_RELEASED_BY_DEADLINE;
-	if (!may || cgroup_get_version(watch->cgroup) == CGROUP_V1 ||
-	    clock_monotonic_ns() - watch->hold_over_ns < HOLD_AGAIN_NS ||
-	    left < sampler->limit_bytes / 100 * HOLD_ROOM_PERCENT)
+	if (!may_hold_again(watch))
 		return;
 	if (!hold_end(watch->hold, &error))
 		progress_say(&watch->progress, "%s", error.message);
@@ -107,6 +116,9 @@ static void hold_again(struct watch *watch)
 		watch->hold_state = HOLD_ARMED;
 	else
 		progress_say(&watch->progress, "%s", error.message);
+	watch->held_ns = 0; // that was not the kill of this one
+	if (watch->trigger.peak_bytes == INT64_MAX)
+		watch->trigger.peak_bytes = watch->trigger.last.pinned_bytes;
 }
 
 void watch_check_hold(struct watch *watch)

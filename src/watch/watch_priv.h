@@ -45,6 +45,7 @@ struct watch {
 	struct hold *hold;
 	enum hold_state hold_state;    // as last told
 	int64_t held_ns, hold_over_ns; // how long it was held; when that was over
+	int64_t hold_kills;            // there had been so many when it was held
 	int64_t busy_ns;               // when it was last not far from its limit
 };
 

@@ -33,6 +33,7 @@ void watch_begin_triggers(struct watch *watch)
 				.life = &watch->life,
 				.db = options->feed.db,
 				.out = options->out,
+				.state = options->state,
 				.current = watch->captures.store.name};
 	const struct host_fired *fired = options->fired;
 	if (fired)

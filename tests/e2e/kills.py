@@ -7,9 +7,11 @@ import gzip
 import itertools
 import json
 import os
+import shutil
 import signal
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,6 +50,7 @@ class Kill:
     restored: bool = True  # the cgroup's settings are what they were
     note: str = ""
     ended_itself: bool = False  # by Go's "out of memory", not by the kernel
+    held_ns: int = 0
 
     @property
     def has_evidence(self):
@@ -173,3 +176,51 @@ def kill_under_whyoom(shape, *options, before_go=lambda: None):
             return kill
         finally:
             watch.stop()
+
+
+def own_copy(folder):
+    """An eater under a name that no other program of the machine has."""
+    path = folder / f"eater-{os.getpid() % 10000}-{next(_numbers)}"
+    shutil.copy(program("eater", NEWEST_SERVICE), path)
+    return path
+
+
+def kills_under_name(shapes, *options, before_go=lambda watch: None):
+    """Eaters of one name die at the same moment under one `whyoom watch --name`. A Kill for each."""
+    with tempfile.TemporaryDirectory(prefix="whyoom-kills-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        path = own_copy(folder)
+        eaters = [stack.enter_context(eater(shape, path=path))[0] for shape in shapes]
+        watch = Watch(folder, "--name", path.name, "--out", folder / "out", "--db", folder / "db",
+                      "--state", folder / "state", *options)
+        stack.callback(watch.stop)
+        for one in eaters:
+            wait_until(lambda: f"found process {one.target.pid} " in watch.output(), 60, watch.output)
+        before_go(watch)
+        with ThreadPoolExecutor(len(eaters)) as pool:
+            died = list(pool.map(Eater.go, eaters))
+        pids = [one.target.pid for one in eaters]
+        with contextlib.suppress(TimeoutError, AssertionError):
+            wait_until(lambda: {report["identity"]["pid"] for _, report in
+                                _incidents_in(folder / "out")} >= set(pids), 60, watch.output)
+        found = {report["identity"]["pid"]: (path, report) for path, report in
+                 _incidents_in(folder / "out")}
+        kills = []
+        for one, at in zip(eaters, died):
+            kill = Kill(one.shape.name, one.kept_bytes(), -1, float("nan"),
+                        one.group.oom_control()["oom_kill_disable"] == 0, watch.output(),
+                        one.ended_itself)
+            path, report = found.get(one.target.pid, (None, None))
+            if report:
+                kill.profile_bytes = profile_total(path / "heap.pb.gz", "now_space")
+                kill.age_s = at - datetime.fromisoformat(report["evidence"]["taken"]).timestamp()
+                kill.held_ns = report["kill"].get("held_ns") or 0
+            kills.append(kill)
+        return kills
+
+
+def _incidents_in(out):
+    for path in out.glob("incident-*"):
+        with contextlib.suppress(OSError, ValueError):
+            if not path.name.endswith(".partial"):
+                yield path, json.loads((path / "report.json").read_text())

@@ -28,9 +28,9 @@ def said(running, words):
     return words in running.stderr_path.read_text()
 
 
-def kill_all(running):
+def kill_all(running, *others):
     """The watch and all its helpers, at once: they are stopped before the first one dies."""
-    pids = [running.process.pid, *children_of(running.process.pid)]
+    pids = list({running.process.pid, *children_of(running.process.pid), *others})
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     for pid in pids:

@@ -420,7 +420,7 @@ def test_a_command_that_does_not_end_or_is_not_there_or_talks_too_much(begin, gr
 
 def test_relief_is_printed_and_done(whyoom, begin, grow, out, tmp_path):
     config = write_config(tmp_path, do("      - relieve: {gogc: 50}"))
-    running = begin(grow, "--config", config)
+    running = begin(grow, "--config", config, "--state", tmp_path / "state")
     assert "GOGC=100" in whyoom(grow.pid).stdout
     grow.say("fds 200")
     wait_until(lambda: said(running, "whyoom relieve ended with code 0"), 20, running.output)
@@ -428,7 +428,9 @@ def test_relief_is_printed_and_done(whyoom, begin, grow, out, tmp_path):
     assert f"relieve {grow.pid} --gogc 50" in log and "GOGC" in log
     grow.say("collect")
     assert "GOGC=50" in whyoom(grow.pid).stdout
-    whyoom("relieve", grow.pid, "--undo")
+    whyoom("relieve", grow.pid, "--undo", "--state", tmp_path / "state")  # it is noted there
+    grow.say("collect")
+    assert "GOGC=100" in whyoom(grow.pid).stdout
 
 
 def test_the_limit_of_the_cgroup_is_raised(begin, grow, group, out, tmp_path):
@@ -531,11 +533,6 @@ def test_a_file_that_others_can_change_may_not_act(whyoom, tmp_path):
     path = write_config(tmp_path, do("      - run: /bin/true"))
     path.chmod(0o666)
     assert "others than you can change it" in whyoom("watch", "--check", path, code=USAGE).stderr
-
-
-def test_all_programs_do_not_hold(whyoom, tmp_path):
-    path = write_config(tmp_path, do("      - hold"))
-    assert "holds the kill" in whyoom("watch", "--all", "--config", path, code=USAGE).stderr
 
 
 # ---- all programs of a host ----

@@ -208,6 +208,20 @@ def test_stdout_that_nobody_reads(request, cgroup, leak, tmp_path, target_lives)
     os.close(writer)
 
 
+def test_a_jump_that_ends_far_from_the_limit(watch, cgroup, start, tmp_path):
+    """So steep that it is captured, but it was never near: what comes later is no incident."""
+    target = start("eater", VERSION, "-await", "-rate", 0, "-threads", 4, "-size", 60,
+                   cgroup=cgroup(200 * MIB))
+    running = watch("--pid", target.pid, "--out", tmp_path / "out")
+    baseline_taken(running)
+    go(target)
+    time.sleep(2)
+    target.process.kill()
+    assert running.wait(10) == OK, running.output()
+    assert "it was never near its limit" in running.stdout(), running.output()
+    assert not list((tmp_path / "out").glob("incident-*")), running.output()
+
+
 @pytest.mark.short
 def test_killed_by_a_person_far_from_the_limit(watch, cgroup, leak, tmp_path):
     group = cgroup(200 * MIB)

@@ -278,3 +278,12 @@ def test_restarts_and_other_binaries_are_marked(whyoom, watch, start, cgroup, tm
     texts = [event["text"] for event in events_of(whyoom, path.name)]
     assert any(f"process {pids[1]} (before: {pids[0]})" in text for text in texts), texts
     assert any("another binary, build ID" in text for text in texts), texts
+
+
+def test_the_bench_says_what_the_watch_said():
+    """Where the watch does not begin, nobody waits for its programs."""
+    bench = subprocess.run([Path(__file__).resolve().parents[2] / "bench/watch", "--programs", "1", "--when",
+                            "nonsense > 5"], capture_output=True, text=True, timeout=50)
+    assert bench.returncode == 1
+    assert "the watch ended with code 2" in bench.stderr
+    assert "there is no metric nonsense" in bench.stderr

@@ -349,6 +349,9 @@ static void changes_mark_themselves(void **state)
 	writer = open_writer(&shelf, 0);
 	second = store_target(writer, &new);
 	feed_limit(writer, second, 200 << 20);
+	// By one who does not know its build ID: what is known stays.
+	struct store_target unknown = target_of(11, "api", "");
+	store_target(writer, &unknown);
 	store_close(writer);
 	sqlite3 *database = shelf_open(&shelf, DATABASE_WRITE);
 	assert_string_equal("kill,restart,binary,limit",
@@ -362,6 +365,8 @@ static void changes_mark_themselves(void **state)
 	assert_int_equal(2, number_in(database, "SELECT count(*) FROM target"));
 	assert_string_equal("cgroup-oom",
 			    text_in(database, "SELECT ending FROM target WHERE pid = 10"));
+	assert_string_equal("bbbb",
+			    text_in(database, "SELECT build_id FROM target WHERE pid = 11"));
 	database_close(database);
 	lab_dir_remove(&shelf.dir);
 }

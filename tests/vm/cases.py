@@ -476,6 +476,31 @@ def case_many_all(results):
     check_many(results, "many--all")
 
 
+def case_held_many_killed(results):
+    """watch --all --hold: a slow kill and an explosion, each held by a watch of its own."""
+    check_started(results, "held-many")
+    notes = []
+    for case in ("held-many-slow", "held-many-fast"):
+        report = json.loads(results[f"{case}/report.json"])
+        equal("kill.cause", report["kill"]["cause"], "cgroup-oom")
+        equal("kill.held", report["kill"]["held"], True)
+        check_guilty(report, "main.hoard")
+        share = explained(report, kept_bytes(results, case))
+        assert share >= 0.9, f"the profile tells {share:.0%} of what the program kept"
+        equal("the target's exit code", text(results, f"{case}/target-exit"), KILLED)
+        equal("memory.high", text(results, f"{case}/high-after"), text(results, f"{case}/high-before"))
+        equal("cgroup.freeze", text(results, f"{case}/frozen-after"), "0")
+        notes.append(f"{share:.0%}")
+    return "the profiles tell " + " and ".join(notes)
+
+
+def case_held_many_undone(results):
+    """watch --all --hold: its child is killed, then it is; each time the cgroup is as it was."""
+    for name in ("settings-armed", "settings-armed-again"):
+        assert "memory.high=max" not in text(results, f"held-many/{name}"), "it was not armed"
+    check_unchanged(results, "held-many")
+
+
 def case_download(results):
     """The demo's service is killed by a download."""
     report = check_report(results, "download", 192)
@@ -610,5 +635,5 @@ ALL = [case_ledger_logs, case_ledger_tmpfs, case_ledger_sockets, case_ledger_fil
        case_whyoom_hangs, case_whyoom_killed, case_guard_killed, case_both_killed,
        case_both_killed_armed, case_trigger_pressure, case_trigger_cache, case_trigger_ooms, case_node_limit, case_machine_full,
        case_target_killed,
-       case_limit_changed, case_foreign_high, case_oomd, case_traced, case_traced_kill, case_chosen, case_many_by_name, case_many_all, case_download, case_group, case_bystander, case_user, case_foreign,
+       case_limit_changed, case_foreign_high, case_oomd, case_traced, case_traced_kill, case_chosen, case_many_by_name, case_many_all, case_held_many_killed, case_held_many_undone, case_download, case_group, case_bystander, case_user, case_foreign,
        case_user_watch]
