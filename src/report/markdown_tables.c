@@ -7,6 +7,7 @@
 #include "report/markdown_priv.h"
 #include "report/row_label.h"
 #include "report/text_priv.h"
+#include "snapshot/absent_words.h"
 
 enum { HOLDERS_SHOWN = 12, GROUPS_SHOWN = 8, FRAMES_SHOWN = 24, LEDGER_DEPTH = 2 };
 
@@ -16,9 +17,12 @@ static bool write_absent(const json_t *part, struct strbuf *out)
 	const json_t *absent = json_object_get(part, "absent");
 	if (!absent && json_is_object(part))
 		return false;
+	struct strbuf why = {0};
+	absent_words_add(&why, absent ? md_text_at(absent, "message") : N_("not in this report"));
 	md_add(out, _("Not there"));
-	strbuf_add(out, ": ");
-	md_add(out, absent ? i18n_text(md_text_at(absent, "message")) : _("not in this report"));
+	strbuf_add(out, _(": "));
+	md_add(out, why.text ? why.text : "");
+	strbuf_deinit(&why);
 	strbuf_add(out, "\n");
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "report/page_bundle.h"
 #include "report/page_graph.h"
 #include "report/row_label.h"
+#include "snapshot/absent_words.h"
 
 enum { MODEL_DEPTH_MAX = 16, GROUPS_MAX = 100 };
 
@@ -94,6 +95,10 @@ static void add_message(json_t *messages, const char *text)
 {
 	struct strbuf shown = {0};
 	row_label_add(&shown, text);
+	if (shown.text && strcmp(shown.text, text) == 0) {
+		strbuf_deinit(&shown);
+		absent_words_add(&shown, text);
+	}
 	if (shown.text && strcmp(shown.text, text) != 0)
 		json_object_set_new(messages, text, json_string(shown.text));
 	strbuf_deinit(&shown);

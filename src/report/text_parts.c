@@ -12,6 +12,7 @@
 #include "profile/top.h"
 #include "report/row_label.h"
 #include "report/text_priv.h"
+#include "snapshot/absent_words.h"
 #include "snapshot/heap_profile.h"
 
 enum {
@@ -267,7 +268,7 @@ void report_write_holders(const struct snapshot *snapshot, struct report_style s
 	text_title(out, style, _("HEAP"));
 	if (!snapshot_has(&snapshot->heap_absent)) {
 		strbuf_add(out, _("no profile: "));
-		strbuf_add_safe(out, i18n_text(snapshot->heap_absent.message));
+		absent_words_add(out, snapshot->heap_absent.message);
 		strbuf_add(out, "\n");
 		return;
 	}
