@@ -9,7 +9,13 @@
 #include "report/text_priv.h"
 #include "snapshot/absent_words.h"
 
-enum { HOLDERS_SHOWN = 12, GROUPS_SHOWN = 8, FRAMES_SHOWN = 24, LEDGER_DEPTH = 2 };
+enum {
+	HOLDERS_SHOWN = 12,
+	GROUPS_SHOWN = 8,
+	FRAMES_SHOWN = 24,
+	LEDGER_DEPTH = 2,
+	FILES_MIN_BYTES = 1 << 20
+};
 
 // "Not there: why", for a part that is absent. True then.
 static bool write_absent(const json_t *part, struct strbuf *out)
@@ -59,6 +65,16 @@ static void write_ledger(const json_t *ledger, struct strbuf *out)
 	}
 }
 
+static void write_files(const json_t *cgroup, const char *key, const char *title,
+			struct strbuf *out)
+{
+	const json_t *ledger = json_object_get(cgroup, key);
+	if (md_int_at(ledger, "total_bytes") < FILES_MIN_BYTES)
+		return;
+	md_add_heading(out, title);
+	write_ledger(ledger, out);
+}
+
 void md_write_memory(const json_t *report, struct strbuf *out)
 {
 	const json_t *cgroup = json_object_get(report, "cgroup");
@@ -70,6 +86,8 @@ void md_write_memory(const json_t *report, struct strbuf *out)
 	md_add_heading(out, _("Memory"));
 	if (!write_absent(ledger, out))
 		write_ledger(ledger, out);
+	write_files(cgroup, "cache", _("Files in the page cache"), out);
+	write_files(cgroup, "shmem", _("Shared memory and tmpfs"), out);
 }
 
 static void write_holder(const json_t *row, struct strbuf *out)

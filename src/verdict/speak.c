@@ -517,9 +517,11 @@ static void set_bytes(struct speech *speech)
 				fmin(share_of((double)verdict->grown_bytes, rise), 1);
 		}
 	} else {
-		verdict->bytes = finding->rule->classes && finding->rule->classes != CLASSES_ALL
-					 ? class_rise(evidence, finding->rule->classes)
-					 : evidence->memory;
+		bool of_class = finding->rule->classes && finding->rule->classes != CLASSES_ALL;
+		verdict->bytes =
+			of_class ? class_rise(evidence, finding->rule->classes) : evidence->memory;
+		if (of_class && evidence->by_growth && verdict->bytes > 0)
+			verdict->grown_bytes = verdict->bytes;
 		verdict->share = fact(evidence, "memory", &memory)
 					 ? fmin(share_of((double)verdict->bytes, memory), 1)
 					 : 0;
