@@ -59,15 +59,20 @@ static void add_note_parts(struct strbuf *text, const char *note)
 	}
 }
 
+void text_add_note(struct strbuf *out, const char *note)
+{
+	const char *whole = i18n_text(note);
+	if (whole != note || i18n_get() == I18N_ENGLISH)
+		strbuf_add(out, whole);
+	else
+		add_note_parts(out, note);
+}
+
 static void write_note(const char *note, size_t indent, struct strbuf *out)
 {
 	struct strbuf text = {0};
-	const char *whole = i18n_text(note);
 	strbuf_add(&text, " (");
-	if (whole != note || i18n_get() == I18N_ENGLISH)
-		strbuf_add(&text, whole);
-	else
-		add_note_parts(&text, note);
+	text_add_note(&text, note);
 	strbuf_add(&text, ")");
 	text_add_wrapped(out, indent, text.text);
 	strbuf_deinit(&text);

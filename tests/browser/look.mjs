@@ -178,7 +178,7 @@ function crowded() {
 				const [one, a] = boxes[i], [other, b] = boxes[k];
 				const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
 				const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-				if (wide > 2 && high > 4)
+				if (wide > -3 && high > 4)
 					found.push(`${one} on ${other}`);
 			}
 	}

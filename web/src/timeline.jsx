@@ -32,6 +32,7 @@ const LETTERS = {kill: "✕", baseline: "B", evidence: "E", mark: "M", hand: "M"
 	binary: "V", growth: "G", limit: "L", end: "•", clock: "C", incident: "I"};
 // So few samples are shown as such: nothing is known of what lies between.
 const SPARSE = 12;
+const WIDE = 68; // pixels: a time below the chart, and some room
 const APART = 17; // pixels: letters in circles that stand nearer lie on one another
 const MARGIN = {top: 26, right: 12, bottom: 24, left: 64};
 const RANGES = [[null, () => t("all")], [3600e3, () => "1 h"], [600e3, () => "10 min"], [60e3, () => "1 min"],
@@ -76,7 +77,9 @@ function limitOf(model, points) {
 function Axis({x, width, height}) {
 	const format = x.tickFormat();
 	const spanMs = x.domain()[1] - x.domain()[0];
-	return <g class="axis">{x.ticks(Math.max(2, Math.floor(width / 110))).map((at) =>
+	const ticks = x.ticks(Math.max(2, Math.floor(width / 110)));
+	const step = ticks.length > 1 ? Math.ceil(WIDE / (x(ticks[1]) - x(ticks[0]))) : 1;
+	return <g class="axis">{ticks.filter((at, i) => i % step === 0).map((at) =>
 		<g transform={`translate(${x(at)},0)`}>
 			<line y1={MARGIN.top} y2={height - MARGIN.bottom} class="grid" />
 			<text y={height - 8} text-anchor="middle">{spanMs > 86400e3 ? format(at)
