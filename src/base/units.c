@@ -86,15 +86,20 @@ static struct human format_time(int64_t unix_ns, bool utc)
 	const int64_t second = 1000000000;
 	int64_t part = unix_ns % second, before = part < 0; // before 1970: round down
 	time_t seconds = (time_t)(unix_ns / second - before);
-	int milliseconds = (int)((part + before * second) / 1000000);
+	unsigned nanoseconds = (unsigned)(part + before * second) % 1000000000;
 	struct tm parts;
-	char text[24];
+	char text[20]; // of the years that 64 bits of nanoseconds reach
 	if (utc)
 		gmtime_r(&seconds, &parts);
 	else
 		localtime_r(&seconds, &parts);
 	strftime(text, sizeof text, utc ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &parts);
-	snprintf(human.text, sizeof human.text, "%s.%03d%s", text, milliseconds, utc ? "Z" : "");
+	if (!utc)
+		snprintf(human.text, sizeof human.text, "%s.%03u", text, nanoseconds / 1000000);
+	else if (nanoseconds % 1000000 == 0)
+		snprintf(human.text, sizeof human.text, "%s.%03uZ", text, nanoseconds / 1000000);
+	else
+		snprintf(human.text, sizeof human.text, "%s.%09uZ", text, nanoseconds);
 	return human;
 }
 
@@ -106,6 +111,23 @@ struct human human_time(int64_t unix_ns)
 struct human human_time_rfc3339(int64_t unix_ns)
 {
 	return format_time(unix_ns, true);
+}
+
+bool parse_time_rfc3339(const char *text, int64_t *unix_ns)
+{
+	struct tm parts = {0};
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+	time_t seconds = rest ? timegm(&parts) : -1;
+	if (seconds < 0 || seconds > INT64_MAX / 1000000000 - 1)
+		return false;
+	int64_t part = 0, digit = 100000000;
+	if (*rest == '.')
+		for (rest++; isdigit((unsigned char)*rest); rest++, digit /= 10)
+			part += (*rest - '0') * digit;
+	if (strcmp(rest, "Z") != 0)
+		return false;
+	*unix_ns = seconds * 1000000000 + part;
+	return true;
 }
 
 struct unit {

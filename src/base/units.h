@@ -15,10 +15,12 @@ struct human human_duration(int64_t ns);          // "350 us", "4.2 ms", "3.1 s"
 struct human human_count(int64_t count);          // "1,234,567"
 struct human human_percent(double fraction);      // 0.973 -> "97%", 0.0031 -> "0.3%"
 struct human human_time(int64_t unix_ns);         // local time, "2026-11-21 03:04:05.678"
-struct human human_time_rfc3339(int64_t unix_ns); // UTC, for machines
+struct human human_time_rfc3339(int64_t unix_ns); // UTC, for machines, to the nanosecond
 
 // "900MiB", "1.5G", "1048576", "64k" (all binary). False when it is not a size or overflows.
 bool parse_bytes(const char *text, int64_t *bytes);
+// What human_time_rfc3339 writes, from 1970 on.
+bool parse_time_rfc3339(const char *text, int64_t *unix_ns);
 // "2s", "500ms", "1m", "7d", "2" (seconds). False when it is not a duration or overflows.
 bool parse_duration(const char *text, int64_t *ns);
 // A whole decimal number and nothing else, from `minimum` to `maximum`.

@@ -72,6 +72,8 @@ struct json_t;
 bool cli_print_json(struct json_t *value);
 bool cli_print(const char *text);
 
+// Runs `work` in a child process; returns its exit code.
+int cli_run_apart(int (*work)(const void *context), const void *context);
 // Runs `work` in a child process that gives up every privilege first; returns its exit code.
 int cli_run_sandboxed(int (*work)(void *context), void *context,
 		      const struct cli_arguments *arguments);

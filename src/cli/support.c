@@ -137,15 +137,12 @@ bool cli_print_json(struct json_t *value)
 	return text && cli_print(text) && cli_print("\n");
 }
 
-int cli_run_sandboxed(int (*work)(void *context), void *context,
-		      const struct cli_arguments *arguments)
+int cli_run_apart(int (*work)(const void *context), const void *context)
 {
 	fflush(NULL);
 	pid_t child = fork();
 	if (child == 0) {
-		struct error error = {0};
-		int code = sandbox_enter(SANDBOX_DEFAULT, &error) ? work(context)
-								  : cli_fail(arguments, &error);
+		int code = work(context);
 		fflush(NULL);
 		_exit(code);
 	}
@@ -160,4 +157,25 @@ int cli_run_sandboxed(int (*work)(void *context), void *context,
 	fprintf(stderr, _("whyoom: the reading process died by signal %d; please report this\n"),
 		WTERMSIG(status));
 	return EXIT_INTERNAL;
+}
+
+struct sandboxed {
+	int (*work)(void *context);
+	void *context;
+	const struct cli_arguments *arguments;
+};
+
+static int enter_and_work(const void *context)
+{
+	const struct sandboxed *sandboxed = context;
+	struct error error = {0};
+	return sandbox_enter(SANDBOX_DEFAULT, &error) ? sandboxed->work(sandboxed->context)
+						      : cli_fail(sandboxed->arguments, &error);
+}
+
+int cli_run_sandboxed(int (*work)(void *context), void *context,
+		      const struct cli_arguments *arguments)
+{
+	struct sandboxed sandboxed = {work, context, arguments};
+	return cli_run_apart(enter_and_work, &sandboxed);
 }

@@ -53,36 +53,14 @@ bool cli_timeline_size(const struct cli_arguments *arguments, int64_t *bytes, st
 	return true;
 }
 
-// Runs `work` in a child: what it opens may have been written by anybody.
-static int run_apart(int (*work)(const struct job *job), const struct job *job)
-{
-	fflush(NULL);
-	pid_t child = fork();
-	if (child == 0) {
-		int code = work(job);
-		fflush(NULL);
-		_exit(code);
-	}
-	int status = 0;
-	if (child < 0 || waitpid(child, &status, 0) != child) {
-		fprintf(stderr, _("whyoom: cannot start a process: %s\n"),
-			gettext(strerror(errno)));
-		return EXIT_INTERNAL;
-	}
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	fprintf(stderr, _("whyoom: the reading process died by signal %d; please report this\n"),
-		WTERMSIG(status));
-	return EXIT_INTERNAL;
-}
-
-static int run_with_path(int (*work)(const struct job *job), struct job *job)
+// In a child: what it opens may have been written by anybody.
+static int run_with_path(int (*work)(const void *job), struct job *job)
 {
 	_cleanup_free_ char *path = cli_timeline_path(job->arguments);
 	if (!path)
 		return cli_usage("--db none: there is no timeline then");
 	job->path = path;
-	return run_apart(work, job);
+	return cli_run_apart(work, job);
 }
 
 static bool open_to_read(const struct job *job, sqlite3 **database, struct error *error)
@@ -94,8 +72,9 @@ static bool open_to_read(const struct job *job, sqlite3 **database, struct error
 
 // ---- mark ----
 
-static int mark(const struct job *job)
+static int mark(const void *context)
 {
+	const struct job *job = context;
 	struct store_mark mark = {.unix_ns = clock_unix_ns(), .kind = "hand"};
 	_cleanup_free_ char *real = NULL;
 	sqlite3 *database = NULL;
@@ -152,8 +131,9 @@ static bool show(const struct job *job, const struct timeline *timeline, struct 
 	return ok;
 }
 
-static int timeline(const struct job *job)
+static int timeline(const void *context)
 {
+	const struct job *job = context;
 	struct error error = {0};
 	struct timeline timeline;
 	sqlite3 *database = NULL;
@@ -240,8 +220,9 @@ static json_t *incident_to_json(const struct timeline_incident *row)
 	return object;
 }
 
-static int incidents(const struct job *job)
+static int incidents(const void *context)
 {
+	const struct job *job = context;
 	struct timeline_incidents incidents;
 	struct error error = {0};
 	sqlite3 *database = NULL;
@@ -273,8 +254,9 @@ int cli_incidents(const struct cli_arguments *arguments)
 	return run_with_path(incidents, &job);
 }
 
-static int find_incident(const struct job *job)
+static int find_incident(const void *context)
 {
+	const struct job *job = context;
 	struct timeline_incidents incidents;
 	struct error error = {0};
 	sqlite3 *database = NULL;

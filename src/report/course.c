@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "report/json_build.h"
-
-// A time beyond this year 2200 or so would overflow in differences.
-static const int64_t TIME_MAX_NS = INT64_MAX / 4 * 3;
+#include "report/json_read.h"
 
 static json_t *onset_to_json(enum course_metric metric, const struct onset *onset)
 {
@@ -49,16 +47,10 @@ json_t *course_to_json(const struct onsets *onsets)
 
 // ---- back ----
 
-static int64_t int_of(const json_t *object, const char *key)
+static int64_t amount_of(const json_t *object, const char *key)
 {
-	int64_t value = json_integer_value(json_object_get(object, key));
-	return value < 0 ? -1 : value < TIME_MAX_NS ? value : TIME_MAX_NS;
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
+	int64_t value = int_of(object, key);
+	return value < 0 ? -1 : value;
 }
 
 static void onset_of_json(const json_t *object, struct onsets *onsets)
@@ -70,13 +62,11 @@ static void onset_of_json(const json_t *object, struct onsets *onsets)
 			.known = true,
 			.grew = json_is_true(json_object_get(object, "grew")),
 			.from_start = json_is_true(json_object_get(object, "from_start")),
-			.unix_ns = int_of(object, "began_unix_ns"),
-			.give_ns = int_of(object, "give_ns"),
-			.before = int_of(object, "before"),
-			.now = int_of(object, "now"),
-			.memory_bytes = json_is_integer(json_object_get(object, "memory_bytes"))
-						? int_of(object, "memory_bytes")
-						: -1,
+			.unix_ns = amount_of(object, "began_unix_ns"),
+			.give_ns = amount_of(object, "give_ns"),
+			.before = amount_of(object, "before"),
+			.now = amount_of(object, "now"),
+			.memory_bytes = known_of(object, "memory_bytes"),
 		};
 		struct onset *onset = &onsets->metrics[i];
 		onset->grew &= onset->unix_ns >= onsets->from_ns &&
@@ -87,8 +77,8 @@ static void onset_of_json(const json_t *object, struct onsets *onsets)
 
 void course_of_json(const json_t *object, struct onsets *out)
 {
-	struct onsets onsets = {.from_ns = int_of(object, "from_unix_ns"),
-				.to_ns = int_of(object, "to_unix_ns")};
+	struct onsets onsets = {.from_ns = amount_of(object, "from_unix_ns"),
+				.to_ns = amount_of(object, "to_unix_ns")};
 	const json_t *numbers = json_object_get(object, "numbers"),
 		     *marks = json_object_get(object, "marks");
 	*out = (struct onsets){0};
@@ -98,7 +88,7 @@ void course_of_json(const json_t *object, struct onsets *out)
 		onset_of_json(json_array_get(numbers, i), &onsets);
 	for (size_t i = 0; i < json_array_size(marks) && i < COURSE_MARKS_MAX; i++) {
 		const json_t *item = json_array_get(marks, i);
-		course_mark_set(&onsets.marks[onsets.mark_count++], int_of(item, "unix_ns"),
+		course_mark_set(&onsets.marks[onsets.mark_count++], amount_of(item, "unix_ns"),
 				text_of(item, "kind"), text_of(item, "text"));
 	}
 	*out = onsets;

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -13,6 +12,7 @@
 #include "report/course.h"
 #include "report/instant_end.h"
 #include "report/json_build.h"
+#include "report/json_read.h"
 #include "report/ledger_json.h"
 #include "snapshot/capture.h"
 
@@ -51,47 +51,10 @@ json_t *facts_to_json(const struct facts *facts)
 
 // ---- in: single values ----
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text && strlen(text) < INSTANT_TEXT_MAX ? text : "";
-}
-
-static int64_t int_of(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static int64_t known_of(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-	return json_is_integer(value) ? json_integer_value(value) : -1;
-}
-
-static uint64_t count_of(const json_t *object, const char *key)
-{
-	int64_t value = int_of(object, key);
-	return value > 0 ? (uint64_t)value : 0;
-}
-
 static const char *keep(struct snapshot *snapshot, const char *text)
 {
 	const char *copy = arena_string(&snapshot->arena, text, strlen(text));
 	return copy ? copy : "";
-}
-
-// "2026-11-21T19:47:21.000Z"
-static int64_t time_of(const json_t *object, const char *key)
-{
-	struct tm parts = {0};
-	const char *rest = strptime(text_of(object, key), "%Y-%m-%dT%H:%M:%S", &parts);
-	if (!rest)
-		return 0;
-	double fraction = rest[0] == '.' ? strtod(rest, NULL) : 0;
-	time_t seconds = timegm(&parts);
-	if (seconds < 0 || seconds > (time_t)1 << 33)
-		return 0;
-	return (int64_t)seconds * 1000000000 + (int64_t)(fraction * 1e9);
 }
 
 // ---- in: parts ----

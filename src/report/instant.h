@@ -11,7 +11,7 @@
 #include "report/report.h"
 #include "verdict/facts.h"
 
-enum { INSTANT_GROUPS_MAX = 2000, INSTANT_FRAMES_MAX = 128, INSTANT_TEXT_MAX = 4096 };
+enum { INSTANT_GROUPS_MAX = 2000, INSTANT_FRAMES_MAX = 128 };
 
 struct instant {
 	struct snapshot *snapshot;

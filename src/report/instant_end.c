@@ -4,61 +4,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
-
-// Beyond, sums and differences of two could overflow.
-static const int64_t MOST = INT64_MAX / 4;
-
-static int64_t bounded(const json_t *value)
-{
-	int64_t number = json_integer_value(value);
-	return number > MOST ? MOST : number < -MOST ? -MOST : number;
-}
-
-static int64_t int_of(const json_t *object, const char *key)
-{
-	return bounded(json_object_get(object, key));
-}
-
-static int64_t known_of(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-	return json_is_integer(value) ? bounded(value) : -1;
-}
-
-static int small_of(const json_t *object, const char *key)
-{
-	int64_t value = int_of(object, key);
-	return value > INT32_MAX || value < INT32_MIN ? 0 : (int)value;
-}
-
-static bool flag_of(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text && strlen(text) < INSTANT_TEXT_MAX ? text : "";
-}
+#include "report/json_read.h"
 
 #define COPY(object, key, field) snprintf(field, sizeof(field), "%s", text_of(object, key))
-
-static int64_t time_of(const json_t *object, const char *key)
-{
-	struct tm parts = {0};
-	const char *rest = strptime(text_of(object, key), "%Y-%m-%dT%H:%M:%S", &parts);
-	if (!rest)
-		return 0;
-	double fraction = rest[0] == '.' ? strtod(rest, NULL) : 0;
-	time_t seconds = timegm(&parts);
-	if (seconds < 0 || seconds > (time_t)1 << 33)
-		return 0;
-	return (int64_t)seconds * 1000000000 + (int64_t)(fraction * 1e9);
-}
 
 // ---- the kill ----
 
@@ -124,12 +74,6 @@ static const char *keep(struct snapshot *snapshot, const json_t *object, const c
 	const char *text = text_of(object, key);
 	const char *copy = arena_string(&snapshot->arena, text, strlen(text));
 	return copy ? copy : "";
-}
-
-static uint64_t count_of(const json_t *object, const char *key)
-{
-	int64_t value = int_of(object, key);
-	return value > 0 ? (uint64_t)value : 0;
 }
 
 static void read_quality(const json_t *object, struct snapshot *snapshot)

@@ -5,8 +5,9 @@
 #include "report/ledger_json.h"
 #include "report/report.h"
 #include "report/json_build.h"
+#include "report/json_read.h"
 
-enum { ROWS_MAX = 10000, DEPTH_MAX = 8, TEXT_MAX = 4096 };
+enum { ROWS_MAX = 10000, DEPTH_MAX = 8 };
 // As many rows as there may be sum up in bounds, and so does the difference of two such sums.
 #define BYTES_MAX (INT64_C(1) << 48)
 
@@ -96,13 +97,6 @@ json_t *report_headroom_to_json(const struct headroom *headroom)
 	if (headroom->partial)
 		set_text(object, "reason", headroom->reason.message);
 	return object;
-}
-
-// "" for what is no text, or too long to be one of ours.
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text && strlen(text) < TEXT_MAX ? text : "";
 }
 
 static bool is_bytes(const json_t *value)

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/i18n.h"
+#include "base/units.h"
 #include "report/json_build.h"
 #include "report/page_bundle.h"
 #include "report/page_graph.h"
@@ -87,8 +88,10 @@ static int64_t utc_offset_s(const json_t *report)
 {
 	const json_t *evidence = json_object_get(report, "evidence");
 	const char *taken = json_string_value(json_object_get(evidence, "taken"));
-	struct tm utc = {0}, local;
-	time_t at = taken && strptime(taken, "%Y-%m-%dT%H:%M:%S", &utc) ? timegm(&utc) : time(NULL);
+	struct tm local;
+	int64_t unix_ns;
+	time_t at =
+		taken && parse_time_rfc3339(taken, &unix_ns) ? unix_ns / 1000000000 : time(NULL);
 	return localtime_r(&at, &local) ? local.tm_gmtoff : 0;
 }
 

@@ -4,6 +4,14 @@
 
 #define CHARGE .subject = RULE_PROCESS, .status = VERDICT_CAUSE
 
+#define MACHINE_FULL                                                                        \
+	.proof = {N_("who used the most when the kernel looked: {killed.consumer}")},       \
+	.refuted_by = N_("a machine with room when it was killed"),                         \
+	.fix = N_("give each program on the machine a limit, so that who grows is killed, " \
+		  "and request as much memory as is needed (Kubernetes: requests equal to " \
+		  "limits)"),                                                               \
+	.relief = N_("restart who holds the most on the machine")
+
 static const struct rule rules[] = {
 	{
 		.name = "tmpfs",
@@ -89,10 +97,9 @@ static const struct rule rules[] = {
 		.generic = true,
 		.when = {"killed == 1", "memory.before > 0", "memory.grown < 0.15 memory",
 			 "rss.grown < 0.15 rss", "?killed.above != 1", "killed.global != 1"},
-		.sentence =
-			N_("{command} was killed, but it did not grow: {memory.before} -> {memory} "
-			   "in {interval}. The limit of {limit} is too small for what it always "
-			   "needs."),
+		.sentence = N_("{command}: it did not grow, {memory.before} -> {memory} "
+			       "in {interval}. The limit of {limit} is too small for what "
+			       "it always needs."),
 		.refuted_by = N_("growth over a longer time than that"),
 		.fix = N_("raise the limit to a quarter above the largest that it needs, or let it "
 			  "hold less"),
@@ -106,9 +113,9 @@ static const struct rule rules[] = {
 		.when = {"killed == 1", "killed.above == 1", "rss.before > 0",
 			 "rss.grown < 0.15 rss"},
 		.surer = {"rss < 0.7 limit"},
-		.sentence = N_("{command} was killed at the limit of {limit} of a cgroup above its "
-			       "own, but it did not grow: it holds {rss}, {rss.before} before. The "
-			       "rest belongs to others below the same limit."),
+		.sentence = N_("{command}: that limit, {limit}, is of a cgroup above its "
+			       "own, and it did not grow: it holds {rss}, {rss.before} "
+			       "before. The rest belongs to others below the same limit."),
 		.proof = {N_("who used the most when the kernel looked: {killed.consumer}")},
 		.refuted_by = N_("a kill although nobody else below that limit holds much"),
 		.fix = N_("look at what else runs below that limit (whyoom account --cgroup of the "
@@ -122,15 +129,19 @@ static const struct rule rules[] = {
 		.generic = true,
 		.when = {"killed == 1", "killed.global == 1", "rss.before > 0",
 			 "rss.grown < 0.15 rss"},
-		.sentence =
-			N_("{command} was killed because the machine had no memory left, but it "
-			   "did not grow: it holds {rss}, {rss.before} before."),
-		.proof = {N_("who used the most when the kernel looked: {killed.consumer}")},
-		.refuted_by = N_("a machine with room when it was killed"),
-		.fix = N_("give each program on the machine a limit, so that who grows is killed, "
-			  "and request as much memory as is needed (Kubernetes: requests equal to "
-			  "limits)"),
-		.relief = N_("restart who holds the most on the machine"),
+		.sentence = N_("{command}: the machine had no memory left, but it did not "
+			       "grow: it holds {rss}, {rss.before} before."),
+		MACHINE_FULL,
+	},
+	{
+		.name = "machine-full", // who does not grow may have no earlier capture
+		CHARGE,
+		.classes = CLASSES_ALL,
+		.when = {"killed == 1", "killed.global == 1", "growing.memory == 0",
+			 "?rss.grown < 0.15 rss"},
+		.sentence = N_("{command}: the machine had no memory left, but its own "
+			       "{rss} did not grow while it was watched."),
+		MACHINE_FULL,
 	},
 };
 

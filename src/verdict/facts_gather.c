@@ -452,8 +452,9 @@ void facts_set_onsets(struct facts *facts, const struct onsets *onsets)
 	facts->onsets = *onsets;
 	for (enum course_metric i = 0; i < COURSE_METRICS; i++) {
 		snprintf(name, sizeof name, "growing.%s", course_metric_name(i));
-		set_if(facts, onsets->metrics[i].grew, name,
-		       (double)(onsets->to_ns - onsets->metrics[i].unix_ns));
+		const struct onset *onset = &onsets->metrics[i];
+		set_if(facts, onset->known, name,
+		       onset->grew ? (double)(onsets->to_ns - onset->unix_ns) : 0);
 	}
 }
 

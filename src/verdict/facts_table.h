@@ -113,7 +113,7 @@ FACT("fds.pipes", COUNT, "of them, pipes")
 FACT("fds.other", COUNT, "of them, what is none of these")
 
 FACT("growing.memory", NS,
-     "for how long the memory has grown; absent: it does not, or nobody watched")
+     "for how long the memory has grown; 0: it does not; absent: nobody watched")
 FACT("growing.heap", NS, "for how long the Go heap has grown")
 FACT("growing.goroutines", NS, "for how long their number has grown")
 FACT("growing.fds", NS, "for how long the number of open descriptors has grown")

@@ -96,10 +96,28 @@ static void times(void **state)
 	(void)state;
 	assert_string_equal("1970-01-01T00:00:00.000Z", human_time_rfc3339(0).text);
 	assert_string_equal("2026-11-21T03:04:05.678Z",
-			    human_time_rfc3339(1795230245678999999).text);
-	assert_string_equal("1969-12-31T23:59:59.999Z", human_time_rfc3339(-1).text);
-	assert_string_equal("1677-09-21T00:12:43.145Z", human_time_rfc3339(INT64_MIN).text);
-	assert_string_equal("2262-04-11T23:47:16.854Z", human_time_rfc3339(INT64_MAX).text);
+			    human_time_rfc3339(1795230245678000000).text);
+	const int64_t exact[] = {
+		0, 1, 999999999, 1795230245678000000, 1795230245678999999, INT64_MAX - 1854775807};
+	for (size_t i = 0; i < sizeof exact / sizeof *exact; i++) {
+		int64_t again = -1;
+		assert_true(parse_time_rfc3339(human_time_rfc3339(exact[i]).text, &again));
+		assert_int_equal(again, exact[i]);
+	}
+	const char *const wrong[] = {"",
+				     "2026-11-21",
+				     "2026-11-21T03:04:05",
+				     "1969-12-31T23:59:59Z",
+				     "2026-11-21T03:04:05.6x",
+				     "9999-12-31T23:59:59Z"};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		int64_t none = -1;
+		assert_false(parse_time_rfc3339(wrong[i], &none));
+		assert_int_equal(none, -1);
+	}
+	assert_string_equal("1969-12-31T23:59:59.999999999Z", human_time_rfc3339(-1).text);
+	assert_string_equal("1677-09-21T00:12:43.145224192Z", human_time_rfc3339(INT64_MIN).text);
+	assert_string_equal("2262-04-11T23:47:16.854775807Z", human_time_rfc3339(INT64_MAX).text);
 	setenv("TZ", "UTC-2", 1);
 	tzset();
 	assert_string_equal("2026-11-21 05:04:05.678", human_time(1795230245678999999).text);

@@ -372,6 +372,19 @@ def case_node_limit(results):
     return f"the profile tells {share:.0%}"
 
 
+def case_machine_full(results):
+    """The machine is full, and one that did not grow is killed: it is not accused."""
+    check_exit(results, "full", OK)
+    report = json.loads(results["full/report.json"])
+    verdict, kill = report["verdict"], report["kill"]
+    equal("kill.cause", kill["cause"], "global-oom")
+    equal("kill.pid", kill["pid"], int(text(results, "full/pid")))
+    equal("kill.consumer.pid", kill["consumer"]["pid"], int(text(results, "full/other")))
+    equal("verdict.rule", verdict["rule"], "machine-full")
+    equal("verdict.guilty.function", verdict["guilty"]["function"], "")
+    return verdict["sentence"]
+
+
 def case_target_killed(results):
     """Hold: the target is killed by somebody else while it is held."""
     check_stopped(results, "killed-target")
@@ -595,6 +608,7 @@ ALL = [case_ledger_logs, case_ledger_tmpfs, case_ledger_sockets, case_ledger_fil
        case_relief, case_held_slow, case_held_explosion, case_held_giant, case_held_goroutines,
        case_held_ancestor, case_held_group, case_held_cache, case_held_child, case_held_signal,
        case_whyoom_hangs, case_whyoom_killed, case_guard_killed, case_both_killed,
-       case_both_killed_armed, case_trigger_pressure, case_trigger_cache, case_trigger_ooms, case_node_limit, case_target_killed,
+       case_both_killed_armed, case_trigger_pressure, case_trigger_cache, case_trigger_ooms, case_node_limit, case_machine_full,
+       case_target_killed,
        case_limit_changed, case_foreign_high, case_oomd, case_traced, case_traced_kill, case_chosen, case_many_by_name, case_many_all, case_download, case_group, case_bystander, case_user, case_foreign,
        case_user_watch]
