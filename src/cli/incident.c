@@ -25,7 +25,7 @@
 
 struct job {
 	const struct cli_arguments *arguments;
-	struct incident_files *files[2];
+	struct incident_page sides[2]; // of a diff
 	struct bundle bundle;
 	struct incident_page page;
 	struct cli_output output;
@@ -67,6 +67,15 @@ static bool print_text(const char *data, size_t size)
 	return ok;
 }
 
+// Other rules would say something else by now, so the stored words stay.
+static void say_stored(void)
+{
+	if (i18n_get() != I18N_ENGLISH)
+		fprintf(stderr, "%s",
+			_("whyoom: the verdict is as it was stored, in English: today's rules "
+			  "would say something else\n"));
+}
+
 // Where the reader's language is another one than what is stored. False: nothing was printed.
 static bool print_retold(struct job *job, json_t *report, int *code)
 {
@@ -96,6 +105,7 @@ static int print_stored(struct job *job, const struct incident_files *files)
 	if (!cli_flag(job->arguments, "json") && !markdown) {
 		if (print_retold(job, NULL, &code))
 			return code;
+		say_stored();
 		return print_text(files->data[INCIDENT_REPORT_TEXT],
 				  files->sizes[INCIDENT_REPORT_TEXT])
 			       ? EXIT_OK
@@ -103,8 +113,12 @@ static int print_stored(struct job *job, const struct incident_files *files)
 	}
 	json_t *report = json_loadb(files->data[INCIDENT_REPORT_JSON],
 				    files->sizes[INCIDENT_REPORT_JSON], 0, &at);
-	if (report && markdown)
-		return print_retold(job, report, &code) ? code : cli_print_markdown(report);
+	if (report && markdown) {
+		if (print_retold(job, report, &code))
+			return code;
+		say_stored();
+		return cli_print_markdown(report);
+	}
 	if (report)
 		return cli_print_json(report) ? EXIT_OK : EXIT_INTERNAL;
 	error_set(&error, ERROR_BAD_DATA, "%.256s/report.json is no JSON: line %d", files->path,
@@ -200,10 +214,6 @@ int cli_report(const struct cli_arguments *arguments)
 	job.colour = cli_colour();
 	if (!incident_page_open(path, &job.page, &error))
 		return cli_fail(arguments, &error);
-	if (i18n_get() != I18N_ENGLISH)
-		fprintf(stderr, "%s",
-			_("whyoom: this report is as it was stored, in English; `whyoom why` and "
-			  "--html show the incident in your language\n"));
 	code = cli_run_sandboxed(print_report, &job, arguments);
 	incident_page_close(&job.page);
 	return code;
@@ -211,20 +221,35 @@ int cli_report(const struct cli_arguments *arguments)
 
 // ---- diff ----
 
+// The verdicts are stored in English.
+static void retell_sides(struct job *job, struct incident_diff *diff)
+{
+	for (int i = 0; i < 2; i++) {
+		struct incident_page *side = &job->sides[i];
+		struct retold retold;
+		bool has_baseline = side->baseline && incident_files_load(side->baseline, NULL);
+		if (!incident_retell(side->files, has_baseline ? side->baseline : NULL, &retold))
+			continue;
+		incident_diff_retell(diff, i == 1, retold.verdict.sentence);
+		retold_deinit(&retold);
+	}
+}
+
 static int print_difference(void *context)
 {
-	const struct job *job = context;
+	struct job *job = context;
 	struct incident_diff *diff;
 	struct error error = {0};
 	struct strbuf text = {0};
-	if (!incident_files_load(job->files[0], &error) ||
-	    !incident_files_load(job->files[1], &error) ||
-	    !incident_diff_new(job->files[0], job->files[1], &diff, &error))
+	if (!incident_files_load(job->sides[0].files, &error) ||
+	    !incident_files_load(job->sides[1].files, &error) ||
+	    !incident_diff_new(job->sides[0].files, job->sides[1].files, &diff, &error))
 		return cli_fail(job->arguments, &error);
 	bool ok;
 	if (cli_flag(job->arguments, "json")) {
 		ok = cli_print_json(incident_diff_to_json(diff));
 	} else {
+		retell_sides(job, diff);
 		incident_diff_write_text(diff, (struct report_style){job->colour}, &text);
 		ok = cli_print(text.text);
 		strbuf_deinit(&text);
@@ -243,12 +268,12 @@ int cli_diff(const struct cli_arguments *arguments)
 	for (int i = 0; i < 2 && code == EXIT_OK; i++) {
 		char path[PATH_MAX];
 		if (find_directory(arguments, arguments->positional[i], path, &code) &&
-		    !incident_files_open(path, &job.files[i], &error))
+		    !incident_page_open(path, &job.sides[i], &error))
 			code = cli_fail(arguments, &error);
 	}
 	if (code == EXIT_OK)
 		code = cli_run_sandboxed(print_difference, &job, arguments);
-	incident_files_free(job.files[0]);
-	incident_files_free(job.files[1]);
+	incident_page_close(&job.sides[0]);
+	incident_page_close(&job.sides[1]);
 	return code;
 }

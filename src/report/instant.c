@@ -299,6 +299,21 @@ static void make_texts_safe(json_t *value)
 	strbuf_deinit(&safe);
 }
 
+// Why there is no heap, as the capture said it: a verdict that nothing was found tells it again.
+static void read_heap_absent(const json_t *report, struct instant *instant)
+{
+	struct snapshot *snapshot = instant->snapshot;
+	const json_t *absent = json_object_get(json_object_get(report, "heap"), "absent");
+	const char *code = text_of(absent, "code"), *message = text_of(absent, "message");
+	if (!message[0] || snapshot->heap)
+		return;
+	bool unsupported = strcmp(code, error_code_name(ERROR_UNSUPPORTED)) == 0;
+	error_set(&snapshot->heap_absent, unsupported ? ERROR_UNSUPPORTED : ERROR_NOT_FOUND, "%s",
+		  message);
+	instant->facts.heap_absent = snapshot->heap_absent.message;
+	instant->facts.profiler_off = unsupported && snapshot_has(&snapshot->go_absent);
+}
+
 static void read_report(const json_t *report, struct instant *instant)
 {
 	struct snapshot *snapshot = instant->snapshot;
@@ -340,8 +355,10 @@ bool instant_read(const char *report, size_t report_size, const void *heap, size
 	if (ok) {
 		facts_gather(instant->snapshot, instant->killed ? &instant->kill : NULL,
 			     &instant->facts);
-		if (root)
+		if (root) {
 			read_written(root, &instant->facts);
+			read_heap_absent(root, instant);
+		}
 		*out = instant;
 	} else {
 		instant_free(instant);

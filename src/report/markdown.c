@@ -38,6 +38,8 @@ static const char *ending_of(const char *cause)
 		{"cgroup-oom", N_("killed by the kernel at the cgroup's memory limit")},
 		{"global-oom", N_("killed by the kernel: the machine had no memory left")},
 		{"systemd-oomd", N_("killed by systemd-oomd, not by the kernel")},
+		{"starved", N_("ended itself: the kernel gave it no more memory below the cgroup's "
+			       "limit")},
 		{"signal", N_("ended by a signal; the kernel counted no OOM kill")},
 		{"exit", N_("exited")},
 		{"none", N_("still running when the watch ended")},
@@ -69,13 +71,17 @@ static void write_verdict(const json_t *report, struct strbuf *out)
 	md_add_code_fact(out, _("It allocates through"), md_text_at(guilty, "calls"));
 	if (json_is_true(json_object_get(verdict, "determined")))
 		md_add_fact(out, _("confidence"), i18n_text(md_text_at(verdict, "confidence")));
-	md_add_code_fact(out, _("cause"), md_text_at(verdict, "rule"));
+	if (strcmp(md_text_at(verdict, "status"), "cause") == 0 && md_text_at(verdict, "title")[0])
+		md_add_fact(out, _("cause"), i18n_text(md_text_at(verdict, "title")));
+	md_add_code_fact(out, _("rule"), md_text_at(verdict, "rule"));
 	md_add_code_fact(out, _("fingerprint"), md_text_at(verdict, "fingerprint"));
+	md_add_fact(out, _("why now"), i18n_text(md_text_at(report, "trigger")));
 }
 
 static void write_reasons(const json_t *report, struct strbuf *out)
 {
 	const json_t *verdict = json_object_get(report, "verdict");
+	write_items(out, _("How it was narrowed down"), json_object_get(verdict, "steps"));
 	write_items(out, _("On the timeline"), json_object_get(verdict, "timeline"));
 	write_items(out, _("Proof"), json_object_get(verdict, "evidence"));
 	write_items(out, _("Fix"), json_object_get(verdict, "fix"));
@@ -88,6 +94,27 @@ static void write_bytes(struct strbuf *out, const char *name, const json_t *obje
 {
 	if (md_int_at(object, key) >= 0)
 		md_add_fact(out, name, md_bytes_at(object, key).text);
+}
+
+// Why it was this one: who used more, what else was killed.
+static void write_others(const json_t *kill, struct strbuf *out)
+{
+	const json_t *consumer = json_object_get(kill, "consumer");
+	int64_t pid = md_int_at(consumer, "pid");
+	if (md_int_at(kill, "oom_score_adj") > 0) {
+		char number[32];
+		snprintf(number, sizeof number, "%" PRId64, md_int_at(kill, "oom_score_adj"));
+		md_add_fact(out, "oom_score_adj", number);
+	}
+	if (pid > 0 && pid != md_int_at(kill, "pid")) {
+		_cleanup_free_ char *text =
+			alloc_format("%" PRId64 " (%s), %s", pid, md_text_at(consumer, "name"),
+				     md_bytes_at(consumer, "rss_bytes").text);
+		md_add_fact(out, _("used more than it"), text);
+	}
+	md_add_code_fact(out, _("killed by systemd-oomd"), md_text_at(kill, "oomd_cgroup"));
+	if (json_is_true(json_object_get(kill, "group_kill")))
+		md_add_fact(out, _("the whole cgroup was killed"), "memory.oom.group");
 }
 
 static void write_kill(const json_t *report, struct strbuf *out)
@@ -104,6 +131,11 @@ static void write_kill(const json_t *report, struct strbuf *out)
 	write_bytes(out, _("usage at the kill"), kill, "usage_bytes");
 	write_bytes(out, _("its anonymous memory"), kill, "anon_rss_bytes");
 	write_bytes(out, _("its files"), kill, "file_rss_bytes");
+	write_others(kill, out);
+	md_add_fact(out, _("known from"), i18n_text(md_text_at(kill, "exit_source")));
+	if (json_is_true(json_object_get(kill, "held")))
+		md_add_fact(out, _("held by whyoom"),
+			    human_duration(md_int_at(kill, "held_ns")).text);
 	if (!md_text_at(kill, "kernel_line")[0])
 		return;
 	md_begin_block(out);

@@ -10,8 +10,15 @@
 #include "report/markdown_priv.h"
 #include "report/row_label.h"
 #include "report/text_priv.h"
+#include "snapshot/absent_words.h"
 
-enum { HOLDERS_SHOWN = 12, GROUPS_SHOWN = 8, FRAMES_SHOWN = 24, LEDGER_DEPTH = 2 };
+enum {
+	HOLDERS_SHOWN = 12,
+	GROUPS_SHOWN = 8,
+	FRAMES_SHOWN = 24,
+	LEDGER_DEPTH = 2,
+	FILES_MIN_BYTES = 1 << 20
+};
 
 // "Not there: why", for a part that is absent. True then.
 static bool write_absent(const json_t *part, struct strbuf *out)
@@ -19,9 +26,12 @@ static bool write_absent(const json_t *part, struct strbuf *out)
 	const json_t *absent = json_object_get(part, "absent");
 	if (!absent && json_is_object(part))
 		return false;
+	struct strbuf why = {0};
+	absent_words_add(&why, absent ? md_text_at(absent, "message") : N_("not in this report"));
 	md_add(out, _("Not there"));
-	strbuf_add(out, ": ");
-	md_add(out, absent ? i18n_text(md_text_at(absent, "message")) : _("not in this report"));
+	strbuf_add(out, _(": "));
+	md_add(out, why.text ? why.text : "");
+	strbuf_deinit(&why);
 	strbuf_add(out, "\n");
 	return true;
 }
@@ -58,6 +68,16 @@ static void write_ledger(const json_t *ledger, struct strbuf *out)
 	}
 }
 
+static void write_files(const json_t *cgroup, const char *key, const char *title,
+			struct strbuf *out)
+{
+	const json_t *ledger = json_object_get(cgroup, key);
+	if (md_int_at(ledger, "total_bytes") < FILES_MIN_BYTES)
+		return;
+	md_add_heading(out, title);
+	write_ledger(ledger, out);
+}
+
 void md_write_memory(const json_t *report, struct strbuf *out)
 {
 	const json_t *cgroup = json_object_get(report, "cgroup");
@@ -69,6 +89,8 @@ void md_write_memory(const json_t *report, struct strbuf *out)
 	md_add_heading(out, _("Memory"));
 	if (!write_absent(ledger, out))
 		write_ledger(ledger, out);
+	write_files(cgroup, "cache", _("Files in the page cache"), out);
+	write_files(cgroup, "shmem", _("Shared memory and tmpfs"), out);
 }
 
 static void write_holder(const json_t *row, struct strbuf *out)

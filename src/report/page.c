@@ -13,6 +13,8 @@
 #include "report/page_bundle.h"
 #include "report/page_graph.h"
 #include "report/row_label.h"
+#include "report/text_priv.h"
+#include "snapshot/absent_words.h"
 
 enum { MODEL_DEPTH_MAX = 16, GROUPS_MAX = 100 };
 
@@ -97,8 +99,22 @@ static void add_message(json_t *messages, const char *text)
 {
 	struct strbuf shown = {0};
 	row_label_add(&shown, text);
+	if (shown.text && strcmp(shown.text, text) == 0) {
+		strbuf_deinit(&shown);
+		absent_words_add(&shown, text);
+	}
 	if (shown.text && strcmp(shown.text, text) != 0)
 		json_object_set_new(messages, text, json_string(shown.text));
+	strbuf_deinit(&shown);
+}
+
+// What a ledger notes beside a row has values in it.
+static void add_note(json_t *messages, const char *note)
+{
+	struct strbuf shown = {0};
+	text_add_note(&shown, note);
+	if (shown.text && strcmp(shown.text, note) != 0)
+		json_object_set_new(messages, note, json_string(shown.text));
 	strbuf_deinit(&shown);
 }
 
@@ -115,8 +131,12 @@ static void add_messages_of(json_t *messages, const json_t *value, int depth)
 	json_array_foreach ((json_t *)(uintptr_t)value, i, item)
 		add_messages_of(messages, item, depth + 1);
 	// jansson takes it as not const, and changes nothing.
-	json_object_foreach ((json_t *)(uintptr_t)value, key, item)
-		add_messages_of(messages, item, depth + 1);
+	json_object_foreach ((json_t *)(uintptr_t)value, key, item) {
+		if (strcmp(key, "note") == 0 && json_is_string(item))
+			add_note(messages, json_string_value(item));
+		else
+			add_messages_of(messages, item, depth + 1);
+	}
 }
 
 static json_t *messages_to_json(const json_t *report)

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "report/heap_untouched.h"
 #include "report/text_priv.h"
+#include "snapshot/absent_words.h"
 
 enum { FILES_SHOWN = 5 };
 
@@ -166,7 +167,7 @@ static void write_go(const struct report *report, struct report_style style, str
 	text_title(out, style, "GO");
 	if (!snapshot_has(&report->snapshot->go_absent)) {
 		strbuf_add(out, _("not read: "));
-		strbuf_add_safe(out, i18n_text(report->snapshot->go_absent.message));
+		absent_words_add(out, report->snapshot->go_absent.message);
 		strbuf_add(out, "\n");
 		return;
 	}
@@ -195,7 +196,7 @@ static void write_goroutines(const struct report *report, struct report_style st
 	text_title(out, style, _("GOROUTINES"));
 	if (!snapshot_has(&snapshot->goroutines_absent)) {
 		strbuf_add(out, _("not read: "));
-		strbuf_add_safe(out, i18n_text(snapshot->goroutines_absent.message));
+		absent_words_add(out, snapshot->goroutines_absent.message);
 		strbuf_add(out, "\n");
 		return;
 	}
@@ -237,7 +238,7 @@ static void write_ledgers(const struct report *report, struct report_style style
 				    : human_bytes(snapshot->cgroup.usage_bytes).text);
 	} else {
 		strbuf_add(out, _("not known: "));
-		strbuf_add_safe(out, i18n_text(snapshot->cgroup_absent.message));
+		absent_words_add(out, snapshot->cgroup_absent.message);
 		strbuf_add(out, "\n");
 	}
 }

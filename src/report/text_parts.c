@@ -12,6 +12,7 @@
 #include "profile/top.h"
 #include "report/row_label.h"
 #include "report/text_priv.h"
+#include "snapshot/absent_words.h"
 #include "snapshot/heap_profile.h"
 
 enum {
@@ -58,15 +59,20 @@ static void add_note_parts(struct strbuf *text, const char *note)
 	}
 }
 
+void text_add_note(struct strbuf *out, const char *note)
+{
+	const char *whole = i18n_text(note);
+	if (whole != note || i18n_get() == I18N_ENGLISH)
+		strbuf_add(out, whole);
+	else
+		add_note_parts(out, note);
+}
+
 static void write_note(const char *note, size_t indent, struct strbuf *out)
 {
 	struct strbuf text = {0};
-	const char *whole = i18n_text(note);
 	strbuf_add(&text, " (");
-	if (whole != note || i18n_get() == I18N_ENGLISH)
-		strbuf_add(&text, whole);
-	else
-		add_note_parts(&text, note);
+	text_add_note(&text, note);
 	strbuf_add(&text, ")");
 	text_add_wrapped(out, indent, text.text);
 	strbuf_deinit(&text);
@@ -267,7 +273,7 @@ void report_write_holders(const struct snapshot *snapshot, struct report_style s
 	text_title(out, style, _("HEAP"));
 	if (!snapshot_has(&snapshot->heap_absent)) {
 		strbuf_add(out, _("no profile: "));
-		strbuf_add_safe(out, i18n_text(snapshot->heap_absent.message));
+		absent_words_add(out, snapshot->heap_absent.message);
 		strbuf_add(out, "\n");
 		return;
 	}

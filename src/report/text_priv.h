@@ -22,6 +22,8 @@ void text_bold(struct strbuf *out, struct report_style style, const char *text);
 // Adds `text`; a word that would pass column 80 goes to a new line, that many blanks in. A word
 // that is too long for any line stays whole.
 void text_add_wrapped(struct strbuf *out, size_t indent, const char *text);
+// What a ledger notes beside a row, in the reader's language; not escaped.
+void text_add_note(struct strbuf *out, const char *note);
 // One line, where there is a container.
 void text_write_container(const struct container *container, struct strbuf *out);
 void text_write_headroom(const struct snapshot_cgroup *cgroup, struct strbuf *out);

@@ -16,6 +16,7 @@
 #include "report/account.h"
 #include "report/ledger_json.h"
 #include "snapshot/heap_profile.h"
+#include "store/event_words.h"
 #include "store/experiment.h"
 
 enum { HOLDERS_SHOWN = 12, HOLDERS_IN_JSON = 100, TEXT_SHOWN = 64 };
@@ -125,6 +126,14 @@ bool incident_diff_new(const struct incident_files *before, const struct inciden
 	return false;
 }
 
+void incident_diff_retell(struct incident_diff *diff, bool is_after, const char *sentence)
+{
+	json_t *report = (is_after ? &diff->after : &diff->before)->report;
+	json_t *verdict = json_object_get(report, "verdict");
+	if (json_is_object(verdict))
+		json_object_set_new(verdict, "sentence", report_text_to_json(sentence));
+}
+
 void incident_diff_free(struct incident_diff *diff)
 {
 	if (!diff)
@@ -143,7 +152,7 @@ void incident_diff_free(struct incident_diff *diff)
 // ---- the fields, as data ----
 
 enum field_section { IDENTITY, SETTINGS, OUTCOME, SECTIONS };
-enum field_unit { TEXT, BYTES, COUNT };
+enum field_unit { TEXT, BYTES, COUNT, ENDING };
 
 static const struct field {
 	enum field_section section;
@@ -153,7 +162,7 @@ static const struct field {
 } fields[] = {
 	{IDENTITY, N_("program"), "identity", "command", TEXT},
 	{IDENTITY, N_("executable"), "identity", "executable", TEXT},
-	{IDENTITY, "build ID", "identity", "build_id", TEXT},
+	{IDENTITY, N_("build ID"), "identity", "build_id", TEXT},
 	{IDENTITY, "Go", "identity", "go_version", TEXT},
 	{IDENTITY, N_("package"), "identity", "main_package", TEXT},
 	{IDENTITY, N_("version"), "identity", "module_version", TEXT},
@@ -164,10 +173,10 @@ static const struct field {
 	{SETTINGS, "GOGC", "memstats", "gogc", COUNT},
 	{SETTINGS, "GOMEMLIMIT", "memstats", "gomemlimit_bytes", BYTES},
 	{SETTINGS, "GOMAXPROCS", "memstats", "gomaxprocs", COUNT},
-	{OUTCOME, N_("end"), "kill", "cause", TEXT},
+	{OUTCOME, N_("end"), "kill", "cause", ENDING},
 	{OUTCOME, N_("verdict"), "verdict", "sentence", TEXT},
 	{OUTCOME, N_("usage"), "cgroup", "usage_bytes", BYTES},
-	{OUTCOME, "anon", "cgroup", "anon_bytes", BYTES},
+	{OUTCOME, N_("anon"), "cgroup", "anon_bytes", BYTES},
 	{OUTCOME, N_("file"), "cgroup", "file_bytes", BYTES},
 	{OUTCOME, N_("heap"), "memstats", "HeapAlloc", BYTES},
 	{OUTCOME, N_("collections"), "memstats", "NumGC", COUNT},
@@ -189,11 +198,13 @@ static const json_t *value_of(const struct side *side, const struct field *field
 static void show_value(const json_t *value, enum field_unit unit, char *text, size_t capacity)
 {
 	if (json_is_string(value))
-		snprintf(text, capacity, "%s", json_string_value(value));
+		snprintf(text, capacity, "%s",
+			 unit == ENDING ? event_words_ending(json_string_value(value))
+					: json_string_value(value));
 	else if (json_is_integer(value) && unit == BYTES)
 		snprintf(text, capacity, "%s", human_bytes(json_integer_value(value)).text);
 	else if (json_is_integer(value))
-		snprintf(text, capacity, "%lld", (long long)json_integer_value(value));
+		snprintf(text, capacity, "%s", human_count(json_integer_value(value)).text);
 	else
 		snprintf(text, capacity, "%s", _("none"));
 	if (!text[0])
@@ -223,7 +234,7 @@ static void write_field(const struct field *field, const json_t *before, const j
 	strbuf_add_safe(out, i18n_text(a));
 	strbuf_addf(out, is_long ? "\n  %-12s " : "%s -> ", is_long ? "        ->" : "");
 	strbuf_add_safe(out, i18n_text(b));
-	if (field->unit != TEXT && json_is_integer(before) && json_is_integer(after)) {
+	if (json_is_integer(before) && json_is_integer(after)) {
 		// Both may be anything.
 		int64_t grown = 0;
 		if (!__builtin_sub_overflow((int64_t)json_integer_value(after),

@@ -15,6 +15,8 @@ struct incident_diff;
 
 bool incident_diff_new(const struct incident_files *before, const struct incident_files *after,
 		       struct incident_diff **diff, struct error *error) must_check;
+// The verdict's sentence in the reader's language, for the text.
+void incident_diff_retell(struct incident_diff *diff, bool is_after, const char *sentence);
 void incident_diff_free(struct incident_diff *diff);
 void incident_diff_write_text(const struct incident_diff *diff, struct report_style style,
 			      struct strbuf *out);

@@ -8,6 +8,7 @@
 
 #include "base/i18n.h"
 #include "base/units.h"
+#include "snapshot/absent_words.h"
 #include "verdict/inside.h"
 
 static const double EXPLAINED_MIN = 0.5; // less explains too little
@@ -357,7 +358,7 @@ void engine_run(struct evidence *evidence, struct finding *finding, struct strbu
 	struct engine engine = {.evidence = evidence, .best = {.score = -1}, .why_not = why_not};
 	bool has_heap = evidence->heap.stacks != NULL;
 	if (!has_heap && evidence->now->heap_absent)
-		strbuf_add_safe(why_not, evidence->now->heap_absent);
+		absent_words_add(why_not, evidence->now->heap_absent);
 	*finding = (struct finding){0};
 	if (evidence->now->identity && !evidence->now->identity->is_go)
 		return; // of programs that are not Go the ledger tells, and no rule

@@ -269,7 +269,7 @@ static const char *group_sentence(struct speech *speech)
 		speech->finding->has_site
 			? filled(speech, _("; what leads to them is called by {guilty}"))
 			: "";
-	return verdict_text(speech->verdict, "%s%s%s.", filled_anyway(speech, text), creator,
+	return verdict_text(speech->verdict, _("%s%s%s."), filled_anyway(speech, text), creator,
 			    leads);
 }
 
@@ -278,9 +278,18 @@ static const char *without_command(const struct speech *speech, const char *body
 {
 	const char *command = speech->words.command;
 	size_t length = command ? strlen(command) : 0;
-	if (!length || strncmp(body, command, length) != 0 || strncmp(body + length, ": ", 2) != 0)
+	const char *colon = _(": ");
+	if (!length || strncmp(body, command, length) != 0 ||
+	    strncmp(body + length, colon, strlen(colon)) != 0)
 		return body;
-	return body + length + 2;
+	return body + length + strlen(colon);
+}
+
+// By which limit it was killed is what such a rule is about.
+static bool tells_the_end(const struct rule *rule)
+{
+	static const char killed[] = "{command} was killed";
+	return rule->sentence && strncmp(rule->sentence, killed, sizeof killed - 1) == 0;
 }
 
 static void write_sentence(struct speech *speech)
@@ -295,7 +304,7 @@ static void write_sentence(struct speech *speech)
 		body = site_sentence(speech);
 	else
 		body = "";
-	const char *start = start_of(speech);
+	const char *start = tells_the_end(rule) ? "" : start_of(speech);
 	speech->verdict->sentence = verdict_text(speech->verdict, "%s%s%s", start,
 						 rule->sentence ? "" : title_of(speech),
 						 start[0] ? without_command(speech, body) : body);
@@ -524,9 +533,11 @@ static void set_bytes(struct speech *speech)
 				fmin(share_of((double)verdict->grown_bytes, rise), 1);
 		}
 	} else {
-		verdict->bytes = finding->rule->classes && finding->rule->classes != CLASSES_ALL
-					 ? class_rise(evidence, finding->rule->classes)
-					 : evidence->memory;
+		bool of_class = finding->rule->classes && finding->rule->classes != CLASSES_ALL;
+		verdict->bytes =
+			of_class ? class_rise(evidence, finding->rule->classes) : evidence->memory;
+		if (of_class && evidence->by_growth && verdict->bytes > 0)
+			verdict->grown_bytes = verdict->bytes;
 		verdict->share = fact(evidence, "memory", &memory)
 					 ? fmin(share_of((double)verdict->bytes, memory), 1)
 					 : 0;

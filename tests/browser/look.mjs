@@ -141,6 +141,50 @@ function contrast() {
 	return {ratio: Math.round(worst[0] * 100) / 100, where: worst[1]};
 }
 
+// Numbers and places that stand on two lines; what does not fit into what it stands in.
+function torn() {
+	const found = [], sentence = document.querySelector(".sentence");
+	const walker = document.createTreeWalker(sentence, NodeFilter.SHOW_TEXT), places = [];
+	let text = "";
+	for (let node = walker.nextNode(); node; node = walker.nextNode())
+		for (let i = 0; i < node.data.length; i++) {
+			places.push([node, i]);
+			text += node.data[i];
+		}
+	for (const match of text.matchAll(/\d+\.\d+|[\w-]{1,16}\.go:\d+/g)) {
+		const tops = [0, match[0].length - 1].map((place) => {
+			const [node, i] = places[match.index + place], range = document.createRange();
+			range.setStart(node, i);
+			range.setEnd(node, i + 1);
+			return range.getBoundingClientRect().top;
+		});
+		if (Math.abs(tops[0] - tops[1]) > 8)
+			found.push(match[0]);
+	}
+	for (const each of document.querySelectorAll(".tile, .badge, .facts dd, .legend li, .marks li, button"))
+		if (each.offsetParent && each.scrollWidth > each.clientWidth + 1 && each.clientWidth)
+			found.push("too wide: " + each.textContent.slice(0, 80));
+	return found;
+}
+
+// Words of a picture that stand on one another.
+function crowded() {
+	const found = [];
+	for (const picture of document.querySelectorAll("svg")) {
+		const boxes = [...picture.querySelectorAll("text")].filter((each) => each.textContent.trim())
+			.map((each) => [each.textContent, each.getBoundingClientRect()]).filter(([, box]) => box.width);
+		for (let i = 0; i < boxes.length && boxes.length < 400; i++)
+			for (let k = i + 1; k < boxes.length; k++) {
+				const [one, a] = boxes[i], [other, b] = boxes[k];
+				const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+				const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+				if (wide > -3 && high > 4)
+					found.push(`${one} on ${other}`);
+			}
+	}
+	return found;
+}
+
 const page = await open({});
 await page.waitForSelector("#page section");
 seen.language = await page.evaluate(() => document.documentElement.lang);
@@ -157,6 +201,15 @@ seen.kills = await page.locator("#timeline .event-kill").count();
 seen.flame = await lookAtFlame(page);
 seen.differential = await page.locator("#flame-diff .frame").count();
 seen.accessibility = await page.evaluate(lint);
+seen.tiles = await page.locator(".tile").allInnerTexts();
+seen.badges = await page.locator(".badge").allInnerTexts();
+seen.crowded = await page.evaluate(crowded);
+seen.torn = [];
+for (let width = 700; width < 1280; width += 45) {
+	await page.setViewportSize({width, height: 900});
+	seen.torn.push(...await page.evaluate(torn));
+}
+await page.setViewportSize({width: 1280, height: 900});
 seen.contrast = {light: await page.evaluate(contrast)};
 await shoot(page, "light");
 
@@ -177,6 +230,8 @@ await shoot(page, "dark");
 await page.emulateMedia({colorScheme: "light"});
 await page.setViewportSize({width: 390, height: 844});
 await page.waitForTimeout(100);
+seen.torn.push(...await page.evaluate(torn));
+seen.crowded.push(...await page.evaluate(crowded));
 seen.phone = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
 await shoot(page, "phone");
 

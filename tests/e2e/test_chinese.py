@@ -4,12 +4,14 @@ logs and real incidents; JSON stays English; columns stay columns."""
 
 import json
 import re
+import shutil
 import unicodedata
 
 import pytest
 
 from chinese import english_left
 from harness import MIB, NEWEST_SERVICE, ROOT, run_whyoom, wait_until
+from test_timeline import history, rewrite  # noqa: F401 (a fixture)
 from test_watch import FAST
 
 LOGS = ROOT / "tests/crash"
@@ -201,6 +203,77 @@ def test_watch_and_what_it_leaves(exportd, cgroup, watch, tmp_path, monkeypatch)
         shown = run_whyoom("timeline", *name, *db).stdout
         check(re.sub(r"(事故 \d+：).*(?:\n {8,}.*)*", r"\1", shown), keep=["deploy v1.4"], least=4)
     check(run_whyoom("incidents", *db).stdout, keep=sentences)
-    assert "英文" in run_whyoom("report", 1, *db).stderr
+    for options in ([], ["--md"]):
+        shown = run_whyoom("report", 1, *options, *db)
+        assert not shown.stderr, "told in Chinese, and says that it is not"
+        check(shown.stdout, least=20)
     check(run_whyoom("why", listed[0]["directory"]).stdout)
-    check(run_whyoom("diff", 1, 2, *db).stdout, keep=sentences, least=8)
+    check(run_whyoom("diff", 1, 2, *db).stdout, least=8)
+    different = json.loads(run_whyoom("diff", 1, 2, "--json", *db).stdout)
+    assert not CHINESE.search(json.dumps(different, ensure_ascii=False))
+
+
+def test_a_diff_says_all_of_it(history):
+    """Verdicts and endings too, which are stored in English; the JSON stays English."""
+    shown = zh("diff", 1, 2, "--db", history / "t.db")
+    check(shown, least=10)
+    verdicts = re.search(r"^  结论 +(.*)\n +-> +(.*)$", shown, re.MULTILINE)
+    assert verdicts and all("被杀" in sentence for sentence in verdicts.groups()), shown
+    assert "100 MiB" in verdicts[1] and "150 MiB" in verdicts[2], shown
+    other = max((history / "out").glob("incident-*")) / "baseline"  # it lived
+    ends = zh("diff", other, 2, "--db", history / "t.db")
+    assert re.search(r"^  结束 +无 -> 在其 cgroup 的上限处被杀$", ends, re.MULTILINE), ends
+
+
+def forge(folder, change, absent=None):
+    """The incident with other facts; what grew counts where one of them says so."""
+    if "go.metadata" not in change:
+        shutil.rmtree(folder / "baseline")
+    report = json.loads((folder / "report.json").read_text())
+    report["facts"]["numbers"].update(change)
+    for key in ("course", "baseline"):
+        report.pop(key, None)
+    if absent:
+        report["heap"] = {"absent": absent}
+        rewrite(folder, "heap.pb.gz", b"")
+    rewrite(folder, "report.json", json.dumps(report).encode())
+
+
+def off(message):
+    return {"code": "unsupported", "message": message, "hint": ""}
+
+
+SMALL, LARGE = 1 * MIB, 1 << 36
+NOT_DETERMINED = {
+    "the Go heap is small": ({"heap.alloc": SMALL}, None, "Go 堆很小"),
+    "only of the memory": ({"heap.resident": 20 * MIB, "memory": LARGE}, None, "Go 堆只占内存的"),
+    "only of the growth": ({"go.metadata": LARGE, "memory": LARGE}, None, "内存增长中 Go 堆只占"),
+    "kept free": ({"go.heap.objects": SMALL}, None, "对象只占 Go 堆的"),
+    "few samples": ({"heap.alloc": LARGE}, None, "堆 profile 只代表 Go 堆的"),
+    "profiler off": ({}, off("the program's memory profiler is off (runtime.MemProfileRate is 0)"),
+                     "内存剖析器是关闭的"),
+    "left out": ({}, off("the linker left the memory profiler out of this program: nothing in it "
+                         "uses runtime.MemProfile, so it keeps no heap profile"), "链接器"),
+    "damaged": ({}, off("heap profile: no profile bucket at 0x7f00 (depth 9)"), "0x7f00 处"),
+    "no symbol": ({}, off("the executable is stripped: the executable has no symbol "
+                          "runtime.mbuckets that its code would show"), "去掉了符号"),
+    "unreadable": ({}, off("cannot read 8 bytes of the target at 0x7f00"), "8 字节"),
+}
+
+
+@pytest.mark.parametrize("reason", NOT_DETERMINED)
+def test_why_it_is_not_determined(history, tmp_path, reason):
+    """The verdict says it on each face in Chinese, and the same in English as when it was taken."""
+    change, absent, said = NOT_DETERMINED[reason]
+    folder = tmp_path / "copied"
+    shutil.copytree(max((history / "out").glob("incident-*")), folder)
+    forge(folder, change, absent)
+    verdict = json.loads(run_whyoom("why", folder, "--json").stdout)["verdict"]
+    assert not verdict["determined"] and verdict["sentence"].startswith("Not determined: "), verdict
+    if absent:
+        assert absent["message"] in verdict["sentence"], verdict
+    for options in ([], ["--md"]):
+        shown = zh("why", folder, *options)
+        first = next(line for line in shown.splitlines() if "未能确定" in line)
+        assert said in first, first
+        check(shown)

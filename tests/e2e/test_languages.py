@@ -9,6 +9,7 @@ import shutil
 
 import pytest
 
+from chinese import english_left
 from harness import MIB, NEWEST_SERVICE, ROOT, USAGE, WHYOOM, run_whyoom, wait_until
 from test_page import look
 from test_watch import FAST
@@ -109,6 +110,8 @@ def test_the_page_is_chinese(target, tmp_path):
     seen = look(page, "main.")
     assert seen["language"] == "zh-CN"
     assert seen["headings"][0] == "结论" and all(CHINESE.search(text) for text in seen["headings"])
+    left = english_left(seen["body"])
+    assert not left, left
     assert "堆对象" in seen["body"] and "火焰图" in seen["body"] and "heap objects" not in seen["body"]
 
 

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from harness import OK, ROOT, TARGET_ERROR
-from test_schema import wrong
+from test_schema import lab, wrong
 from test_timeline import history, rewrite  # noqa: F401 (a fixture)
 from test_watch import CULPRIT
 
@@ -39,12 +39,19 @@ def look(path, search=""):
     assert seen["scripts"] == 2 and seen["foreign"] == 0 and seen["owned"] is None
     assert seen["broken"] == 0
     assert not seen["accessibility"], seen["accessibility"]
+    assert not seen["crowded"], seen["crowded"]
+    assert not seen["torn"], seen["torn"]
     for theme in ("light", "dark"):
         assert seen["contrast"][theme]["ratio"] >= CONTRAST, seen["contrast"]
     assert seen["phone"][0] <= seen["phone"][1], "the page is wider than a phone"
     assert seen["closedOnPaper"] == 0 and seen["paper"] == "rgb(255, 255, 255)"
     assert seen["darkGround"] != "rgb(251, 250, 248)"
     return seen
+
+
+def model_of(page):
+    found = re.search(r'id="model">(.*?)</script>', page.read_text(), re.DOTALL)
+    return json.loads(found.group(1))
 
 
 @pytest.fixture
@@ -62,8 +69,7 @@ def test_each_incident_has_its_page(whyoom, incident, history, tmp_path):
     assert not list(incident.glob("*.partial"))
     made = tmp_path / "made.html"
     assert whyoom("report", incident, "--html", made, "--db", history / "t.db").stdout.strip() == str(made)
-    told = [json.loads(re.search(r'id="model">(.*?)</script>', text, re.DOTALL).group(1))
-            for text in (page, made.read_text())]
+    told = [model_of(each) for each in (incident / "report.html", made)]
     for key in ("report", "graph", "directory", "format"):
         assert told[0][key] == told[1][key], key
     stored = json.loads((incident / "report.json").read_text())
@@ -96,6 +102,12 @@ def test_an_incident_in_the_browser(incident):
     assert re.fullmatch(r"[\d.]+ MiB matched: 9\d(\.\d)?%", flame["matched"]) and flame["matches"] >= 1
     assert flame["matchedNothing"] == "0 B matched: 0%"
     assert seen["differential"] > 20
+    # The numbers on top fit one another: what the cause holds is a part of what was charged.
+    charged, held = (tile.splitlines() for tile in seen["tiles"][:2])
+    assert charged[:2] == ["charged at the end", "150 MiB"] and held[0] == "held by the cause"
+    share = float(re.fullmatch(r"([\d.]+)% of the memory", held[2])[1])
+    assert abs(float(held[1].split()[0]) / 150 * 100 - share) < 1.5, seen["tiles"]
+    assert re.search(r"anonymous memory grew\s+[\d.]+ [KM]iB → 1\d\d MiB in [\d.]+ m?s, [\d.]+ [MG]iB/s", seen["body"])
     assert "VERDICT" in seen["withoutScript"] and re.search(CULPRIT, seen["withoutScript"])
 
 
@@ -111,6 +123,31 @@ def test_a_live_process(whyoom, start, tmp_path):
     assert "No timeline" in seen["body"] and "No baseline" in seen["body"]
     assert seen["differential"] == 0 and seen["flame"]["frames"] > 3
     assert f"process {target.pid}" in seen["body"]
+    # It has room: what is large in it is nobody's fault.
+    assert "the largest holder, no fault" in seen["badges"] and "cause" not in str(seen["badges"])
+    assert not any("held by the cause" in tile for tile in seen["tiles"])
+
+
+@pytest.mark.parametrize("name, badge", [("healthy-tables", "healthy"), ("gogc-off", "cause: gogc-off")])
+def test_what_is_called_a_cause(tmp_path, name, badge):
+    """A healthy process has none, and a setting holds no memory."""
+    case = next(case for case in lab.cases() if case.name == name)
+    page = tmp_path / "page.html"
+
+    def look_at(case, program, result):
+        program.go()
+        lab.time.sleep(case.get("warm", 2))
+        wait = ["--for", "2s"] if case.get("how", "live") == "live" else []
+        done = lab.run_whyoom("why", program.pid, "--html", page, "--db", "none", *wait)
+        assert done.returncode == 0, done.stderr
+        result.report = model_of(page)["report"]
+
+    result = lab.run(case, look=look_at)
+    assert not result.error and result.cause_right, f"{result.error} {result.verdict}"
+    seen = look(page)
+    assert badge in seen["badges"], seen["badges"]
+    assert ("held by the cause" in str(seen["tiles"])) == (result.status == "cause" and
+                                                          bool(result.verdict["guilty"]["function"])), seen["tiles"]
 
 
 def test_without_some_parts(whyoom, incident, tmp_path):

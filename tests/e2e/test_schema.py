@@ -3,17 +3,98 @@
 
 import copy
 import json
+import shutil
+import subprocess
+import sys
 
+import jsonschema
 import pytest
 
 from harness import NEWEST_SERVICE, ROOT
 from schema import faults
+from test_timeline import history  # noqa: F401 (a fixture)
+
+sys.path.insert(0, str(ROOT / "tests/incidents"))
+
+import lab  # noqa: E402
 
 SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text())
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+LOGS = ROOT / "tests/crash/logs"
 
 
 def wrong(report):
-    return faults(report, SCHEMA, SCHEMA)
+    """By the validator that everybody has, and by ours, which says it in fewer words."""
+    found = faults(report, SCHEMA, SCHEMA)
+    theirs = [f"{error.json_path}: {error.message:.120}" for error in VALIDATOR.iter_errors(report)]
+    assert bool(found) == bool(theirs), (found, theirs)
+    return found
+
+
+def objects(schema, where="report"):
+    """Each schema of an object, with its place."""
+    if not isinstance(schema, dict):
+        return
+    if "properties" in schema:
+        yield where, schema
+    for name, each in schema.get("properties", {}).items():
+        yield from objects(each, f"{where}.{name}")
+    for key in ("items", "additionalProperties"):
+        yield from objects(schema.get(key), f"{where}[]")
+    for each in schema.get("anyOf", []):
+        yield from objects(each, where)
+    for name, each in schema.get("$defs", {}).items():
+        yield from objects(each, name)
+
+
+def test_the_schema_says_what_each_property_is():
+    VALIDATOR.check_schema(SCHEMA)
+    seen = list(objects(SCHEMA))
+    assert len(seen) > 20
+    bare = [f"{where}.{name}" for where, schema in seen
+            for name, each in schema["properties"].items() if not each.get("description", "").strip()]
+    assert not bare, bare
+    # What is not in it may not be written either.
+    assert not [where for where, schema in seen if schema.get("additionalProperties", True) is True]
+
+
+def core_of(target, folder):
+    subprocess.run(["gcore", "-o", folder / "core", str(target.pid)], check=True,
+                   capture_output=True, timeout=120)
+    return next(folder.glob("core.*"))
+
+
+def test_every_kind_of_evidence(whyoom, start, history, tmp_path):
+    target = start("allocs", NEWEST_SERVICE)
+    target.say("rest")
+    incident = max((history / "out").glob("incident-*"))
+    kinds = {
+        "live": ["why", target.pid], "twice": ["why", target.pid, "--for", "1s"],
+        "incident": ["why", incident], "stored": ["report", incident],
+        "baseline": ["why", incident / "baseline"],
+        "profile": ["why", incident / "heap.pb.gz"],
+        "profiles": ["why", incident / "heap.pb.gz", incident / "baseline/heap.pb.gz"],
+        "crash log": ["why", LOGS / "1.26.8-workers.log"],
+        "dump": ["why", LOGS / "1.26.8-sigquit.log"],
+        "report": ["why", incident / "report.json"],
+    }
+    if shutil.which("gcore"):
+        kinds["core"] = ["why", core_of(target, tmp_path)]
+    for kind, arguments in kinds.items():
+        report = json.loads(whyoom(*arguments, "--json").stdout)
+        assert not wrong(report), kind
+
+
+# A cause of each shape that a report has: a class of memory, a group, a setting, healthy, files.
+SHAPES = ["c-arenas", "goroutine-select", "healthy-page-cache", "limit-above", "fragmentation",
+          "other-process", "thread-growth", "socket-buffers"]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_lab(name):
+    result = lab.run(next(case for case in lab.cases() if case.name == name))
+    assert result.report, result.error
+    assert not wrong(result.report)
 
 
 @pytest.mark.short

@@ -378,8 +378,9 @@ def groups_of(case):
     return None, None
 
 
-def run(case, version=VERSION, stripped=False, keep=None):
-    """`keep`: a folder for the incident of a kill, which stays there."""
+def run(case, version=VERSION, stripped=False, keep=None, look=look):
+    """`keep`: a folder for the incident of a kill, which stays there. `look`: how to look at one that
+    lives."""
     result = Result(case)
     group = above = beside = program = None
     try:

@@ -8,6 +8,7 @@ const CAUSES = {
 	"cgroup-oom": () => t("killed by the kernel at the cgroup's memory limit"),
 	"global-oom": () => t("killed by the kernel: the machine had no memory left"),
 	"systemd-oomd": () => t("killed by systemd-oomd, not by the kernel"),
+	starved: () => t("ended itself: the kernel gave it no more memory below the cgroup's limit"),
 	signal: () => t("ended by a signal; the kernel counted no OOM kill"),
 	exit: () => t("exited"),
 	unknown: () => t("ended; nobody said how"),
@@ -17,6 +18,26 @@ const CAUSES = {
 export function killSentence(kill) {
 	const ending = (CAUSES[kill.cause] || CAUSES.unknown)();
 	return isNumber(kill.signal) ? t("{0}, signal {1}", ending, kill.signal) : ending;
+}
+
+// The last rise of anonymous memory: from the lowest point before the highest one to that.
+function growthOf(timeline) {
+	const samples = (Array.isArray(timeline) ? timeline : []).filter((each) => each && isNumber(each.anon_bytes));
+	let high = 0, low = 0;
+	samples.forEach((each, i) => { high = each.anon_bytes >= samples[high].anon_bytes ? i : high; });
+	samples.slice(0, high).forEach((each, i) => { low = each.anon_bytes <= samples[low].anon_bytes ? i : low; });
+	const first = samples[low], last = samples[high];
+	const seconds = first ? (Date.parse(last.time) - Date.parse(first.time)) / 1e3 : 0;
+	if (!(seconds > 0) || last.anon_bytes <= first.anon_bytes)
+		return [null, null];
+	return [`${bytes(first.anon_bytes)} → ${bytes(last.anon_bytes)}`,
+		t("in {0}, {1}/s", duration(seconds * 1e9), bytes((last.anon_bytes - first.anon_bytes) / seconds))];
+}
+
+function groupOf(kill) {
+	if (!kill.group_kill)
+		return null;
+	return kill.victim_count > 1 ? t("memory.oom.group: {0} processes", kill.victim_count) : "memory.oom.group";
 }
 
 function known(value, show) {
@@ -36,6 +57,10 @@ export function Kill({model}) {
 			[t("victim"), `${kill.victim || ""} ${t("process {0}", kill.pid)}`],
 			[t("its anonymous memory"), known(kill.anon_rss_bytes, bytes)],
 			[t("its files"), known(kill.file_rss_bytes, bytes)],
+			[t("anonymous memory grew"), ...growthOf(model.report.timeline)],
+			["oom_score_adj", kill.oom_score_adj ? String(kill.oom_score_adj) : null],
+			[t("the whole cgroup was killed"), groupOf(kill)],
+			[t("killed by systemd-oomd"), kill.oomd_cgroup || null],
 			[t("exit code"), known(kill.exit_code, String)],
 			[t("used more than it"), kill.consumer && kill.consumer.pid !== kill.pid
 				? `${kill.consumer.name} ${t("process {0}", kill.consumer.pid)}` : null,
@@ -60,7 +85,7 @@ export function Runtime({model}) {
 			[t("heap"), bytes(stats.HeapAlloc), t("in {0} objects", count(stats.HeapObjects))],
 			[t("live after the last collection"), bytes(stats.live_after_last_gc_bytes)],
 			[t("idle heap"), bytes(stats.HeapIdle), t("of it returned to the OS {0}", bytes(stats.HeapReleased))],
-			[t("goroutine stacks"), bytes(stats.StackInuse)],
+			[t("goroutine stacks"), bytes(stats.StackInuse), t("StackInuse, with what is free in them")],
 			[t("collections"), count(stats.NumGC), t("pauses {0} in all", duration(stats.PauseTotalNs))],
 			["GOGC", stats.gogc < 0 ? "off" : String(stats.gogc)],
 			["GOMEMLIMIT", isNumber(stats.gomemlimit_bytes) ? bytes(stats.gomemlimit_bytes) : t("none")],

@@ -3,8 +3,8 @@
 import {Fragment, h, t} from "./text.js";
 import {place} from "./format.js";
 
-export function Section({id, title, lead, children}) {
-	return <section id={id} aria-labelledby={id + "-title"}>
+export function Section({id, title, lead, kind, children}) {
+	return <section id={id} class={kind || null} aria-labelledby={id + "-title"}>
 		<h2 id={id + "-title"}>{title}</h2>
 		{lead ? <p class="lead">{lead}</p> : null}
 		{children}
@@ -51,9 +51,12 @@ export function Facts({items}) {
 	</div>)}</dl>;
 }
 
+const LONG = 24; // characters: a shorter word, or a number, goes to the next line as a whole
+
 // Paths and names may break behind their separators.
 export function breakable(text) {
-	return String(text).split(/(?<=[/.])/).map((part) => <Fragment>{part}<wbr /></Fragment>);
+	return String(text).split(/(?<= )/).map((word) => word.length < LONG ? word
+		: word.split(/(?<=[/.])(?!\d)/).map((part) => <Fragment>{part}<wbr /></Fragment>));
 }
 
 export function Code({children}) {

@@ -32,6 +32,8 @@ const LETTERS = {kill: "✕", baseline: "B", evidence: "E", mark: "M", hand: "M"
 	binary: "V", growth: "G", limit: "L", end: "•", clock: "C", incident: "I"};
 // So few samples are shown as such: nothing is known of what lies between.
 const SPARSE = 12;
+const WIDE = 68; // pixels: a time below the chart, and some room
+const APART = 17; // pixels: letters in circles that stand nearer lie on one another
 const MARGIN = {top: 26, right: 12, bottom: 24, left: 64};
 const RANGES = [[null, () => t("all")], [3600e3, () => "1 h"], [600e3, () => "10 min"], [60e3, () => "1 min"],
 	[10e3, () => "10 s"], [2e3, () => "2 s"]];
@@ -41,7 +43,7 @@ const GROWN = {memory: () => t("memory"), heap: () => t("Go heap"), goroutines: 
 
 function eventName(event) {
 	if (event.kind === "growth")
-		return t("{0} begins to grow", GROWN[event.text] ? GROWN[event.text]() : event.text);
+		return t("{0}: growth begins", GROWN[event.text] ? GROWN[event.text]() : event.text);
 	const name = EVENTS[event.kind] ? EVENTS[event.kind]() : event.kind;
 	return event.text ? `${name}: ${event.text}` : name;
 }
@@ -75,7 +77,9 @@ function limitOf(model, points) {
 function Axis({x, width, height}) {
 	const format = x.tickFormat();
 	const spanMs = x.domain()[1] - x.domain()[0];
-	return <g class="axis">{x.ticks(Math.max(2, Math.floor(width / 110))).map((at) =>
+	const ticks = x.ticks(Math.max(2, Math.floor(width / 110)));
+	const step = ticks.length > 1 ? Math.ceil(WIDE / (x(ticks[1]) - x(ticks[0]))) : 1;
+	return <g class="axis">{ticks.filter((at, i) => i % step === 0).map((at) =>
 		<g transform={`translate(${x(at)},0)`}>
 			<line y1={MARGIN.top} y2={height - MARGIN.bottom} class="grid" />
 			<text y={height - 8} text-anchor="middle">{spanMs > 86400e3 ? format(at)
@@ -85,9 +89,10 @@ function Axis({x, width, height}) {
 
 function Events({events, x, height}) {
 	let last = -100;
+	const kills = events.filter((event) => event.kind === "kill").map((event) => x(shifted(event.at)));
 	return <g class="events">{events.map((event) => {
 		const at = x(shifted(event.at)), kill = event.kind === "kill";
-		const shown = kill || at - last > 11;
+		const shown = kill || (at - last > APART && kills.every((other) => Math.abs(at - other) > APART));
 		if (shown)
 			last = at;
 		return <g class={"event event-" + (EVENTS[event.kind] ? event.kind : "other")}>
@@ -221,6 +226,9 @@ export function Timeline({model}) {
 	const padding = (range || all) * 0.02;
 	const from = range ? Math.max(first, last - range) : first, to = last + padding;
 	const limit = limitOf(model, points);
+	// What a process that is being killed still has says nothing about how it lived.
+	const ends = events.find((event) => event.kind === "kill");
+	const alive = ends ? points.filter((point) => point.at < ends.at) : points;
 	const charged = points.filter((point) => point.at >= from && point.usage_bytes !== null);
 	const start = charged[0] || points[0], end = charged[charged.length - 1] || points[points.length - 1];
 	const most = points.reduce((all, point) => Math.max(all, point.at >= from ? point.usage_bytes || 0 : 0), 0);
@@ -235,7 +243,7 @@ export function Timeline({model}) {
 		<Chart points={points} events={events} from={from} to={to} limit={limit} cursor={cursor}
 			setCursor={setCursor} summary={summary} />
 		<div class="sparks">{SMALL.map(([name, label]) =>
-			<Spark points={points} name={name} label={label()} from={from} to={last} />)}</div>
+			<Spark points={alive} name={name} label={label()} from={from} to={last} />)}</div>
 		{events.length ? <ul class="marks">{events.filter((event) => event.kind !== "snapshot").slice(-12).map((event) => <li>
 			<b class={"mark mark-" + (EVENTS[event.kind] ? event.kind : "other")}>{LETTERS[event.kind] || "·"}</b>
 			<time>{clock(event.at)}</time> {eventName(event)}</li>)}</ul> : null}

@@ -43,6 +43,26 @@ function Badge({verdict}) {
 		{CONFIDENCE[level]()}</span>;
 }
 
+// Older reports say only whether there is a verdict.
+function statusOf(verdict) {
+	return verdict.determined ? verdict.status || "cause" : "not-determined";
+}
+
+// Whom the bytes of a verdict belong to. What is healthy is nobody's fault.
+const HOLDERS = {
+	cause: () => t("held by the cause"),
+	holder: () => t("the largest holder"),
+};
+
+function Naming({verdict}) {
+	const status = statusOf(verdict), name = t(verdict.title || verdict.cause || verdict.rule || "");
+	if (status === "healthy")
+		return <span class="badge badge-high">{t("healthy")}</span>;
+	if (status === "holder")
+		return <span class="badge">{t("the largest holder, no fault")}</span>;
+	return name ? <span class="badge">{t("cause: {0}", name)}</span> : null;
+}
+
 function Tile({name, value, note}) {
 	return <div class="tile"><dt>{name}</dt><dd>{value}</dd>
 		{note ? <dd class="note">{note}</dd> : null}</div>;
@@ -54,7 +74,7 @@ function Tiles({report, verdict}) {
 	const limit = isNumber(kill.limit_bytes) ? kill.limit_bytes : cgroup.limit_bytes;
 	const usage = isNumber(kill.usage_bytes) ? kill.usage_bytes : cgroup.usage_bytes;
 	const resident = report.process_ledger && report.process_ledger.total_bytes;
-	const heap = verdict.share > 0 ? verdict.bytes / verdict.share : NaN;
+	const memory = isNumber(limit) && isNumber(usage) ? usage : isNumber(resident) ? resident : usage;
 	const seconds = report.baseline ? span(report.baseline.taken, report.evidence.taken) : null;
 	const tiles = [];
 	if (!isNumber(limit) && isNumber(resident))
@@ -62,16 +82,27 @@ function Tiles({report, verdict}) {
 	else if (isNumber(usage))
 		tiles.push(<Tile name={report.kill ? t("charged at the end") : t("charged now")}
 			value={bytes(usage)} note={isNumber(limit) ? t("limit {0}", bytes(limit)) : t("no limit")} />);
-	if (verdict.determined && verdict.bytes > 0)
-		tiles.push(<Tile name={t("held by the cause")} value={bytes(verdict.bytes)}
-			note={isNumber(heap) ? t("{0} of the Go heap", percent(verdict.bytes, heap)) : null} />);
-	if (verdict.determined && verdict.grown_bytes > 0)
+	const holder = HOLDERS[statusOf(verdict)];
+	// Of goroutines and classes of memory the bytes are what they grew by, where that is known.
+	const all = !(verdict.grown_bytes > 0) || verdict.growth_share > 0;
+	if (holder && all && verdict.bytes > 0 && !isWhole(report, verdict))
+		tiles.push(<Tile name={holder()} value={bytes(verdict.bytes)}
+			note={verdict.bytes <= memory ? t("{0} of the memory", percent(verdict.bytes, memory)) : null} />);
+	if (holder && verdict.grown_bytes > 0)
 		tiles.push(<Tile name={t("its growth")} value={signedBytes(verdict.grown_bytes)}
 			note={seconds ? t("in {0}", duration(seconds)) : t("since the baseline")} />);
 	if (report.goroutines && isNumber(report.goroutines.count))
 		tiles.push(<Tile name={t("goroutines")} value={count(report.goroutines.count)}
 			note={t("stacks {0}", bytes(report.goroutines.stack_bytes))} />);
 	return <dl class="tiles">{tiles}</dl>;
+}
+
+// A limit that is too small is no part of the memory: its bytes are all that is there.
+function isWhole(report, verdict) {
+	const totals = [report.ledger, report.process_ledger].map((ledger) => ledger && ledger.total_bytes)
+		.concat(report.cgroup && report.cgroup.usage_bytes).filter(isNumber);
+	return !(verdict.guilty && verdict.guilty.function) &&
+		totals.some((total) => Math.abs(total - verdict.bytes) <= total / 100);
 }
 
 function span(from, to) {
@@ -105,14 +136,15 @@ export function verdictOf(model) {
 
 export function Verdict({model}) {
 	const report = model.report, verdict = verdictOf(model);
-	return <Section id="verdict" title={t("Verdict")}>
+	return <Section id="verdict" title={t("Verdict")} kind={"is-" + statusOf(verdict)}>
 		<p class="sentence">{breakable(t(verdict.sentence || t("This report has no verdict.")))}</p>
 		<p class="badges"><Badge verdict={verdict} />
-			{verdict.cause || verdict.rule ? <span class="badge">{t("cause: {0}", t(verdict.title || verdict.cause || verdict.rule))}</span> : null}
+			<Naming verdict={verdict} />
 			{typeof verdict.fingerprint === "string" && verdict.fingerprint
 				? <span class="badge" title={t("the same on every machine with the same trouble")}>
 					{t("fingerprint {0}", verdict.fingerprint)}</span> : null}
 		</p>
+		{report.trigger ? <p class="trigger"><span class="label">{t("Why now")}</span> {breakable(t(report.trigger))}</p> : null}
 		<Guilty guilty={verdict.guilty} />
 		<Tiles report={report} verdict={verdict} />
 		<Items title={t("How it was narrowed down")} items={texts(verdict.steps)} />
