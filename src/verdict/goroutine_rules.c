@@ -276,6 +276,18 @@ static const struct rule rules[] = {
 			     "live as long as it is open"),
 	},
 	{
+		.name = "goroutine-network",
+		LEAK,
+		.generic = true,
+		.waits = {"IO wait"},
+		.when = {GROWS, MANY},
+		.title = N_("goroutines that wait for the network without a deadline"),
+		.proof = {N_("sockets {fds.sockets.before} -> {fds.sockets}")},
+		.refuted_by = COMES_BACK,
+		.fix = N_("set deadlines on connections, and limit how many there may be"),
+		.relief = NO_RELIEF,
+	},
+	{
 		// whatever they wait for: it is how many that is wrong
 		.name = "fan-out",
 		LEAK,
@@ -406,18 +418,6 @@ static const struct rule rules[] = {
 		.fix = N_("if what they wait for never comes: select on ctx.Done(), and cancel the "
 			  "context; if it comes too slowly: bound how many run at once "
 			  "(errgroup.SetLimit, a semaphore in front of the go statement)"),
-		.relief = NO_RELIEF,
-	},
-	{
-		.name = "goroutine-network",
-		LEAK,
-		.generic = true,
-		.waits = {"IO wait"},
-		.when = {GROWS, MANY},
-		.title = N_("goroutines that wait for the network without a deadline"),
-		.proof = {N_("sockets {fds.sockets.before} -> {fds.sockets}")},
-		.refuted_by = COMES_BACK,
-		.fix = N_("set deadlines on connections, and limit how many there may be"),
 		.relief = NO_RELIEF,
 	},
 	{
