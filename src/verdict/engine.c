@@ -94,11 +94,6 @@ static bool heap_matters(const struct evidence *evidence, struct strbuf *why_not
 		strbuf_addf(why_not,
 			    _("the Go heap is small (%s), and a few samples prove nothing"),
 			    human_bytes((int64_t)(alloc - untouched)).text);
-	else if (evidence->stopped && evidence->by_growth)
-		strbuf_add(why_not,
-			   _("what the Go heap grew by came in one piece; since the last "
-			     "collection hardly anything was allocated, and only the next one "
-			     "shows what is kept"));
 	else if (evidence->uncollected && evidence->by_growth)
 		strbuf_add(why_not, _("nothing was collected yet, so what is new may be "
 				      "garbage"));
@@ -150,6 +145,15 @@ static bool only_passes(const struct scope *scope, const struct rule *rule, stru
 static void ask_sites(struct engine *engine, const struct rule *rule)
 {
 	const struct evidence *evidence = engine->evidence;
+	if (evidence->stopped && rule->generic) { // a pattern tells more than that it is large
+		if (!rule->stack[0] && !rule->when[0] && !rule->chain) // once
+			strbuf_add(
+				engine->why_not,
+				_("what the Go heap grew by came in one piece; since the last "
+				  "collection hardly anything was allocated, and only the next one "
+				  "shows what is kept"));
+		return;
+	}
 	struct sites_filter filter = {.stack = rule->stack[0] ? rule->stack : NULL,
 				      .without = rule->without[0] ? rule->without : NULL,
 				      .partly = rule->partly[0] ? rule->partly : NULL,
@@ -366,10 +370,11 @@ void engine_run(struct evidence *evidence, struct finding *finding, struct strbu
 	ask_all(&engine, false, heap_counts);
 	// A process of which it is known that it does not grow, and that has room, is well.
 	bool well = evidence->memory_before > 0 && !engine_in_trouble(evidence) &&
-		    !evidence->uncollected;
+		    !evidence->uncollected && !evidence->stopped;
 	bool even_flat = engine.best.rule &&
 			 (engine.best.rule->subject == RULE_GROUP || engine.best.rule->even_flat);
-	if ((!engine.best.rule && !evidence->uncollected) || (well && !even_flat)) {
+	if ((!engine.best.rule && !evidence->uncollected && !evidence->stopped) ||
+	    (well && !even_flat)) {
 		struct finding cause = engine.best;
 		engine.best = (struct finding){.score = -1};
 		ask_all(&engine, true, heap_counts);

@@ -403,7 +403,6 @@ static void check_stopped(struct evidence *evidence)
 		return;
 	double pace = (alloc > marked ? alloc - marked : 0) / age;
 	evidence->stopped = pace < STOPPED_PACE * grown / (double)evidence->interval_ns;
-	evidence->uncollected |= evidence->stopped;
 }
 
 static void gather_heap(struct evidence *evidence, const struct profile *before)

@@ -291,7 +291,7 @@ static const struct rule rules[] = {
 		.without = {"bytes.(*Buffer)...|strings.(*Builder)..."},
 		// else each of many has one
 		.when = {"site.append >= 10% site", "site.append > 2 site.map",
-			 "?site.append_object >= 2% site.append"},
+			 "?site.append_object >= 0.5% site.append"},
 		.title = N_("a slice that grows"),
 		.proof = {N_("{site.append} of it are slices that grew there")},
 		.refuted_by = LATER,

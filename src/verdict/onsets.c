@@ -106,6 +106,18 @@ static int64_t reached_at(const struct series *series, const struct beginning *b
 	return series->times_ns[at];
 }
 
+// What was not seen at its level for as long as it would have taken to come there may have been on
+// its way already: so much earlier it may have begun.
+static int64_t unseen_ns(const struct series *series, const struct beginning *beginning)
+{
+	int last = series->count - 1, at = beginning->at;
+	double rise = series->values[last] - beginning->level;
+	double lasted = (double)(series->times_ns[last] - series->times_ns[at]);
+	double way_ns = rise > 0 ? beginning->level / rise * lasted : 0;
+	double seen_ns = (double)(series->times_ns[at] - series->times_ns[0]);
+	return seen_ns < way_ns && way_ns < (double)INT64_MAX / 4 ? (int64_t)way_ns : 0;
+}
+
 static void find_onset(const struct course *course, enum course_metric metric,
 		       const struct series *memory, struct onset *onset)
 {
@@ -137,6 +149,8 @@ static void find_onset(const struct course *course, enum course_metric metric,
 		.half_ns = reached_at(&series, &beginning, 0.5),
 		.most_ns = reached_at(&series, &beginning, 0.9),
 	};
+	if (metric != COURSE_MEMORY && metric != COURSE_HEAP) // of these the course has all
+		onset->give_ns += unseen_ns(&series, &beginning);
 }
 
 void onsets_find(const struct course *course, struct onsets *out)
@@ -160,8 +174,8 @@ bool onset_follows(const struct onsets *onsets, const struct onset *later,
 {
 	if (!later->grew || !first->grew || later->from_start)
 		return false;
-	int64_t apart_ns = later->unix_ns - first->unix_ns;
-	return apart_ns > later->give_ns + first->give_ns &&
+	int64_t apart_ns = later->unix_ns - first->unix_ns - later->give_ns - first->give_ns;
+	return apart_ns > 0 &&
 	       (double)apart_ns >= FOLLOWS_MIN * (double)(onsets->to_ns - first->unix_ns);
 }
 

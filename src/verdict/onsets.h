@@ -35,7 +35,7 @@ struct onsets {
 const char *course_metric_name(enum course_metric metric); // in JSON: "memory"
 
 void onsets_find(const struct course *course, struct onsets *onsets);
-// For certain: by more than the samples leave open, and by a part of how long `first` has grown.
+// For certain: what the samples do not leave open is a good part of how long `first` has grown.
 bool onset_follows(const struct onsets *onsets, const struct onset *later,
 		   const struct onset *first);
 // What of the memory's growth was there when it began. False: not known.

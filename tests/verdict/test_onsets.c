@@ -186,6 +186,32 @@ static bool goroutines_keep(double seconds, double tau_s, double all_s)
 	return onsets_goroutines_keep(&onsets);
 }
 
+// Goroutines grew with the memory from the start, but were first counted 3 s later, twice at once:
+// they may have been on their way, and are no consequence. Few that were seen to stay few are one.
+static void test_what_was_not_seen_at_its_level(void **state)
+{
+	(void)state;
+	for (int late = 0; late <= 1; late++) {
+		struct course course = {0};
+		for (int i = 0; i <= 240; i++) {
+			double at_s = i / 20.0;
+			double grown_s = at_s - (late ? 3.2 : 7);
+			struct course_sample sample =
+				course_sample_at(START_NS + i * SECOND_NS / 20);
+			sample.values[COURSE_MEMORY] = (60 * 20 + 13 * i) * MIB / 20;
+			if (at_s >= 3)
+				sample.values[COURSE_GOROUTINES] =
+					(late ? 860 : 5) +
+					(int64_t)(grown_s > 0 ? 377 * grown_s : 0);
+			course_add(&course, &sample);
+		}
+		struct onsets onsets;
+		onsets_find(&course, &onsets);
+		assert_int_equal(onsets_is_consequence(&onsets, COURSE_GOROUTINES), !late);
+	}
+}
+
+// Only those that were all there long before the memory was are known to keep.
 static void test_workers_that_keep(void **state)
 {
 	(void)state;
@@ -269,6 +295,7 @@ int main(void)
 		cmocka_unit_test(test_the_end_of_the_process),
 		cmocka_unit_test(test_what_follows_is_a_consequence),
 		cmocka_unit_test(test_coarse_samples_leave_the_order_open),
+		cmocka_unit_test(test_what_was_not_seen_at_its_level),
 		cmocka_unit_test(test_workers_that_keep),
 		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_a_long_life),
