@@ -105,7 +105,7 @@ static bool is_bytes(const json_t *value)
 	       json_integer_value(value) >= -BYTES_MAX;
 }
 
-static bool add_row(struct ledger *ledger, const json_t *item)
+static bool add_row(struct ledger *ledger, bool beside, const json_t *item)
 {
 	const json_t *bytes = json_object_get(item, "bytes"),
 		     *depth = json_object_get(item, "depth");
@@ -116,22 +116,30 @@ static bool add_row(struct ledger *ledger, const json_t *item)
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
 		if (json_is_true(json_object_get(item, flags[i].name)))
 			set |= flags[i].flag;
-	ledger_add(ledger, (int)json_integer_value(depth), text_of(item, "key"),
-		   text_of(item, "label"), json_integer_value(bytes), set, text_of(item, "note"));
+	if (beside)
+		ledger_add_beside(ledger, text_of(item, "key"), text_of(item, "label"),
+				  json_integer_value(bytes), set, text_of(item, "note"));
+	else
+		ledger_add(ledger, (int)json_integer_value(depth), text_of(item, "key"),
+			   text_of(item, "label"), json_integer_value(bytes), set,
+			   text_of(item, "note"));
 	return true;
 }
 
 bool ledger_from_json(const json_t *object, struct ledger *out, struct error *error)
 {
-	const json_t *rows = json_object_get(object, "rows");
+	const json_t *rows = json_object_get(object, "rows"),
+		     *beside = json_object_get(object, "beside");
 	const json_t *total = json_object_get(object, "total_bytes");
 	struct ledger ledger = {.total_bytes = json_integer_value(total)};
 	const char *broken = "rows";
 	const char *key = text_of(object, "total"), *label = text_of(object, "label");
 	bool ok = json_is_array(rows) && is_bytes(total) && key[0] &&
-		  json_array_size(rows) <= ROWS_MAX;
+		  json_array_size(rows) <= ROWS_MAX && json_array_size(beside) <= ROWS_MAX;
 	for (size_t i = 0; ok && i < json_array_size(rows); i++)
-		ok = add_row(&ledger, json_array_get(rows, i));
+		ok = add_row(&ledger, false, json_array_get(rows, i));
+	for (size_t i = 0; ok && i < json_array_size(beside); i++)
+		ok = add_row(&ledger, true, json_array_get(beside, i));
 	ledger.total_key = arena_string(&ledger.arena, key, strlen(key));
 	ledger.total_label = arena_string(&ledger.arena, label, strlen(label));
 	if (ok && ledger_sums(&ledger, &broken)) {

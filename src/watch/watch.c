@@ -80,18 +80,19 @@ static bool begin_sampler(struct watch *watch, struct error *error)
 	return true;
 }
 
-// The host's watch holds what can be held, and watches the rest all the same.
-static bool begin_hold(struct watch *watch, struct error *error)
+// For the host's watch it may be a matter of milliseconds, and what cannot be held is watched all
+// the same. One by itself lets go first what an earlier one has left.
+static bool begin_hold(struct watch *watch, bool early, struct error *error)
 {
+	bool of_host = watch->options->calm_ns;
 	struct error why = {0};
-	if (watch_begin_hold(watch, &why))
+	if (!watch->options->hold || early != of_host || watch_begin_hold(watch, &why))
 		return true;
-	if (!watch->options->calm_ns) {
+	if (of_host)
+		progress_say(&watch->progress, "%s", why.message);
+	else
 		*error = why;
-		return false;
-	}
-	progress_say(&watch->progress, "%s", why.message);
-	return true;
+	return of_host;
 }
 
 static bool begin(struct watch *watch, struct error *error)
@@ -106,10 +107,7 @@ static bool begin(struct watch *watch, struct error *error)
 	if (!pid)
 		return true; // a signal came before a process did
 	if (!process_files_open("/proc", pid, &watch->process, error) ||
-	    !begin_sampler(watch, error))
-		return false;
-	// Before all else that takes time: it may be a matter of milliseconds.
-	if (options->hold && !begin_hold(watch, error))
+	    !begin_sampler(watch, error) || !begin_hold(watch, true, error))
 		return false;
 	ending_begin(&watch->ending, watch->cgroup, &watch->process);
 	watch->captures = (struct captures){.pid = pid,
@@ -127,6 +125,8 @@ static bool begin(struct watch *watch, struct error *error)
 	watch->life.started_unix_ns = watch->feed.target.started_unix_ns;
 	if (!options->calm_ns) // else the host's watch has done it
 		leftover_take(options->out, options->state, watch->feed.writer, &watch->progress);
+	if (!begin_hold(watch, false, error))
+		return false;
 	watch_begin_triggers(watch);
 	progress_say(&watch->progress, "watching process %d in %s, %s%s", pid, watch->cgroup_path,
 		     sampler_limit_text(&watch->sampler).text,
