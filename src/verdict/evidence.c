@@ -349,11 +349,12 @@ static void view_heap(const struct facts *turnover, const struct facts *ledgers,
 				       ? estimate(view, turnover, row, sum, own)
 				       : row->value;
 		add_up(&sum->estimated, kept);
-		vec_push(&view->list, {row, kept, own, false, sum->objects});
+		vec_push(&view->list, {row, kept, row->value, own, false, sum->objects});
 	}
 	VEC_FOREACH (stack, &view->list) {
 		double there = touched_share(&untouched, view, stack->row);
 		int64_t kept = by_stack(stack, view, sum_of(&sums, stack->row));
+		stack->whole = estimated ? kept : stack->row->value;
 		kept = (int64_t)((double)kept * there);
 		view->kept += kept / 2; // no sum of a file's values may overflow
 		stack->value = estimated ? kept : (int64_t)((double)stack->row->value * there);

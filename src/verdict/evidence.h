@@ -38,6 +38,7 @@ struct class_figure {
 struct heap_stack {
 	const struct profile_stack_row *row;
 	int64_t value;   // what it holds that is in memory
+	int64_t whole;   // with what was never written to
 	int64_t own;     // index of the nearest frame of the program's own code; -1: none
 	bool follows;    // held by goroutines that are a consequence
 	int64_t objects; // of the whole stack, whatever their size

@@ -125,6 +125,7 @@ FACT("interval", NS, "between the two instants")
 FACT("age", NS, "of the process")
 
 FACT("site", BYTES, "what the site's allocations hold now")
+FACT("site.whole", BYTES, "likewise, with what was never written to and has no memory")
 FACT("site.objects", COUNT, "how many objects that is")
 FACT("site.object_size", BYTES, "of one, on average")
 FACT("site.main_object", BYTES, "of one, in the stack that holds the most")

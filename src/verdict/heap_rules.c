@@ -150,7 +150,7 @@ static const struct rule rules[] = {
 		HOLDER,
 		.explains = "pools.bytes",
 		.when = {"pools.bytes >= 16MiB", "pools.largest >= 256KiB",
-			 "site >= 0.5 pools.bytes", "site.object_size >= 32KiB",
+			 "site.whole >= 0.5 pools.bytes", "site.object_size >= 32KiB",
 			 "?cpu.available > 0.17 procs"},
 		.title = N_("buffers that became large lie in a sync.Pool"),
 		.proof = {N_("{pools.objects} objects lie in pools and hold {pools.bytes}; the "
@@ -165,7 +165,8 @@ static const struct rule rules[] = {
 		.name = "queue-backlog",
 		HOLDER,
 		.explains = "queue.bytes",
-		.when = {"queue.bytes >= 8MiB", "queue.receivers == 0", "site >= 0.5 queue.bytes",
+		.when = {"queue.bytes >= 8MiB", "queue.receivers == 0",
+			 "site.whole >= 0.5 queue.bytes",
 			 "?queue.length.grown >= 0.1 queue.length"},
 		.title = N_("what waits in a queue, whose consumers are too slow"),
 		.proof = {QUEUE_PROOF},

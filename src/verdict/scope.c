@@ -157,6 +157,8 @@ static bool site_number(const struct scope *scope, const char *name, double *val
 		*value = (double)site->bytes;
 	else if (strcmp(name, "site.before") == 0)
 		*value = (double)site->before_bytes;
+	else if (strcmp(name, "site.whole") == 0)
+		*value = (double)site->whole_bytes;
 	else if (strcmp(name, "site.objects") == 0)
 		*value = (double)site->objects;
 	else if (strcmp(name, "site.object_size") == 0)

@@ -97,6 +97,7 @@ static void add_stack(const struct evidence *evidence, const struct sites_filter
 	if (stack->value == site->largest_stack_bytes)
 		site->entry = find_entry(evidence, &stack->row->stack);
 	add(&site->bytes, stack->value);
+	add(&site->whole_bytes, stack->whole);
 	if (filter->partly && frames_match(filter->partly, &stack->row->stack, count_called(stack),
 					   heap_frame_function))
 		add(&site->part_bytes, stack->value);

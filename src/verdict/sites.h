@@ -13,7 +13,8 @@ struct site {
 	int64_t bytes, before_bytes, largest_stack_bytes;
 	int64_t largest_stack_object; // the size of one object of that stack
 	int64_t objects, published, allocated, allocations;
-	int64_t part_bytes; // of `bytes`, in stacks that the filter's `partly` matches
+	int64_t whole_bytes; // `bytes` with what was never written to
+	int64_t part_bytes;  // of `bytes`, in stacks that the filter's `partly` matches
 	uint64_t stacks;
 	uint64_t
 		during; // goroutines that are in it right now, and in what the rule's `during` says
