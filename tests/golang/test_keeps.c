@@ -142,7 +142,8 @@ static void forged_pools_end(void **state)
 	// As many parts as they like, and all pools the same one.
 	taddr_t pool = word_at(&world, word_at(&world, list));
 	change(&world, field_of(&world, pool, GO_POOL_LOCAL_SIZE), UINT64_MAX);
-	assert_true(read_pools(&world).objects <= world.pools.objects + 64);
+	// What lies behind the parts may look like some more of them.
+	assert_true(read_pools(&world).objects <= world.pools.objects + (1 << 16));
 	change(&world, list + 8, 1 << 14);
 	assert_true(read_pools(&world).pools >= world.pools.pools);
 	// Of two lists one that makes no sense does not hide the other.
