@@ -86,7 +86,7 @@ def case_names(results):
 
 def case_tables(results):
     """Page tables: the same."""
-    rows, _ = check_cause(results, "tables", "kernel-memory", "kernel")
+    rows, _ = check_cause(results, "tables", "page-tables", "kernel")
     assert rows["kernel.pagetables"] > rows["kernel"] * 0.8, rows
     return f"{rows['kernel.pagetables'] / MIB:.0f} MiB of page tables"
 

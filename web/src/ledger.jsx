@@ -52,7 +52,7 @@ function Picture({ledger, rows}) {
 			{shown.map((box) => {
 				const x = box.start * width / total, size = box.size * width / total;
 				const label = `${t(box.row.label)} ${bytes(box.row.bytes)}`;
-				const room = Math.floor((size - 12) / 7);
+				const room = Math.floor((size - 12) / 8); // of the widest words
 				return <g>
 					<title>{`${label} (${percent(box.row.bytes, total)})`}</title>
 					<rect x={x} y={(box.row.depth + 1) * ROW} width={Math.max(1, size - 1)} height={ROW - 2}
