@@ -117,7 +117,7 @@ static void hold_again(struct watch *watch)
 	else
 		progress_say(&watch->progress, "%s", error.message);
 	if (cgroup_get_version(watch->cgroup) != CGROUP_V1)
-		return; // the kill that comes is the one that was held
+		return;     // the kill that comes is the one that was held
 	watch->held_ns = 0; // that was not the kill of this one
 	if (watch->trigger.peak_bytes == INT64_MAX)
 		watch->trigger.peak_bytes = watch->trigger.last.pinned_bytes;
