@@ -166,12 +166,11 @@ def test_two_programs_of_a_cgroup(watch, leak, cgroup, tmp_path):  # noqa: F811
     targets = [leak(name, group, "-await", "-rate", rate) for name, rate in [("two1", 100), ("two2", 50)]]
     running = watch("--name", name_of("two?"), "--out", tmp_path / "out", *HOLD)
     found(running, *targets)
-    for target in targets:
+    for number, target in enumerate(targets, 1):
         go(target)
-    for target in targets:
         assert target.process.wait(60) == -signal.SIGKILL
-    wait_until(lambda: len(reports_in(tmp_path / "out")) == 2, 30, running.output)
-    wait_until(lambda: disabled(group) == 0, 10, "the switch is back")
+        wait_until(lambda: len(reports_in(tmp_path / "out")) == number, 30, running.output)  # noqa: B023
+        wait_until(lambda: disabled(group) == 0, 10, "the switch is back")
     for report in reports_in(tmp_path / "out").values():
         assert report["kill"]["cause"] == "cgroup-oom"
         assert report["kill"]["held_ns"] > 0, running.output()

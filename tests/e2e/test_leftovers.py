@@ -151,7 +151,8 @@ def test_killed_again_and_again_while_it_captures(whyoom, watch, cgroup, start, 
         check_manifest(folder)
         text = whyoom("report", folder).stdout
         assert text.startswith("PARTIAL: whyoom itself was killed"), text
-    rows = json.loads(whyoom("incidents", "--json").stdout)
+    rows = [row for row in json.loads(whyoom("incidents", "--json").stdout)
+            if row["directory"].startswith(str(out))]  # others write to that timeline, too
     assert {row["directory"] for row in rows} == {str(path) for path in incidents_in(out)}
     assert {row["cause"] for row in rows} == {"partial"}
 
