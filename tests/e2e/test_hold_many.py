@@ -176,6 +176,30 @@ def test_two_programs_of_a_cgroup(watch, leak, cgroup, tmp_path):  # noqa: F811
         assert report["kill"]["held_ns"] > 0, running.output()
 
 
+def test_two_programs_of_a_cgroup_at_once(watch, leak, cgroup, tmp_path):  # noqa: F811
+    """The kill that comes first is held, the other one is told of at least, and the switch is back."""
+    group = cgroup(LIMIT_BYTES)
+    targets = [leak(name, group, "-await", "-rate", rate) for name, rate in [("one1", 100), ("one2", 50)]]
+    running = watch("--name", name_of("one?"), "--out", tmp_path / "out", *HOLD)
+    found(running, *targets)
+    for target in targets:
+        go(target)
+    for target in targets:
+        assert target.process.wait(60) == -signal.SIGKILL
+    wait_until(lambda: disabled(group) == 0, 10, "the switch is back")
+    reports = {}
+
+    def is_told(target):
+        reports.update(reports_in(tmp_path / "out"))
+        return (target.process.pid in reports or
+                f"(process {target.process.pid}) killed at the limit of its cgroup" in running.output())
+
+    wait_until(lambda: all(is_told(target) for target in targets), 30, running.output)
+    kills = [report["kill"] for report in reports.values()]
+    assert kills and all(kill["cause"] == "cgroup-oom" for kill in kills), running.output()
+    assert any(kill["held_ns"] > 0 for kill in kills), running.output()
+
+
 def test_another_one_is_the_victim(watch, leak, cgroup, taker, tmp_path):  # noqa: F811
     """Its kill is held once; so is that of the program that is watched, later."""
     group = cgroup(LIMIT_BYTES)

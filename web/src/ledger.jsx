@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where every byte is, as a picture that sums.
-import {Fragment, h, t} from "./text.js";
+import {Fragment, clean, h, t} from "./text.js";
 import {bytes, isNumber, percent} from "./format.js";
 import {Absent, Section, absence} from "./parts.jsx";
 import {useWidth} from "./size.js";
@@ -64,8 +64,9 @@ function Picture({ledger, rows}) {
 	</div>;
 }
 
-// Wide characters take two places.
-export function cut(text, room) {
+// Wide characters take two places, and what is hidden as many as it is shown with.
+export function cut(whole, room) {
+	const text = clean(whole);
 	let used = 0, end = 0;
 	for (const character of text) {
 		used += character.codePointAt(0) >= 0x1100 ? 2 : 1;

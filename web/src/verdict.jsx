@@ -48,11 +48,14 @@ function statusOf(verdict) {
 	return verdict.determined ? verdict.status || "cause" : "not-determined";
 }
 
-// Whom the bytes of a verdict belong to. What is healthy is nobody's fault.
-const HOLDERS = {
-	cause: () => t("held by the cause"),
-	holder: () => t("the largest holder"),
-};
+// Whom the bytes of a verdict belong to: a setting or a class of memory holds nothing itself. What is
+// healthy is nobody's fault.
+function holderOf(verdict) {
+	const status = statusOf(verdict), named = verdict.guilty && verdict.guilty.function;
+	if (status === "cause")
+		return named ? t("held by the cause") : t("memory it is about");
+	return status === "holder" ? t("the largest holder") : null;
+}
 
 function Naming({verdict}) {
 	const status = statusOf(verdict), name = t(verdict.title || verdict.cause || verdict.rule || "");
@@ -82,11 +85,11 @@ function Tiles({report, verdict}) {
 	else if (isNumber(usage))
 		tiles.push(<Tile name={report.kill ? t("charged at the end") : t("charged now")}
 			value={bytes(usage)} note={isNumber(limit) ? t("limit {0}", bytes(limit)) : t("no limit")} />);
-	const holder = HOLDERS[statusOf(verdict)];
+	const holder = holderOf(verdict);
 	// Of goroutines and classes of memory the bytes are what they grew by, where that is known.
 	const all = !(verdict.grown_bytes > 0) || verdict.growth_share > 0;
-	if (holder && all && verdict.bytes > 0 && !isWhole(report, verdict))
-		tiles.push(<Tile name={holder()} value={bytes(verdict.bytes)}
+	if (holder && all && verdict.bytes > 0 && !isWhole(verdict))
+		tiles.push(<Tile name={holder} value={bytes(verdict.bytes)}
 			note={verdict.bytes <= memory ? t("{0} of the memory", percent(verdict.bytes, memory)) : null} />);
 	if (holder && verdict.grown_bytes > 0)
 		tiles.push(<Tile name={t("its growth")} value={signedBytes(verdict.grown_bytes)}
@@ -97,12 +100,9 @@ function Tiles({report, verdict}) {
 	return <dl class="tiles">{tiles}</dl>;
 }
 
-// A limit that is too small is no part of the memory: its bytes are all that is there.
-function isWhole(report, verdict) {
-	const totals = [report.ledger, report.process_ledger].map((ledger) => ledger && ledger.total_bytes)
-		.concat(report.cgroup && report.cgroup.usage_bytes).filter(isNumber);
-	return !(verdict.guilty && verdict.guilty.function) &&
-		totals.some((total) => Math.abs(total - verdict.bytes) <= total / 100);
+// A setting, or a limit that is too small, holds nothing: its bytes are all that was there.
+function isWhole(verdict) {
+	return !(verdict.guilty && verdict.guilty.function) && verdict.share > 0.99;
 }
 
 function span(from, to) {
