@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -217,7 +218,15 @@ static json_t *incident_to_json(const struct timeline_incident *row)
 	json_object_set_new(object, "bytes", json_integer(incident->bytes));
 	json_object_set_new(object, "build_id", report_text_to_json(incident->build_id));
 	json_object_set_new(object, "directory", report_text_to_json(incident->directory));
+	json_object_set_new(object, "removed", json_boolean(row->removed));
 	return object;
+}
+
+// By --keep, or by hand.
+static bool was_removed(const char *directory)
+{
+	struct stat status;
+	return stat(directory, &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
 static int incidents(const void *context)
@@ -229,6 +238,8 @@ static int incidents(const void *context)
 	if (!open_to_read(job, &database, &error) ||
 	    !timeline_read_incidents(database, 0, INCIDENTS_LISTED, &incidents, &error))
 		return cli_fail(job->arguments, &error);
+	VEC_FOREACH (row, &incidents.list)
+		row->removed = was_removed(row->incident.directory);
 	bool ok;
 	if (cli_flag(job->arguments, "json")) {
 		json_t *list = json_array();
@@ -273,6 +284,7 @@ int cli_timeline_incident(const struct cli_arguments *arguments, int64_t id, cha
 			  size_t capacity)
 {
 	struct job job = {.arguments = arguments, .incident = id};
+	struct error error = {0};
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0) {
 		fprintf(stderr, _("whyoom: cannot make a pipe: %s\n"), gettext(strerror(errno)));
@@ -287,5 +299,12 @@ int cli_timeline_incident(const struct cli_arguments *arguments, int64_t id, cha
 	if (code == EXIT_OK && path[0] != '/')
 		return cli_usage("the timeline has no usable directory for incident %lld",
 				 (long long)id);
+	if (code == EXIT_OK && was_removed(path)) {
+		error_set(&error, ERROR_NOT_FOUND,
+			  "the files of incident %lld are not there: %.512s", (long long)id, path);
+		error_hint(&error, "--keep removed them, or somebody did; `whyoom incidents` still "
+				   "has what it found, and says which are kept");
+		return cli_fail(arguments, &error);
+	}
 	return code;
 }

@@ -83,6 +83,7 @@ struct timeline_incident {
 	int64_t id;
 	struct store_incident incident;
 	struct timeline_target target; // id 0: not known
+	bool removed;                  // its directory is not there any more; the caller looks
 };
 
 // The newest `most`, newest first; `id` 0: all. The caller frees with vec_deinit.

@@ -370,6 +370,25 @@ bool timeline_write_text(const struct timeline *timeline, struct timeline_style 
 
 // ---- incidents ----
 
+static void write_shown(const struct timeline_incidents *incidents, struct strbuf *out)
+{
+	VEC_FOREACH (row, &incidents->list) {
+		if (row->removed)
+			continue;
+		if (row == incidents->list.items)
+			strbuf_addf(out,
+				    _("\nwhyoom report %lld shows the first of these, whyoom diff "
+				      "compares two\n"),
+				    (long long)row->id);
+		else
+			strbuf_addf(out,
+				    _("\nwhyoom report %lld shows the newest that is kept, whyoom "
+				      "diff compares two\n"),
+				    (long long)row->id);
+		return;
+	}
+}
+
 void timeline_write_incidents(const struct timeline_incidents *incidents, struct strbuf *out)
 {
 	if (!incidents->list.count)
@@ -385,11 +404,7 @@ void timeline_write_incidents(const struct timeline_incidents *incidents, struct
 		strbuf_add_safe(out, incident->sentence);
 		strbuf_add(out, "\n      ");
 		strbuf_add_safe(out, incident->directory);
-		strbuf_add(out, "\n");
+		strbuf_add(out, row->removed ? _(" (removed since)\n") : "\n");
 	}
-	if (incidents->list.count)
-		strbuf_addf(
-			out,
-			_("\nwhyoom report %lld shows the first of these, whyoom diff compares two\n"),
-			(long long)incidents->list.items[0].id);
+	write_shown(incidents, out);
 }

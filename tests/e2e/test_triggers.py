@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import MIB, OK, USAGE, program, wait_until
+from harness import MIB, OK, TARGET_ERROR, USAGE, program, wait_until
 
 VERSION = "1.26.8"
 LIMIT_BYTES = 300 * MIB
@@ -475,7 +475,7 @@ triggers:
     assert report_in(folder)["kill"]["cause"] == "cgroup-oom"
 
 
-def test_older_incidents_are_removed(begin, grow, out, tmp_path):
+def test_older_incidents_are_removed(whyoom, begin, grow, out, tmp_path):
     config = write_config(tmp_path, "triggers:\n  - {name: files, when: fds > 100, cooldown: 1s}\n")
     (out / "incident-of-somebody").mkdir(parents=True)  # no manifest: not ours
     running = begin(grow, "--config", config, "--keep", 2)
@@ -484,6 +484,15 @@ def test_older_incidents_are_removed(begin, grow, out, tmp_path):
     wait_until(lambda: len(incidents_in(out)) == 3, 10, "the oldest are removed")
     told = re.findall(r"incident: (\S+)", running.stderr_path.read_text())
     assert {str(path) for path in incidents_in(out)} == {*told[-2:], str(out / "incident-of-somebody")}
+    wait_until(lambda: len(json.loads(whyoom("incidents", "--json").stdout)) == 4, 10, "all are on the timeline")
+    rows = json.loads(whyoom("incidents", "--json").stdout)
+    removed = {row["directory"]: row["removed"] for row in rows}
+    assert removed == dict(zip(told, (True, True, False, False)))
+    lines = whyoom("incidents").stdout.splitlines()
+    assert [line.endswith(f"{path} (removed since)") for path in told for line in lines if path in line] == [
+        True, True, False, False]
+    gone = whyoom("report", rows[-1]["id"], code=TARGET_ERROR)
+    assert "--keep" in gone.stderr
 
 
 # ---- the timeline ----
