@@ -9,8 +9,7 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "verdict/keeper.h"
-#include "verdict/template.h"
+#include "verdict/speak_priv.h"
 
 static const double SHARE_HIGH = 0.8; // of what grew: high confidence
 static const double SHARE_MIN = 0.5;
@@ -38,14 +37,6 @@ static const struct {
 	{"compress/...", N_("reuse readers and writers (sync.Pool, Reset), and limit the output")},
 };
 
-struct speech {
-	const struct evidence *evidence;
-	const struct finding *finding;
-	struct verdict *verdict;
-	struct scope scope;
-	struct template_words words;
-};
-
 const char *verdict_text(struct verdict *verdict, const char *format, ...)
 {
 	char text[2048];
@@ -71,14 +62,14 @@ static double share_of(double part, double whole)
 	return whole > 0 ? part / whole : 0;
 }
 
-static bool fact(const struct evidence *evidence, const char *name, double *value)
+bool speech_fact(const struct evidence *evidence, const char *name, double *value)
 {
 	struct scope scope = {.evidence = evidence};
 	return scope_number(&scope, name, value);
 }
 
 // "" where something in it is not known.
-static const char *filled(struct speech *speech, const char *text)
+const char *speech_fill(struct speech *speech, const char *text)
 {
 	struct strbuf out = {0};
 	const char *result = "";
@@ -161,7 +152,7 @@ static void name_group(struct speech *speech)
 	}
 }
 
-static const char *place_text(struct verdict *verdict, const struct verdict_frame *frame)
+const char *speech_place(struct verdict *verdict, const struct verdict_frame *frame)
 {
 	return frame->function[0] ? verdict_text(verdict, "%s (%s:%lld)", frame->function,
 						 path_tail(frame->file, 1), (long long)frame->line)
@@ -173,7 +164,7 @@ static void set_words(struct speech *speech)
 	const struct evidence *evidence = speech->evidence;
 	const struct wait_group *group = speech->finding->group;
 	struct template_words *words = &speech->words;
-	words->guilty = place_text(speech->verdict, &speech->verdict->guilty);
+	words->guilty = speech_place(speech->verdict, &speech->verdict->guilty);
 	words->calls = speech->verdict->library_call;
 	words->command = evidence->now->identity ? evidence->now->identity->command : "";
 	if (!group)
@@ -190,12 +181,12 @@ static void set_words(struct speech *speech)
 	words->wait =
 		group->example->wait_reason ? group->example->wait_reason : group->example->state;
 	if (innermost)
-		words->where = place_text(
+		words->where = speech_place(
 			speech->verdict, &(struct verdict_frame){innermost->function,
 								 innermost->file, innermost->line});
-	words->creator =
-		place_text(speech->verdict, &(struct verdict_frame){creator->function,
-								    creator->file, creator->line});
+	words->creator = speech_place(
+		speech->verdict,
+		&(struct verdict_frame){creator->function, creator->file, creator->line});
 }
 
 // ---- the sentence ----
@@ -242,7 +233,7 @@ static const char *site_sentence(struct speech *speech)
 				      human_duration(evidence->interval_ns).text,
 				      human_percent(verdict->growth_share).text);
 	const char *whom = guilty->function[0]
-				   ? place_text(verdict, guilty)
+				   ? speech_place(verdict, guilty)
 				   : verdict_text(verdict,
 						  _("what %s allocates, for a function that "
 						    "is in no stack,"),
@@ -263,11 +254,11 @@ static const char *group_sentence(struct speech *speech)
 			    "{where}")
 			: _("{group} goroutines, {wait} at {where}");
 	const char *creator = speech->words.creator && speech->words.creator[0]
-				      ? filled(speech, _(", made by {creator}"))
+				      ? speech_fill(speech, _(", made by {creator}"))
 				      : "";
 	const char *leads =
 		speech->finding->has_site
-			? filled(speech, _("; what leads to them is called by {guilty}"))
+			? speech_fill(speech, _("; what leads to them is called by {guilty}"))
 			: "";
 	return verdict_text(speech->verdict, _("%s%s%s."), filled_anyway(speech, text), creator,
 			    leads);
@@ -310,110 +301,6 @@ static void write_sentence(struct speech *speech)
 						 start[0] ? without_command(speech, body) : body);
 }
 
-// ---- the proof ----
-
-static void prove(struct speech *speech, const char *text)
-{
-	const char *line = filled(speech, text);
-	if (line[0])
-		vec_push(&speech->verdict->evidence, line);
-}
-
-static void prove_keeper(struct speech *speech)
-{
-	struct keeper keeper;
-	struct verdict *verdict = speech->verdict;
-	if (!speech->finding->rule->generic ||
-	    !keeper_find(speech->evidence, &speech->finding->site, &keeper))
-		return;
-	vec_push(&verdict->evidence,
-		 verdict_text(verdict,
-			      _("it is called by way of %s, which has a map that grows (its "
-				"tables are %s): probably that keeps it, and is what to bound"),
-			      place_text(verdict, &keeper.frame),
-			      human_bytes((int64_t)keeper.map_bytes).text));
-}
-
-static void prove_site(struct speech *speech)
-{
-	const struct site *site = &speech->finding->site;
-	struct verdict *verdict = speech->verdict;
-	if (site->frame.function[0])
-		vec_push(&verdict->evidence,
-			 verdict_text(verdict, "%s%s:%lld%s%s", _("at "), site->frame.file,
-				      (long long)site->frame.line,
-				      site->callee[0] ? _(", which calls ") : "", site->callee));
-	prove(speech, _("what was allocated there and is in use now: {site} of the {heap.profiled} "
-			"in the heap profile"));
-	double untouched;
-	if (fact(speech->evidence, "go.heap.untouched", &untouched))
-		prove(speech,
-		      _("the profile's samples stand for {heap.coverage} of the {heap.alloc} that "
-			"the Go heap holds; {go.heap.untouched} of that were never touched, and "
-			"are not counted here"));
-	else
-		prove(speech,
-		      _("the profile's samples stand for {heap.coverage} of the {heap.alloc} that "
-			"the Go heap holds"));
-}
-
-static void prove_site_growth(struct speech *speech, const struct snapshot_baseline *baseline)
-{
-	const struct evidence *evidence = speech->evidence;
-	const struct site *site = &speech->finding->site;
-	struct verdict *verdict = speech->verdict;
-	if (evidence->following_bytes)
-		vec_push(&verdict->evidence,
-			 verdict_text(verdict,
-				      _("left out: %s of the Go heap that goroutines hold which "
-					"began to pile up later"),
-				      human_bytes(evidence->following_bytes).text));
-	if (!baseline || !evidence->heap_before.stacks || evidence->mismatch)
-		return;
-	int64_t charge =
-		baseline->usage_bytes > 0 ? baseline->usage_bytes : evidence->memory_before;
-	vec_push(&verdict->evidence,
-		 verdict_text(verdict,
-			      _("since %s: the Go heap %s -> %s, of it this function %s -> %s; the "
-				"whole charge was %s then"),
-			      human_time(baseline->taken_unix_ns).text,
-			      human_bytes(evidence->heap_before.total).text,
-			      human_bytes(evidence->heap.total).text,
-			      human_bytes(site->before_bytes).text, human_bytes(site->bytes).text,
-			      human_bytes(charge).text));
-}
-
-static void prove_costs(struct speech *speech)
-{
-	const struct evidence *evidence = speech->evidence;
-	if (evidence->groups_by_growth)
-		prove(speech, _("what they cost grew by {group.costs}"));
-	if (evidence->heap.stacks)
-		prove(speech, _("now their stacks are {group.stacks}, and what was allocated for "
-				"them or by them {group.holds}"));
-	else
-		prove(speech, _("now their stacks are {group.stacks}; what they hold is not known "
-				"without a heap profile"));
-}
-
-static void prove_group(struct speech *speech)
-{
-	const struct goroutine_frame *frame = speech->finding->group->own;
-	struct verdict *verdict = speech->verdict;
-	if (frame)
-		vec_push(&verdict->evidence, verdict_text(verdict, "%s%s:%lld", _("at "),
-							  frame->file, (long long)frame->line));
-	else if (speech->finding->has_site)
-		vec_push(&verdict->evidence,
-			 verdict_text(verdict, "%s%s:%lld", _("called at "),
-				      speech->finding->site.frame.file,
-				      (long long)speech->finding->site.frame.line));
-	prove(speech, _("{group.before} -> {group} goroutines of this kind, {group.rise_share} of "
-			"what all grew by"));
-	prove_costs(speech);
-	prove(speech, _("the longest waits for {group.waits}"));
-}
-
 // ---- how sure ----
 
 static bool all_hold(const struct scope *scope, const char *const *conditions)
@@ -430,14 +317,15 @@ static bool site_is_sure(const struct speech *speech)
 	const struct evidence *evidence = speech->evidence;
 	double marked, alloc, cycles;
 	// What no collection has looked at may be garbage.
-	if (fact(evidence, "gc.cycles", &cycles) && fact(evidence, "heap.marked", &marked) &&
-	    fact(evidence, "heap.alloc", &alloc) && marked < 0.25 * alloc)
+	if (speech_fact(evidence, "gc.cycles", &cycles) &&
+	    speech_fact(evidence, "heap.marked", &marked) &&
+	    speech_fact(evidence, "heap.alloc", &alloc) && marked < 0.25 * alloc)
 		return false;
 	// Size alone is no proof: who is large may always have been. And much kept free beside the
 	// objects may be a second cause.
 	return evidence_killed(evidence) && speech->verdict->growth_share >= SHARE_HIGH &&
-	       fact(evidence, "go.heap.objects", &objects) && fact(evidence, "memory", &memory) &&
-	       share_of(objects, memory) >= SHARE_MIN;
+	       speech_fact(evidence, "go.heap.objects", &objects) &&
+	       speech_fact(evidence, "memory", &memory) && share_of(objects, memory) >= SHARE_MIN;
 }
 
 static bool group_is_sure(const struct speech *speech)
@@ -458,7 +346,8 @@ static enum verdict_confidence judge(const struct speech *speech)
 		return CONFIDENCE_LOW;
 	if (!all_hold(&speech->scope, rule->surer))
 		return CONFIDENCE_MEDIUM;
-	if (!fact(evidence, "heap.alloc", &value) && !fact(evidence, "memory", &value))
+	if (!speech_fact(evidence, "heap.alloc", &value) &&
+	    !speech_fact(evidence, "memory", &value))
 		return CONFIDENCE_LOW; // of one file alone
 	if (rule->subject == RULE_SITE)
 		return site_is_sure(speech) ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
@@ -484,12 +373,13 @@ static const char *next_of(struct speech *speech)
 	if (evidence->mismatch)
 		return evidence->mismatch_text;
 	double memory;
-	if (!evidence->kill && !fact(evidence, "memory", &memory))
+	if (!evidence->kill && !speech_fact(evidence, "memory", &memory))
 		return speak_next_of_file(evidence);
 	if (evidence->kill || evidence->before || !evidence->now->identity ||
 	    !evidence->now->identity->pid)
-		return speech->finding->rule->next ? filled(speech, speech->finding->rule->next)
-						   : "";
+		return speech->finding->rule->next
+			       ? speech_fill(speech, speech->finding->rule->next)
+			       : "";
 	return verdict_text(
 		speech->verdict,
 		_("one instant shows who holds the memory, not whether it grows: whyoom "
@@ -538,7 +428,7 @@ static void set_bytes(struct speech *speech)
 			of_class ? class_rise(evidence, finding->rule->classes) : evidence->memory;
 		if (of_class && evidence->by_growth && verdict->bytes > 0)
 			verdict->grown_bytes = verdict->bytes;
-		verdict->share = fact(evidence, "memory", &memory)
+		verdict->share = speech_fact(evidence, "memory", &memory)
 					 ? fmin(share_of((double)verdict->bytes, memory), 1)
 					 : 0;
 	}
@@ -578,32 +468,19 @@ void speak_finding(const struct evidence *evidence, const struct finding *findin
 	set_bytes(&speech);
 	verdict->confidence = judge(&speech);
 	write_sentence(&speech);
-	if (rule->subject == RULE_GROUP)
-		prove_group(&speech);
-	else if (finding->group && verdict->guilty.function[0])
-		vec_push(&verdict->evidence,
-			 verdict_text(verdict, "%s%s:%lld", _("at "), verdict->guilty.file,
-				      (long long)verdict->guilty.line));
-	else if (finding->has_site)
-		prove_site(&speech);
-	if (finding->has_site && !finding->group)
-		prove_keeper(&speech);
-	for (int i = 0; i < RULE_PROOFS && rule->proof[i]; i++)
-		prove(&speech, rule->proof[i]);
-	if (finding->has_site && !finding->group)
-		prove_site_growth(&speech, evidence->baseline);
+	speak_proof(&speech);
 	for (int i = 0; i < RULE_REJECTS && rule->rejects[i].text; i++)
 		if (scope_holds(&speech.scope, rule->rejects[i].when)) {
-			const char *line = filled(&speech, rule->rejects[i].text);
+			const char *line = speech_fill(&speech, rule->rejects[i].text);
 			if (line[0])
 				vec_push(&verdict->rejected, line);
 		}
 	// A large holder in a process that has room is no fault: nothing to fix then.
 	if (verdict->status != VERDICT_HOLDER) {
-		verdict->fix = fix_of(&speech) ? filled(&speech, fix_of(&speech)) : "";
-		verdict->relief = rule->relief ? filled(&speech, rule->relief) : "";
+		verdict->fix = fix_of(&speech) ? speech_fill(&speech, fix_of(&speech)) : "";
+		verdict->relief = rule->relief ? speech_fill(&speech, rule->relief) : "";
 	}
-	verdict->refuted_by = rule->refuted_by ? filled(&speech, rule->refuted_by) : "";
+	verdict->refuted_by = rule->refuted_by ? speech_fill(&speech, rule->refuted_by) : "";
 	verdict->next_capture = next_of(&speech);
 	verdict->fingerprint = fingerprint_of(&speech);
 }

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts that evidence_gather works in: the heap by stack, the goroutines by kind.
+#pragma once
+
+#include "verdict/evidence.h"
+
+static const double GROWTH_SHARE_MIN = 0.05;     // of the memory: less is the usual back and forth
+static const int64_t GROWTH_BYTES_MIN = 8 << 20; // likewise
+
+// What every stack holds, and of it what will be kept; then, when it is known what grew, whether
+// that of the heap decides.
+void evidence_gather_heap(struct evidence *evidence, const struct profile *before);
+void evidence_judge_heap(struct evidence *evidence);
+// Of a rise of the heap of so many bytes, what will not be garbage at the next collection.
+int64_t evidence_bound_by_marked(const struct evidence *evidence, int64_t rise);
+
+void evidence_gather_groups(struct evidence *evidence);
