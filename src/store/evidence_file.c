@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -36,16 +37,33 @@ static bool begins_as_zstd(int fd)
 	       memcmp(magic, "\x28\xb5\x2f\xfd", sizeof magic) == 0;
 }
 
+// The directory of the incident that a file is a part of, or NULL. Its heap profile says enough by
+// itself.
+static char *incident_around(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	_cleanup_free_ char *folder =
+		slash ? strndup(path, (size_t)(slash - path) + 1) : alloc_string("./");
+	_cleanup_free_ char *manifest =
+		alloc_format("%s%s", folder, incident_part_name(INCIDENT_MANIFEST));
+	bool is_part = false;
+	for (int i = 0; i < INCIDENT_PARTS; i++)
+		is_part |= i != INCIDENT_HEAP && strcmp(name, incident_part_name(i)) == 0;
+	return is_part && access(manifest, F_OK) == 0 ? alloc_string(folder) : NULL;
+}
+
 bool evidence_file_open(const char *path, struct evidence_file **out, struct error *error)
 {
 	struct stat status;
 	struct evidence_file *file = alloc_zero(sizeof *file);
+	bool is_directory = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+	_cleanup_free_ char *directory = is_directory ? alloc_string(path) : incident_around(path);
 	file->path = alloc_string(path);
 	file->fd = -1;
 	bool ok;
-	if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
-		_cleanup_free_ char *inside = alloc_format("%s/baseline", path);
-		ok = incident_files_open(path, &file->incident, error);
+	if (directory) {
+		_cleanup_free_ char *inside = alloc_format("%s/baseline", directory);
+		ok = incident_files_open(directory, &file->incident, error);
 		if (ok)
 			(void)!incident_files_open(inside, &file->baseline, NULL);
 	} else {

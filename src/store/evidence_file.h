@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Any file that says something of a process: an incident's directory, a bundle, a report as JSON, a
- * heap profile, a crash log or goroutine dump. Open it, give the privileges up, then load it: what
- * it is, is found out by its content.
+ * Any file that says something of a process: an incident's directory or a file in it but for the
+ * heap profile, a bundle, a report as JSON, a heap profile, a crash log or goroutine dump. Open it,
+ * give the privileges up, then load it: what it is, is found out by its content.
  */
 #pragma once
 

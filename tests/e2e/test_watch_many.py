@@ -86,7 +86,7 @@ def test_one_of_two_is_killed(watch, leak, cgroup, tmp_path):
     assert report["identity"]["pid"] == victim.pid
     assert report["verdict"]["guilty"]["function"] == LEAK
     assert report["kill"]["cause"] == "cgroup-oom"
-    assert report["baseline"]["usage_bytes"] < 30 * MIB  # from before it grew
+    assert report["baseline"]["usage_bytes"] < 60 * MIB  # from before it grew
     assert calm.process.poll() is None
     running.process.terminate()
     assert running.wait(20) == 128 + signal.SIGTERM

@@ -142,6 +142,10 @@ def test_incident_and_bundle(whyoom, watch, start, cgroup, tmp_path):
     assert verdict["guilty"]["function"] == LEAK
     assert "was killed at its memory limit of 160 MiB" in verdict["sentence"]
     assert verdict["rule"] == json.loads((incident / "report.json").read_text())["verdict"]["rule"]
+    # One of its files stands for all of it, but for the heap profile, which is evidence by itself.
+    for part in ("report.json", "report.txt", "goroutines.txt", "ledger.json", "manifest.json"):
+        assert verdict_of(whyoom("why", incident / part, "--json"))["sentence"] == verdict["sentence"]
+    assert verdict_of(whyoom("why", incident / "heap.pb.gz", "--json"))["status"] == "holder"
     bundle = tmp_path / "incident.tar.zst"
     whyoom("report", incident, "--bundle", bundle)
     assert verdict_of(whyoom("why", bundle, "--json"))["sentence"] == verdict["sentence"]
