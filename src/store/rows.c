@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/units.h"
 
@@ -80,7 +81,15 @@ static int64_t limit_of(sqlite3_stmt *statement, int column)
 		       : -1;
 }
 
-// The one of the same name that is gone: ended, or not seen for a while.
+static bool is_running(int64_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%lld", (long long)pid);
+	return access(path, F_OK) == 0;
+}
+
+// The newest of the same name that is gone: it ended, or was not seen for a while. Of those that
+// were not, some may be there still, and nobody had the time to look.
 static bool mark_restart(sqlite3 *database, struct kept_target *kept, int64_t now_ns,
 			 struct error *error)
 {
@@ -88,11 +97,14 @@ static bool mark_restart(sqlite3 *database, struct kept_target *kept, int64_t no
 	const struct store_target *target = &kept->target;
 	bool found,
 		ok = query(database, &statement, &found, error,
-			   "SELECT pid, build_id, limit_bytes FROM target WHERE name = ? AND "
-			   "executable = ? AND id <> ? AND (ended_ns IS NOT NULL OR last_seen_ns < "
-			   "?) ORDER BY first_seen_ns DESC LIMIT 1",
+			   "SELECT pid, build_id, limit_bytes, ended_ns FROM target WHERE name = ? "
+			   "AND executable = ? AND id <> ? AND (ended_ns IS NOT NULL OR "
+			   "last_seen_ns < ?) ORDER BY first_seen_ns DESC LIMIT 1000",
 			   "ttii", target->name, target->executable, kept->id,
 			   now_ns - 2 * SEEN_EVERY_NS);
+	while (ok && found && sqlite3_column_type(statement, 3) == SQLITE_NULL &&
+	       is_running(sqlite3_column_int64(statement, 0)))
+		found = sqlite3_step(statement) == SQLITE_ROW;
 	if (ok && found) {
 		kept->limit_bytes = limit_of(statement, 2);
 		ok = mark_change(database, kept, now_ns, "restart", error,

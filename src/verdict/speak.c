@@ -13,7 +13,8 @@
 
 static const double SHARE_HIGH = 0.8; // of what grew: high confidence
 static const double SHARE_MIN = 0.5;
-static const uint64_t GROUP_SURE = 500; // goroutines more: no accident
+static const int64_t GROWTH_SURE_NS = 600000000000; // who fills up has done so by then
+static const uint64_t GROUP_SURE = 500;             // goroutines more: no accident
 
 // What a program can do about memory that a certain library call keeps.
 static const struct {
@@ -367,6 +368,16 @@ static const char *fix_of(const struct speech *speech)
 	return rule->fix;
 }
 
+// It lives, and has room: what it keeps may be bounded by more than there is so far.
+static bool may_stop(const struct speech *speech)
+{
+	const struct evidence *evidence = speech->evidence;
+	const struct rule *rule = speech->finding->rule;
+	return rule->subject == RULE_SITE && rule->generic && evidence->heap_by_growth &&
+	       evidence->interval_ns > 0 && evidence->interval_ns < GROWTH_SURE_NS &&
+	       !evidence_near_limit(evidence);
+}
+
 static const char *next_of(struct speech *speech)
 {
 	const struct evidence *evidence = speech->evidence;
@@ -375,16 +386,22 @@ static const char *next_of(struct speech *speech)
 	double memory;
 	if (!evidence->kill && !speech_fact(evidence, "memory", &memory))
 		return speak_next_of_file(evidence);
-	if (evidence->kill || evidence->before || !evidence->now->identity ||
-	    !evidence->now->identity->pid)
-		return speech->finding->rule->next
-			       ? speech_fill(speech, speech->finding->rule->next)
-			       : "";
-	return verdict_text(
-		speech->verdict,
-		_("one instant shows who holds the memory, not whether it grows: whyoom "
-		  "why %d --for 30s"),
-		evidence->now->identity->pid);
+	int pid = evidence->kill || !evidence->now->identity ? 0 : evidence->now->identity->pid;
+	if (pid && !evidence->before)
+		return verdict_text(
+			speech->verdict,
+			_("one instant shows who holds the memory, not whether it grows: "
+			  "whyoom why %d --for 30s"),
+			pid);
+	if (speech->finding->rule->next)
+		return speech_fill(speech, speech->finding->rule->next);
+	if (pid && may_stop(speech))
+		return verdict_text(
+			speech->verdict,
+			_("%s do not tell a leak from a cache that fills up to its cap: "
+			  "whyoom why %d --for 10m, or whyoom watch --pid %d"),
+			human_duration(evidence->interval_ns).text, pid, pid);
+	return "";
 }
 
 static const char *fingerprint_of(const struct speech *speech)

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define FAST_NS   ((int64_t)5000000)
 #define SECOND_NS ((int64_t)1000000000)
@@ -388,6 +389,37 @@ static void two_of_a_name_at_once_are_no_restart(void **state)
 	lab_dir_remove(&shelf.dir);
 }
 
+// Nobody looked at the first one for a while. Is that why it was not seen?
+static void restarts_after_silence(int first_pid, int expected)
+{
+	struct shelf shelf;
+	shelf_make(&shelf);
+	struct store_writer *writer = open_writer(&shelf, 0);
+	struct store_target old = target_of(first_pid, "api", "aaaa"),
+			    new = target_of(11, "api", "aaaa");
+	feed_limit(writer, store_target(writer, &old), 1 << 20);
+	store_close(writer);
+	sqlite3 *database = shelf_open(&shelf, DATABASE_WRITE);
+	assert_int_equal(SQLITE_OK, sqlite3_exec(database, "UPDATE target SET last_seen_ns = 1",
+						 NULL, NULL, NULL));
+	database_close(database);
+	writer = open_writer(&shelf, 0);
+	feed_limit(writer, store_target(writer, &new), 1 << 20);
+	store_close(writer);
+	database = shelf_open(&shelf, DATABASE_WRITE);
+	assert_int_equal(expected,
+			 number_in(database, "SELECT count(*) FROM mark WHERE kind = 'restart'"));
+	database_close(database);
+	lab_dir_remove(&shelf.dir);
+}
+
+static void who_was_not_seen_may_be_there_still(void **state)
+{
+	(void)state;
+	restarts_after_silence(getpid(), 0);
+	restarts_after_silence(0x7ffffff0, 1); // above any process number
+}
+
 static void a_jump_of_the_clock_is_marked(void **state)
 {
 	struct shelf shelf;
@@ -426,6 +458,7 @@ int main(void)
 		cmocka_unit_test(the_size_holds),
 		cmocka_unit_test(changes_mark_themselves),
 		cmocka_unit_test(two_of_a_name_at_once_are_no_restart),
+		cmocka_unit_test(who_was_not_seen_may_be_there_still),
 		cmocka_unit_test(a_jump_of_the_clock_is_marked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

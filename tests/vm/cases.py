@@ -72,7 +72,7 @@ def check_ledger(results, case):
 def check_guilty(report, function):
     verdict = report["verdict"]
     assert verdict["determined"], f"not determined: {verdict['sentence']}"
-    equal("verdict.guilty.function", verdict["guilty"]["function"], function)
+    assert verdict["guilty"]["function"] == function, verdict["sentence"]
 
 
 def last_capture(report):
