@@ -100,6 +100,15 @@ enum i18n_language i18n_get(void)
 	return language;
 }
 
+// English has none; gettext looks for one, and remembers that.
+static void read_catalogues(void)
+{
+	for (int i = 0; i < I18N_LANGUAGES; i++) {
+		i18n_use((enum i18n_language)i);
+		(void)gettext("VERDICT");
+	}
+}
+
 bool i18n_start(const char *wanted)
 {
 	char folder[PATH_MAX + 32];
@@ -107,14 +116,14 @@ bool i18n_start(const char *wanted)
 	bool known = !wanted || find_language(wanted, &language);
 	if (!known)
 		language = I18N_ENGLISH;
-	leave_c_locale();
-	bindtextdomain(DOMAIN, find_beside(folder, sizeof folder) ? folder : WHYOOM_LOCALEDIR);
-	bind_textdomain_codeset(DOMAIN, "UTF-8");
-	bind_textdomain_codeset("libc", "UTF-8"); // what strerror says
 	textdomain(DOMAIN);
-	for (int i = 0; i < I18N_LANGUAGES; i++) {
-		i18n_use((enum i18n_language)i);
-		(void)gettext("VERDICT");
+	if (language != I18N_ENGLISH) {
+		leave_c_locale();
+		bindtextdomain(DOMAIN,
+			       find_beside(folder, sizeof folder) ? folder : WHYOOM_LOCALEDIR);
+		bind_textdomain_codeset(DOMAIN, "UTF-8");
+		bind_textdomain_codeset("libc", "UTF-8"); // what strerror says
+		read_catalogues();
 	}
 	i18n_use(language);
 	return known;

@@ -20,9 +20,10 @@
 enum i18n_language { I18N_ENGLISH, I18N_CHINESE, I18N_LANGUAGES };
 
 // Takes the language that `wanted` names ("zh", "zh_CN.UTF-8", "en"), or, where it is NULL, the one
-// of the environment. Reads every catalogue, so call it before privileges are given up. False where
+// of the environment. Reads its catalogue, so call it before privileges are given up. False where
 // `wanted` is no language of ours; the language is then English.
 bool i18n_start(const char *wanted);
+// English, or the language that i18n_start took: no other one was read.
 void i18n_use(enum i18n_language language);
 enum i18n_language i18n_get(void);
 const char *i18n_html_name(enum i18n_language language); // "zh-CN", as HTML names it

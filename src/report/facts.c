@@ -38,6 +38,30 @@ static struct human number_text(const char *name, double value)
 	return text;
 }
 
+// What rules may name, too, and is worked out of the two instants.
+static const char *const worked_out[] = {"interval", "gc.cpu_now", "heap.kept", "heap.unknown"};
+
+static bool number_before(const struct scope *scope, const char *name, double *before)
+{
+	char full[64];
+	snprintf(full, sizeof full, "%s.before", name);
+	return scope_number(scope, full, before);
+}
+
+static void write_worked_out(const struct evidence *evidence, struct strbuf *out)
+{
+	struct scope scope = {.evidence = evidence};
+	double value, before;
+	for (size_t i = 0; i < sizeof worked_out / sizeof *worked_out; i++) {
+		const char *name = worked_out[i];
+		if (!scope_number(&scope, name, &value))
+			continue;
+		bool known = number_before(&scope, name, &before);
+		strbuf_addf(out, "%-34s %14s %14s   %s\n", name, number_text(name, value).text,
+			    known ? number_text(name, before).text : "", fact_meaning(name));
+	}
+}
+
 static void write_numbers(const struct evidence *evidence, struct strbuf *out)
 {
 	double before;
@@ -49,6 +73,7 @@ static void write_numbers(const struct evidence *evidence, struct strbuf *out)
 			    known ? number_text(fact->name, before).text : "",
 			    fact_meaning(fact->name) ? fact_meaning(fact->name) : "");
 	}
+	write_worked_out(evidence, out);
 }
 
 static void write_classes(const struct evidence *evidence, struct strbuf *out)
@@ -146,6 +171,20 @@ static json_t *numbers_to_json(const struct evidence *evidence)
 					    : json_null());
 		set_text(item, "unit", unit_name(scope_unit(fact->name)));
 		json_object_set_new(object, fact->name, item);
+	}
+	struct scope scope = {.evidence = evidence};
+	double value;
+	for (size_t i = 0; i < sizeof worked_out / sizeof *worked_out; i++) {
+		const char *name = worked_out[i];
+		if (!scope_number(&scope, name, &value))
+			continue;
+		json_t *item = json_object();
+		json_object_set_new(item, "value", json_real(value));
+		json_object_set_new(item, "before",
+				    number_before(&scope, name, &before) ? json_real(before)
+									 : json_null());
+		set_text(item, "unit", unit_name(scope_unit(name)));
+		json_object_set_new(object, name, item);
 	}
 	return object;
 }

@@ -107,6 +107,29 @@ static const struct rule rules[] = {
 		.refuted_by = PLATEAU_REFUTED,
 	},
 	{
+		// what is new was never written to so far
+		.name = "healthy-plateau",
+		HEALTHY,
+		.classes = CLASSES_ALL,
+		.generic = true,
+		.when = {LIVES, "interval > 0", "?limit.used < 70%", "go.heap.objects.grown < 8MiB",
+			 "memory.grown < 8MiB", "?anon.grown < 8MiB"},
+		.sentence = PLATEAU,
+		.refuted_by = PLATEAU_REFUTED,
+	},
+	{
+		// what is new is of stacks whose objects were let go so far
+		.name = "healthy-plateau",
+		HEALTHY,
+		.classes = CLASSES_ALL,
+		.generic = true,
+		.when = {LIVES, "interval > 0", "?limit.used < 70%", "heap.coverage >= 60%",
+			 "heap.unknown < 0.1 heap.alloc", "heap.kept.grown < 0.05 heap.kept",
+			 "memory.grown < 32MiB", "?anon.grown < 8MiB"},
+		.sentence = PLATEAU,
+		.refuted_by = PLATEAU_REFUTED,
+	},
+	{
 		// no collection in between, and the last one kept little of what was new to it
 		.name = "healthy-plateau",
 		HEALTHY,

@@ -3,6 +3,9 @@
 // heap grew by, or holds, and no rule knows the pattern.
 #include "verdict/rules.h"
 
+// The timer of a goroutine that sleeps goes with it, so it is kept by nobody else.
+#define ENDS_WITH_THE_GOROUTINE "time.Sleep"
+
 static const struct rule rules[] = {
 	{
 		.name = "holder",
@@ -10,6 +13,7 @@ static const struct rule rules[] = {
 		.classes = CLASS_BIT(CLASS_HEAP),
 		.status = VERDICT_CAUSE,
 		.generic = true,
+		.without = {ENDS_WITH_THE_GOROUTINE},
 		.fix = N_("bound what it keeps: cap it, stream it, evict it, or let go of it "
 			  "earlier"),
 		.refuted_by = N_("a later capture in which this function's share is small while "
@@ -22,6 +26,7 @@ static const struct rule rules[] = {
 		.classes = CLASS_BIT(CLASS_HEAP),
 		.status = VERDICT_CAUSE,
 		.generic = true,
+		.without = {ENDS_WITH_THE_GOROUTINE},
 		.chain = true,
 		.title = N_("a function and those of the program that it calls, taken together"),
 		.fix = N_("bound what they keep: cap it, stream it, evict it, or let go of it "

@@ -362,6 +362,10 @@ static bool before_number(const struct scope *scope, const char *stem, double *v
 		snprintf(name, sizeof name, "%s.before", stem);
 		return plain_number(scope, name, value);
 	}
+	if (strcmp(stem, "heap.kept") == 0) { // of both by the turnover of now
+		*value = 2 * (double)scope->evidence->heap_before.kept;
+		return scope->evidence->heap_before.stacks && scope->evidence->estimated;
+	}
 	return facts_get(scope->evidence->before, stem, value);
 }
 

@@ -18,12 +18,21 @@ static void prove_keeper(struct speech *speech)
 	if (!speech->finding->rule->generic ||
 	    !keeper_find(speech->evidence, &speech->finding->site, &keeper))
 		return;
-	vec_push(&verdict->evidence,
-		 verdict_text(verdict,
-			      _("it is called by way of %s, which has a map that grows (its "
-				"tables are %s): probably that keeps it, and is what to bound"),
-			      speech_place(verdict, &keeper.frame),
-			      human_bytes((int64_t)keeper.map_bytes).text));
+	const char *place = speech_place(verdict, &keeper.frame);
+	struct human bytes = human_bytes((int64_t)keeper.map_bytes);
+	const char *line =
+		keeper.caller[0]
+			? verdict_text(verdict,
+				       _("%s, which calls it, also calls %s, which fills a map "
+					 "(its tables are %s): probably that keeps it, and is what "
+					 "to bound"),
+				       keeper.caller, place, bytes.text)
+			: verdict_text(verdict,
+				       _("it is called by way of %s, which has a map that grows "
+					 "(its tables are %s): probably that keeps it, and is what "
+					 "to bound"),
+				       place, bytes.text);
+	vec_push(&verdict->evidence, line);
 }
 
 static void prove_site(struct speech *speech)

@@ -23,8 +23,8 @@ Any program may have `variants`: name and what differs, `args` as a rule.
 
 `cgroup`: 2 where it is to be seen on cgroup v2 only: `./dev vmtest` plays those, in a guest.
 
-`mark`: what somebody notes on the timeline (`whyoom mark`) two seconds before it begins; `timeline`:
-patterns, each of which a line of the verdict's timeline has to match.
+`mark`: what somebody notes on the timeline (`whyoom mark`) two seconds before it begins; `timeline`,
+`proof`: patterns, each of which a line of the verdict's timeline, of its proof, has to match.
 
 `env`, `args`, `warm` (seconds before the first look), `module` (a folder with a go.mod of its own:
 third-party libraries), `cgo`, `flags` (for go build), `short`: part of the ordinary tests.
@@ -279,12 +279,10 @@ class Result:
         return (Path(guilty.get("file", "")).name, guilty.get("line")) in markers
 
     @property
-    def timeline_right(self):
-        """None where nothing is asked of it."""
-        wanted = self.case.get("timeline")
-        lines = self.verdict.get("timeline", [])
-        return wanted and all(any(re.search(pattern, line) for line in lines)
-                              for pattern in wanted)
+    def words_right(self):
+        return all(any(re.search(pattern, line) for line in self.verdict.get(key, []))
+                   for asked, key in (("timeline", "timeline"), ("proof", "evidence"))
+                   for pattern in self.case.get(asked, []))
 
     @property
     def accused_wrongly(self):
@@ -306,7 +304,7 @@ class Result:
     @property
     def right(self):
         return (self.cause_right and self.function_right is not False and
-                self.line_right is not False and self.timeline_right is not False and
+                self.line_right is not False and self.words_right and
                 not self.accused_wrongly)
 
 
