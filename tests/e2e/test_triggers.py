@@ -476,7 +476,7 @@ triggers:
 
 
 def test_older_incidents_are_removed(whyoom, begin, grow, out, tmp_path):
-    config = write_config(tmp_path, "triggers:\n  - {name: files, when: fds > 100, cooldown: 1s}\n")
+    config = write_config(tmp_path, "triggers:\n  - {name: files, when: fds > 100, cooldown: 1s, quota: 4}\n")
     (out / "incident-of-somebody").mkdir(parents=True)  # no manifest: not ours
     running = begin(grow, "--config", config, "--keep", 2)
     grow.say("fds 200")
