@@ -48,32 +48,26 @@ static bool number_before(const struct scope *scope, const char *name, double *b
 	return scope_number(scope, full, before);
 }
 
-static void write_worked_out(const struct evidence *evidence, struct strbuf *out)
+static void write_number(struct strbuf *out, const char *name, double value, const double *before)
 {
-	struct scope scope = {.evidence = evidence};
-	double value, before;
-	for (size_t i = 0; i < sizeof worked_out / sizeof *worked_out; i++) {
-		const char *name = worked_out[i];
-		if (!scope_number(&scope, name, &value))
-			continue;
-		bool known = number_before(&scope, name, &before);
-		strbuf_addf(out, "%-34s %14s %14s   %s\n", name, number_text(name, value).text,
-			    known ? number_text(name, before).text : "", fact_meaning(name));
-	}
+	const char *meaning = fact_meaning(name);
+	strbuf_addf(out, "%-34.80s %14s %14s   %s\n", name, number_text(name, value).text,
+		    before ? number_text(name, *before).text : "", meaning ? meaning : "");
 }
 
 static void write_numbers(const struct evidence *evidence, struct strbuf *out)
 {
-	double before;
+	struct scope scope = {.evidence = evidence};
+	double value, before;
 	strbuf_addf(out, "%-34s %14s %14s   %s\n", "FACT", "now", "before", "meaning");
-	VEC_FOREACH (fact, &evidence->now->list) {
-		bool known = facts_get(evidence->before, fact->name, &before);
-		strbuf_addf(out, "%-34.80s %14s %14s   %s\n", fact->name,
-			    number_text(fact->name, fact->value).text,
-			    known ? number_text(fact->name, before).text : "",
-			    fact_meaning(fact->name) ? fact_meaning(fact->name) : "");
-	}
-	write_worked_out(evidence, out);
+	VEC_FOREACH (fact, &evidence->now->list)
+		write_number(out, fact->name, fact->value,
+			     facts_get(evidence->before, fact->name, &before) ? &before : NULL);
+	for (size_t i = 0; i < sizeof worked_out / sizeof *worked_out; i++)
+		if (scope_number(&scope, worked_out[i], &value))
+			write_number(out, worked_out[i], value,
+				     number_before(&scope, worked_out[i], &before) ? &before
+										   : NULL);
 }
 
 static void write_classes(const struct evidence *evidence, struct strbuf *out)
@@ -158,34 +152,27 @@ void report_write_facts(const struct evidence *evidence, struct strbuf *out)
 
 // ---- JSON ----
 
+static void add_number(json_t *object, const char *name, double value, const double *before)
+{
+	json_t *item = json_object();
+	json_object_set_new(item, "value", json_real(value));
+	json_object_set_new(item, "before", before ? json_real(*before) : json_null());
+	set_text(item, "unit", unit_name(scope_unit(name)));
+	json_object_set_new(object, name, item);
+}
+
 static json_t *numbers_to_json(const struct evidence *evidence)
 {
-	json_t *object = json_object();
-	double before;
-	VEC_FOREACH (fact, &evidence->now->list) {
-		json_t *item = json_object();
-		json_object_set_new(item, "value", json_real(fact->value));
-		json_object_set_new(item, "before",
-				    facts_get(evidence->before, fact->name, &before)
-					    ? json_real(before)
-					    : json_null());
-		set_text(item, "unit", unit_name(scope_unit(fact->name)));
-		json_object_set_new(object, fact->name, item);
-	}
 	struct scope scope = {.evidence = evidence};
-	double value;
-	for (size_t i = 0; i < sizeof worked_out / sizeof *worked_out; i++) {
-		const char *name = worked_out[i];
-		if (!scope_number(&scope, name, &value))
-			continue;
-		json_t *item = json_object();
-		json_object_set_new(item, "value", json_real(value));
-		json_object_set_new(item, "before",
-				    number_before(&scope, name, &before) ? json_real(before)
-									 : json_null());
-		set_text(item, "unit", unit_name(scope_unit(name)));
-		json_object_set_new(object, name, item);
-	}
+	json_t *object = json_object();
+	double value, before;
+	VEC_FOREACH (fact, &evidence->now->list)
+		add_number(object, fact->name, fact->value,
+			   facts_get(evidence->before, fact->name, &before) ? &before : NULL);
+	for (size_t i = 0; i < sizeof worked_out / sizeof *worked_out; i++)
+		if (scope_number(&scope, worked_out[i], &value))
+			add_number(object, worked_out[i], value,
+				   number_before(&scope, worked_out[i], &before) ? &before : NULL);
 	return object;
 }
 
