@@ -88,21 +88,21 @@ static bool is_running(int64_t pid)
 	return access(path, F_OK) == 0;
 }
 
-// The newest of the same name that is gone: it ended, or was not seen for a while. Of those that
-// were not, some may be there still, and nobody had the time to look.
+// The newest of the same name that is gone: it ended, or was not seen for a while. Of the latter,
+// some may be there still: nobody had the time to look, or watches them any more.
 static bool mark_restart(sqlite3 *database, struct kept_target *kept, int64_t now_ns,
 			 struct error *error)
 {
 	sqlite3_stmt *statement = NULL;
 	const struct store_target *target = &kept->target;
-	bool found,
-		ok = query(database, &statement, &found, error,
-			   "SELECT pid, build_id, limit_bytes, ended_ns FROM target WHERE name = ? "
-			   "AND executable = ? AND id <> ? AND (ended_ns IS NOT NULL OR "
-			   "last_seen_ns < ?) ORDER BY first_seen_ns DESC LIMIT 1000",
-			   "ttii", target->name, target->executable, kept->id,
-			   now_ns - 2 * SEEN_EVERY_NS);
-	while (ok && found && sqlite3_column_type(statement, 3) == SQLITE_NULL &&
+	bool found, ok = query(database, &statement, &found, error,
+			       "SELECT pid, build_id, limit_bytes, ended_ns IS NULL OR ending = "
+			       "'unwatched' FROM target WHERE name = ? "
+			       "AND executable = ? AND id <> ? AND (ended_ns IS NOT NULL OR "
+			       "last_seen_ns < ?) ORDER BY first_seen_ns DESC LIMIT 1000",
+			       "ttii", target->name, target->executable, kept->id,
+			       now_ns - 2 * SEEN_EVERY_NS);
+	while (ok && found && sqlite3_column_int(statement, 3) &&
 	       is_running(sqlite3_column_int64(statement, 0)))
 		found = sqlite3_step(statement) == SQLITE_ROW;
 	if (ok && found) {

@@ -389,15 +389,19 @@ static void two_of_a_name_at_once_are_no_restart(void **state)
 	lab_dir_remove(&shelf.dir);
 }
 
-// Nobody looked at the first one for a while. Is that why it was not seen?
-static void restarts_after_silence(int first_pid, int expected)
+// Nobody looked at the first one for a while, or watches it any more. Is that why it was not seen?
+static void restarts_after_silence(int first_pid, bool unwatched, int expected)
 {
 	struct shelf shelf;
+	struct store_ending ending = {.unix_ns = clock_unix_ns(), .cause = "unwatched"};
 	shelf_make(&shelf);
 	struct store_writer *writer = open_writer(&shelf, 0);
 	struct store_target old = target_of(first_pid, "api", "aaaa"),
 			    new = target_of(11, "api", "aaaa");
-	feed_limit(writer, store_target(writer, &old), 1 << 20);
+	int first = store_target(writer, &old);
+	feed_limit(writer, first, 1 << 20);
+	if (unwatched)
+		store_ending(writer, first, &ending);
 	store_close(writer);
 	sqlite3 *database = shelf_open(&shelf, DATABASE_WRITE);
 	assert_int_equal(SQLITE_OK, sqlite3_exec(database, "UPDATE target SET last_seen_ns = 1",
@@ -416,8 +420,10 @@ static void restarts_after_silence(int first_pid, int expected)
 static void who_was_not_seen_may_be_there_still(void **state)
 {
 	(void)state;
-	restarts_after_silence(getpid(), 0);
-	restarts_after_silence(0x7ffffff0, 1); // above any process number
+	for (int unwatched = 0; unwatched < 2; unwatched++) {
+		restarts_after_silence(getpid(), unwatched, 0);
+		restarts_after_silence(0x7ffffff0, unwatched, 1); // above any process number
+	}
 }
 
 static void a_jump_of_the_clock_is_marked(void **state)
