@@ -222,5 +222,5 @@ def kills_under_name(shapes, *options, before_go=lambda watch: None):
 def _incidents_in(out):
     for path in out.glob("incident-*"):
         with contextlib.suppress(OSError, ValueError):
-            if not path.name.endswith(".partial"):
+            if ".partial" not in path.name:
                 yield path, json.loads((path / "report.json").read_text())

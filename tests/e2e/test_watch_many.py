@@ -58,7 +58,7 @@ def found(running, *targets):
 
 
 def incidents_of(folder):
-    return sorted(path for path in folder.glob("incident-*") if not path.name.endswith(".partial"))
+    return sorted(path for path in folder.glob("incident-*") if ".partial" not in path.name)
 
 
 def reports_in(folder):
