@@ -226,7 +226,8 @@ static json_t *incident_to_json(const struct timeline_incident *row)
 static bool was_removed(const char *directory)
 {
 	struct stat status;
-	return stat(directory, &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
+	return directory[0] && stat(directory, &status) != 0 &&
+	       (errno == ENOENT || errno == ENOTDIR);
 }
 
 static int incidents(const void *context)

@@ -9,6 +9,15 @@
 #define PLATEAU         N_("Healthy: what is kept did not grow in {interval}; the memory is {memory}.")
 #define PLATEAU_REFUTED N_("growth over a longer time: whyoom why --for 10m")
 
+// It did not grow; there are several ways to know.
+#define PLATEAU_IF(...)                                                                      \
+	{                                                                                    \
+		.name = "healthy-plateau", HEALTHY, .classes = CLASSES_ALL, .generic = true, \
+		.when = {LIVES, "interval > 0", "?limit.used < 70%", "?anon.grown < 8MiB",   \
+			 __VA_ARGS__},                                                       \
+		.sentence = PLATEAU, .refuted_by = PLATEAU_REFUTED                           \
+	}
+
 static const struct rule rules[] = {
 	{
 		.name = "healthy-page-cache",
@@ -85,73 +94,19 @@ static const struct rule rules[] = {
 			"does not grow."),
 		.refuted_by = N_("a live heap that is larger after each collection"),
 	},
-	{
-		.name = "healthy-plateau",
-		HEALTHY,
-		.classes = CLASSES_ALL,
-		.generic = true,
-		.when = {LIVES, "interval > 0", "?limit.used < 70%", "gc.cycles.grown >= 1",
-			 "heap.marked.grown < 0.3 heap.marked", "?anon.grown < 8MiB"},
-		.sentence = PLATEAU,
-		.refuted_by = PLATEAU_REFUTED,
-	},
-	{
-		// Without a collection in between nobody knows what of the new will be kept.
-		.name = "healthy-plateau",
-		HEALTHY,
-		.classes = CLASSES_ALL,
-		.generic = true,
-		.when = {LIVES, "interval > 0", "?limit.used < 70%", "?heap.alloc.grown < 8MiB",
-			 "?anon.grown < 8MiB"},
-		.sentence = PLATEAU,
-		.refuted_by = PLATEAU_REFUTED,
-	},
-	{
-		// what is new was never written to so far
-		.name = "healthy-plateau",
-		HEALTHY,
-		.classes = CLASSES_ALL,
-		.generic = true,
-		.when = {LIVES, "interval > 0", "?limit.used < 70%", "go.heap.objects.grown < 8MiB",
-			 "memory.grown < 8MiB", "?anon.grown < 8MiB"},
-		.sentence = PLATEAU,
-		.refuted_by = PLATEAU_REFUTED,
-	},
-	{
-		// what is new is of stacks whose objects were let go so far
-		.name = "healthy-plateau",
-		HEALTHY,
-		.classes = CLASSES_ALL,
-		.generic = true,
-		.when = {LIVES, "interval > 0", "?limit.used < 70%", "heap.coverage >= 60%",
-			 "heap.unknown < 0.1 heap.alloc", "heap.kept.grown < 0.05 heap.kept",
-			 "memory.grown < 32MiB", "?anon.grown < 8MiB"},
-		.sentence = PLATEAU,
-		.refuted_by = PLATEAU_REFUTED,
-	},
-	{
-		// no collection in between, and the last one kept little of what was new to it
-		.name = "healthy-plateau",
-		HEALTHY,
-		.classes = CLASSES_ALL,
-		.generic = true,
-		.when = {LIVES, "interval > 0", "?limit.used < 70%", "gc.cycles.grown == 0",
-			 "heap.last_kept < 20%", "?anon.grown < 8MiB"},
-		.sentence = PLATEAU,
-		.refuted_by = PLATEAU_REFUTED,
-	},
-	{
-		// the collection between the two looks was the first to see what was there before
-		.name = "healthy-plateau",
-		HEALTHY,
-		.classes = CLASSES_ALL,
-		.generic = true,
-		.when = {LIVES, "interval > 0", "?limit.used < 70%", "heap.coverage >= 60%",
-			 "heap.profiled.grown < 0.05 heap.profiled", "memory.grown < 32MiB",
-			 "?anon.grown < 8MiB"},
-		.sentence = PLATEAU,
-		.refuted_by = PLATEAU_REFUTED,
-	},
+	PLATEAU_IF("gc.cycles.grown >= 1", "heap.marked.grown < 0.3 heap.marked"),
+	// Without a collection in between nobody knows what of the new will be kept.
+	PLATEAU_IF("?heap.alloc.grown < 8MiB"),
+	// what is new was never written to so far
+	PLATEAU_IF("go.heap.objects.grown < 8MiB", "memory.grown < 8MiB"),
+	// what is new is of stacks whose objects were let go so far
+	PLATEAU_IF("heap.coverage >= 60%", "heap.unknown < 0.1 heap.alloc",
+		   "heap.kept.grown < 0.05 heap.kept", "memory.grown < 32MiB"),
+	// no collection in between, and the last one kept little of what was new to it
+	PLATEAU_IF("gc.cycles.grown == 0", "heap.last_kept < 20%"),
+	// the collection between the two looks was the first to see what was there before
+	PLATEAU_IF("heap.coverage >= 60%", "heap.profiled.grown < 0.05 heap.profiled",
+		   "memory.grown < 32MiB"),
 	{
 		.name = "healthy-tight",
 		HEALTHY,
