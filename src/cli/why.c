@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/units.h"
+#include "cli/between.h"
 #include "cli/cli.h"
 #include "cli/page.h"
 #include "cli/timeline.h"
@@ -48,6 +47,7 @@ struct why {
 	struct capture *capture;
 	struct evidence_file *files[2]; // what it is about, and the baseline
 	struct saved saved;             // -1: none
+	struct between *between;        // NULL: one instant
 	struct course course;           // as far as a watch has stored it
 	struct cli_page page;
 	bool colour;
@@ -147,6 +147,7 @@ static int look(void *context)
 		return cli_fail(why->arguments, &error);
 	(void)capture_more_files(why->capture, snapshot);
 	snapshot->course = why->course.count ? &why->course : NULL;
+	snapshot->swings = why->between ? &why->between->swings : NULL;
 	int code = show(why, snapshot, before ? before : given.instant);
 	instant_free(before);
 	evidence_loaded_deinit(&given);
@@ -176,9 +177,10 @@ static int look_first(void *context)
 	const struct why *why = context;
 	_cleanup_(snapshot_freep) struct snapshot *snapshot = NULL;
 	struct error error = {0};
-	return take(why, &snapshot, &error) && save(&why->saved, snapshot, &error)
-		       ? EXIT_OK
-		       : cli_fail(why->arguments, &error);
+	if (!take(why, &snapshot, &error) || !save(&why->saved, snapshot, &error))
+		return cli_fail(why->arguments, &error);
+	why->between->places = snapshot->go.gauge_places;
+	return EXIT_OK;
 }
 
 static void find_course(struct why *why, const char *target)
@@ -208,44 +210,49 @@ static int look_once(struct why *why, const char *target)
 	return cli_close_capture(why->arguments, why->capture, code);
 }
 
-// False when the process ended meanwhile.
-static bool wait_beside(const struct capture *capture, int64_t ns)
+static int look_between(void *context)
 {
-	struct pollfd ended = {.fd = capture_get_files(capture)->pidfd, .events = POLLIN};
-	int64_t until = clock_monotonic_ns() + ns;
-	for (;;) {
-		int64_t left = until - clock_monotonic_ns();
-		if (left <= 0)
-			return true;
-		int timeout = (int)(left / 1000000) + 1;
-		if (poll(&ended, 1, timeout) > 0)
-			return false;
-	}
+	const struct why *why = context;
+	struct error error = {0};
+	if (between_watch(why->between, capture_get_files(why->capture)))
+		return EXIT_OK;
+	error_set(&error, ERROR_NOT_FOUND, "the process ended before it was looked at again");
+	error_hint(&error, "whyoom watch --pid PID takes the evidence before a kill");
+	return cli_fail(why->arguments, &error);
+}
+
+// What is in `why` afterwards, look_once compares with.
+static int look_before(struct why *why, const char *target)
+{
+	struct error error = {0};
+	if (!cli_open_capture(why->arguments, target, &why->capture, &error))
+		return cli_fail(why->arguments, &error);
+	int code = cli_run_sandboxed(look_first, why, why->arguments);
+	if (!capture_let_go(why->capture, &error) && code == EXIT_OK)
+		code = cli_fail(why->arguments, &error);
+	if (code == EXIT_OK)
+		code = cli_run_sandboxed(look_between, why, why->arguments);
+	capture_close(why->capture);
+	return code;
 }
 
 // Two instants, and what grew between them.
 static int look_twice(struct why *why, const char *target, int64_t apart_ns)
 {
-	struct error error = {0};
+	why->between = mmap(NULL, sizeof *why->between, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	why->saved.report = memfd_create("report", MFD_CLOEXEC);
 	why->saved.heap = memfd_create("heap", MFD_CLOEXEC);
-	if (why->saved.report < 0 || why->saved.heap < 0)
+	if (why->between == MAP_FAILED || why->saved.report < 0 || why->saved.heap < 0)
 		return cli_usage("no memory for the first of two instants");
-	if (!cli_open_capture(why->arguments, target, &why->capture, &error))
-		return cli_fail(why->arguments, &error);
-	int code = cli_run_sandboxed(look_first, why, why->arguments);
-	bool lives = code == EXIT_OK && wait_beside(why->capture, apart_ns);
-	code = cli_close_capture(why->arguments, why->capture, code);
-	if (code == EXIT_OK && !lives) {
-		error_set(&error, ERROR_NOT_FOUND,
-			  "the process ended before it was looked at again");
-		error_hint(&error, "whyoom watch --pid PID takes the evidence before a kill");
-		code = cli_fail(why->arguments, &error);
-	}
+	why->between->apart_ns = apart_ns;
+	why->between->progress = isatty(STDERR_FILENO);
+	int code = look_before(why, target);
 	if (code == EXIT_OK)
 		code = look_once(why, target);
 	close(why->saved.report);
 	close(why->saved.heap);
+	munmap(why->between, sizeof *why->between);
 	return code;
 }
 

@@ -131,6 +131,7 @@ struct snapshot_runtime {
 };
 
 struct course;
+struct swings;
 
 // One part that can be missing: `absent.code` is ERROR_NONE when it is there.
 struct snapshot {
@@ -170,6 +171,7 @@ struct snapshot {
 	struct error files_absent;   // for what is not worth the time, too
 	struct snapshot_files files;
 	const struct course *course; // how it came to this; borrowed; NULL: nobody watched
+	const struct swings *swings; // since the baseline; borrowed; NULL: nobody looked
 };
 
 // What was there before, to tell who grew from who is large.

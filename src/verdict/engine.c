@@ -17,6 +17,7 @@ static const double COVERAGE_MIN = 0.5;  // of the Go heap that the profile's sa
 static const double GENERIC_MALUS = 0.6;
 static const double CHAIN_MIN = 0.7;        // of what grew, of several functions taken together
 static const double BURST_BEFORE_MAX = 0.1; // of a group, at the baseline
+static const double CAME_BACK_MAX = 0.2;    // to be as many again as before: no more than this
 static const int64_t SMALL_HEAP_BYTES = 16 << 20; // below, a few samples prove nothing
 enum { SITES_ASKED = 6, GROUPS_ASKED = 8, GROUP_RISE_MIN = 20 };
 
@@ -90,6 +91,8 @@ static bool heap_matters(const struct evidence *evidence, struct strbuf *why_not
 	double counted = evidence->estimated ? number(evidence, "heap.marked", alloc) : alloc;
 	double untouched = number(evidence, "go.heap.untouched", 0);
 	double covered = share_of((double)evidence->heap.total, counted - untouched);
+	if (evidence->swings) // of which only what stays is in the sum
+		covered = fmax(covered, number(evidence, "heap.coverage", 0));
 	if (alloc >= 0 && alloc - untouched < (double)SMALL_HEAP_BYTES)
 		strbuf_addf(why_not,
 			    _("the Go heap is small (%s), and a few samples prove nothing"),
@@ -104,7 +107,8 @@ static bool heap_matters(const struct evidence *evidence, struct strbuf *why_not
 		strbuf_addf(why_not, _("the Go heap is only %s of the memory (%s of %s)"),
 			    human_percent(of_charge).text, human_bytes((int64_t)resident).text,
 			    human_bytes((int64_t)memory).text);
-	else if (resident >= 0 && objects < OBJECTS_MIN)
+	else if (resident >= 0 && objects < OBJECTS_MIN &&
+		 !(evidence->swings && evidence->by_growth)) // then much is free between the waves
 		strbuf_addf(why_not,
 			    _("objects are only %s of the Go heap (%s of %s): most of it is kept "
 			      "free"),
@@ -243,16 +247,31 @@ static bool find_blamed(const struct evidence *evidence, const struct rule *rule
 	return false;
 }
 
-// A burst is no leak: hardly one was there at the first look, no more than were there before it and
-// had ended, and none has waited for long.
+// As many as now were there between the two looks, and then they ended.
+static bool goroutines_came_back(const struct evidence *evidence)
+{
+	const struct facts *now = evidence->now;
+	double low, grown, high, count;
+	return facts_get(now, "goroutines.low", &low) &&
+	       facts_get(now, "goroutines.low_grown", &grown) &&
+	       facts_get(now, "goroutines.high", &high) && facts_get(now, "goroutines", &count) &&
+	       high >= 2 * low && grown < CAME_BACK_MAX * low &&
+	       count - high < CAME_BACK_MAX * high;
+}
+
+// A burst is no leak: none has waited for long, and they have come and gone before. Where nobody
+// looked in between, that means: hardly one was there at the first look, no more than were there
+// before it and had ended.
 static bool is_burst(const struct evidence *evidence, const struct wait_group *group)
 {
 	double ended;
 	uint64_t rise = wait_group_rise(evidence, group);
-	return !evidence->kill && evidence->groups_by_growth &&
-	       (double)group->before < BURST_BEFORE_MAX * (double)group->count &&
-	       facts_get(evidence->before, "goroutines.dead", &ended) && ended >= (double)rise &&
-	       group->waited_ns < evidence->interval_ns / 2;
+	if (evidence->kill || !evidence->groups_by_growth ||
+	    group->waited_ns >= evidence->interval_ns / 2)
+		return false;
+	return goroutines_came_back(evidence) ||
+	       ((double)group->before < BURST_BEFORE_MAX * (double)group->count &&
+		facts_get(evidence->before, "goroutines.dead", &ended) && ended >= (double)rise);
 }
 
 static void ask_group(struct engine *engine, const struct rule *rule, struct wait_group *group)

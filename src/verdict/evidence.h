@@ -87,6 +87,7 @@ struct evidence {
 	bool estimated;
 	bool uncollected; // nothing was ever collected: growth may be garbage
 	bool stopped;     // likewise: it grew, and then hardly anything was allocated any more
+	bool swings; // collections between the two looks found far more live, and then less again
 
 	struct map group_map;
 	VEC(struct wait_group) groups;

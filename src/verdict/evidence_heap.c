@@ -50,11 +50,13 @@ static bool bound_by_last(const struct evidence *evidence, double marked_rise, d
 	return true;
 }
 
-// What collections found live grew by as much, or what seems to be kept will not be: at least a
-// third, since they lag behind.
+// What collections found live, where they were watched at their lowest, grew by as much, or what
+// seems to be kept will not be: at least a third, since they lag behind.
 int64_t evidence_bound_by_marked(const struct evidence *evidence, int64_t rise)
 {
 	double now, before, marked_rise = 0, most = (double)rise, last;
+	if (evidence->swings && facts_get(evidence->now, "heap.low_grown", &marked_rise))
+		return (int64_t)fmin(most, LAG * above_zero(marked_rise) + ROUNDED_BYTES);
 	if (evidence->heap.collected && facts_get(evidence->now, "heap.marked", &now) &&
 	    facts_get(evidence->before, "heap.marked", &before)) {
 		marked_rise = above_zero(now - before);
@@ -278,6 +280,7 @@ void evidence_gather_heap(struct evidence *evidence, const struct profile *befor
 		  &evidence->heap);
 	view_heap(evidence->now, evidence->before, identity, before, evidence->estimated,
 		  &evidence->heap_before);
+	evidence_lower_waves(evidence);
 	check_unknown(evidence);
 }
 

@@ -11,6 +11,8 @@ static const int64_t GROWTH_BYTES_MIN = 8 << 20; // likewise
 // that of the heap decides.
 void evidence_gather_heap(struct evidence *evidence, const struct profile *before);
 void evidence_judge_heap(struct evidence *evidence);
+// Where the heap was seen to go up and down, and is up now.
+void evidence_lower_waves(struct evidence *evidence);
 // Of a rise of the heap of so many bytes, what will not be garbage at the next collection.
 int64_t evidence_bound_by_marked(const struct evidence *evidence, int64_t rise);
 

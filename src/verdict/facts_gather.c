@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "snapshot/heap_profile.h"
+#include "snapshot/swings.h"
 #include "verdict/facts.h"
 #include "verdict/frames.h"
 #include "verdict/verdict.h"
@@ -14,7 +15,10 @@
 	"encoding/...|github.com/json-iterator/go...|github.com/goccy/go-json...|"           \
 	"github.com/bytedance/sonic...|google.golang.org/protobuf...|gopkg.in/yaml%2ev3...|" \
 	"gopkg.in/yaml.v3...|github.com/vmihailenco/msgpack..."
-enum { G_STRUCT_BYTES = 448 };                    // runtime.g
+enum {
+	G_STRUCT_BYTES = 448, // runtime.g
+	COLLECTIONS_MIN = 2,  // in each half of the time, for their least to tell
+};
 static const double HEAP_MINIMUM_BYTES = 4 << 20; // runtime.defaultHeapMinimum
 
 static void set_if(struct facts *facts, bool known, const char *name, double value)
@@ -506,6 +510,25 @@ static void gather_course(struct facts *facts, const struct course *course)
 	facts_set_onsets(facts, &onsets);
 }
 
+static void gather_swing(struct facts *facts, const char *of, const struct swing *swing)
+{
+	char name[FACT_NAME_MAX];
+	snprintf(name, sizeof name, "%s.low", of);
+	facts_set(facts, name, (double)swing->halves[1].low);
+	snprintf(name, sizeof name, "%s.low_grown", of);
+	facts_set(facts, name, (double)swing->halves[1].low - (double)swing->halves[0].low);
+	snprintf(name, sizeof name, "%s.high", of);
+	facts_set(facts, name, (double)swing->high);
+}
+
+static void gather_swings(struct facts *facts, const struct swings *swings)
+{
+	if (swings && swing_tells(&swings->marked, COLLECTIONS_MIN))
+		gather_swing(facts, "heap", &swings->marked);
+	if (swings && swing_tells(&swings->goroutines, 0))
+		gather_swing(facts, "goroutines", &swings->goroutines);
+}
+
 void facts_gather(const struct snapshot *snapshot, const struct kill_facts *kill,
 		  struct facts *facts)
 {
@@ -521,4 +544,5 @@ void facts_gather(const struct snapshot *snapshot, const struct kill_facts *kill
 	gather_goroutines(facts, snapshot);
 	gather_kill(facts, snapshot, kill);
 	gather_course(facts, snapshot->course);
+	gather_swings(facts, snapshot->swings);
 }

@@ -5,17 +5,19 @@
 
 #define HEALTHY .subject = RULE_PROCESS, .status = VERDICT_HEALTHY
 #define LIVES   "killed == 0", "killed.other == 0"
+// What is left when a wave is over became no more.
+#define LOW_STAYS "?heap.low_grown < 0.15 heap.low"
 
 #define PLATEAU         N_("Healthy: what is kept did not grow in {interval}; the memory is {memory}.")
 #define PLATEAU_REFUTED N_("growth over a longer time: whyoom why --for 10m")
 
 // It did not grow; there are several ways to know.
-#define PLATEAU_IF(...)                                                                      \
-	{                                                                                    \
-		.name = "healthy-plateau", HEALTHY, .classes = CLASSES_ALL, .generic = true, \
-		.when = {LIVES, "interval > 0", "?limit.used < 70%", "?anon.grown < 8MiB",   \
-			 __VA_ARGS__},                                                       \
-		.sentence = PLATEAU, .refuted_by = PLATEAU_REFUTED                           \
+#define PLATEAU_IF(...)                                                                        \
+	{                                                                                      \
+		.name = "healthy-plateau", HEALTHY, .classes = CLASSES_ALL, .generic = true,   \
+		.when = {LIVES,     "interval > 0", "?limit.used < 70%", "?anon.grown < 8MiB", \
+			 LOW_STAYS, __VA_ARGS__},                                              \
+		.sentence = PLATEAU, .refuted_by = PLATEAU_REFUTED                             \
 	}
 
 static const struct rule rules[] = {
@@ -74,7 +76,7 @@ static const struct rule rules[] = {
 		HEALTHY,
 		.classes = CLASSES_ALL,
 		.when = {LIVES, "go.heap.idle >= 16MiB", "go.heap.idle >= 0.4 heap.resident",
-			 "?limit.used < 90%", "?heap.back < 0.5 go.heap.idle"},
+			 "?limit.used < 90%", "?heap.back < 0.5 go.heap.idle", LOW_STAYS},
 		.sentence = N_(
 			"Healthy: a peak is over. {go.heap.idle} of the Go heap are empty and are "
 			"given back to the kernel little by little; in use are "
@@ -87,12 +89,25 @@ static const struct rule rules[] = {
 		.classes = CLASSES_ALL,
 		.when = {LIVES, "heap.marked < 0.6 heap.alloc", "heap.alloc >= 16MiB",
 			 "?limit.used < 70%", "interval > 0",
-			 "?heap.marked.grown < 0.2 heap.marked"},
+			 "?heap.marked.grown < 0.2 heap.marked", LOW_STAYS},
 		.sentence = N_(
 			"Healthy: the heap goes up and down between collections (live "
 			"{heap.marked}, now {heap.alloc}, collected at {heap.goal}); what is kept "
 			"does not grow."),
 		.refuted_by = N_("a live heap that is larger after each collection"),
+	},
+	{
+		.name = "healthy-waves",
+		HEALTHY,
+		.classes = CLASS_BIT(CLASS_HEAP) | CLASS_BIT(CLASS_STACKS),
+		.when = {LIVES, "?limit.used < 70%", "?anon.grown < 8MiB",
+			 "heap.low_grown < 0.1 heap.low", "heap.low_grown < 0.05 heap.high",
+			 "heap.high >= 1.3 heap.low", "heap.marked < 1.2 heap.high",
+			 "?goroutines.low_grown < 0.3 goroutines.low"},
+		.sentence = N_(
+			"Healthy: what is kept comes and goes. In {interval} collections found up to "
+			"{heap.high} live, and then {heap.low} again."),
+		.refuted_by = N_("a low that rises over a longer time: whyoom why --for 10m"),
 	},
 	PLATEAU_IF("gc.cycles.grown >= 1", "heap.marked.grown < 0.3 heap.marked"),
 	// Without a collection in between nobody knows what of the new will be kept.

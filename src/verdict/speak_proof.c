@@ -71,6 +71,12 @@ static void prove_site_growth(struct speech *speech, const struct snapshot_basel
 				      human_bytes(evidence->following_bytes).text));
 	if (!baseline || !evidence->heap_before.stacks || evidence->mismatch)
 		return;
+	if (evidence->swings)
+		prove(speech,
+		      _("collections in between found up to {heap.high} live; the least that "
+			"they found in the last half of the time, {heap.low}, is by "
+			"{heap.low_grown} more than in the first; what comes and goes is "
+			"left out here"));
 	int64_t charge =
 		baseline->usage_bytes > 0 ? baseline->usage_bytes : evidence->memory_before;
 	vec_push(&verdict->evidence,

@@ -352,7 +352,7 @@ def watch_it_die(case, program, result, folder):
         time.sleep(case.get("warm", 1))
         note(case, database)
         program.go()
-        program.process.wait(timeout=case.get("timeout", 90))
+        program.process.wait(timeout=case.get("timeout", 180))
         died = time.monotonic()
         out, err = watch.communicate(timeout=30)
         result.seconds = time.monotonic() - died

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// In: a process and the time. Out: how its numbers moved meanwhile.
+#include "cli/between.h"
+
+#include <poll.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/units.h"
+
+enum { GLANCES = 2000, PAUSE_MIN_MS = 5, PAUSE_MAX_MS = 1000 };
+static const int64_t SECOND_NS = 1000000000;
+static const uint64_t GREW_BYTES = 8 << 20; // as in a verdict: less is the usual back and forth
+
+static void show(const struct between *between, const struct go_gauges *gauges, int64_t passed_ns)
+{
+	struct human passed = human_duration(passed_ns / SECOND_NS * SECOND_NS);
+	struct human whole = human_duration(between->apart_ns);
+	fprintf(stderr, "\r\033[K");
+	if (gauges->has_heap && gauges->has_goroutines)
+		fprintf(stderr,
+			_("%s of %s: heap %s, live at the last collection %s, %llu goroutines"),
+			passed.text, whole.text, human_bytes((int64_t)gauges->heap_live).text,
+			human_bytes((int64_t)gauges->heap_marked).text,
+			(unsigned long long)gauges->goroutines);
+	else
+		fprintf(stderr, _("%s of %s"), passed.text, whole.text);
+	fflush(stderr);
+}
+
+static int pause_of(const struct between *between)
+{
+	int64_t pause_ms = between->apart_ns / 1000000 / GLANCES;
+	if (pause_ms < PAUSE_MIN_MS)
+		return PAUSE_MIN_MS;
+	return pause_ms < PAUSE_MAX_MS ? (int)pause_ms : PAUSE_MAX_MS;
+}
+
+static bool is_open(const struct between *between, const struct go_gauges *first,
+		    const struct go_gauges *last)
+{
+	return first->has_heap && last->has_heap && !between->swings.marked.halves[0].changes &&
+	       !between->swings.marked.halves[1].changes &&
+	       last->heap_live > first->heap_live + GREW_BYTES;
+}
+
+bool between_watch(struct between *between, const struct process_files *files)
+{
+	struct pollfd ended = {.fd = files->pidfd, .events = POLLIN};
+	struct go_gauges first, last;
+	int64_t from_ns = clock_monotonic_ns(), now_ns = from_ns, shown_ns = from_ns;
+	int64_t until_ns = from_ns + between->apart_ns, most_ns = until_ns + between->apart_ns;
+	int pause_ms = pause_of(between);
+	bool lives = true;
+	swings_begin(&between->swings, from_ns, until_ns);
+	go_gauges_read(files->mem, &between->places, &first);
+	last = first;
+	while (lives && now_ns < (is_open(between, &first, &last) ? most_ns : until_ns)) {
+		int64_t left_ms = (until_ns - now_ns + 999999) / 1000000;
+		lives = poll(&ended, 1,
+			     left_ms > 0 && left_ms < pause_ms ? (int)left_ms : pause_ms) <= 0;
+		now_ns = clock_monotonic_ns();
+		go_gauges_read(files->mem, &between->places, &last);
+		swings_add(&between->swings, &last, now_ns);
+		if (between->progress && now_ns - shown_ns >= SECOND_NS) {
+			show(between, &last, now_ns - from_ns);
+			shown_ns = now_ns;
+		}
+	}
+	if (shown_ns > from_ns)
+		fprintf(stderr, "\r\033[K");
+	return lives;
+}
