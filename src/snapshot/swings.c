@@ -25,7 +25,7 @@ static void add(struct swing *swing, uint64_t value, bool last_half)
 void swings_add(struct swings *swings, const struct go_gauges *gauges, int64_t now_ns)
 {
 	bool last_half = now_ns - swings->from_ns > (swings->to_ns - swings->from_ns) / 2;
-	if (gauges->has_heap)
+	if (gauges->has_heap && gauges->heap_marked) // else nothing was collected yet
 		add(&swings->marked, gauges->heap_marked, last_half);
 	if (gauges->has_goroutines)
 		add(&swings->goroutines, gauges->goroutines, last_half);

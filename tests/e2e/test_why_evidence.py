@@ -7,10 +7,11 @@ import random
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
-from harness import MIB, TARGET_ERROR, USAGE, WHYOOM
+from harness import MIB, OK, TARGET_ERROR, USAGE, WHYOOM
 
 VERSION = "1.26.8"
 LEAK = "main.(*leakyCache).remember"
@@ -52,6 +53,82 @@ def test_facts(whyoom, leaking):
     assert seen["numbers"]["heap.alloc"]["value"] > seen["numbers"]["heap.alloc"]["before"]
     assert "limit" not in seen["numbers"] or seen["numbers"]["limit"]["value"] > 0
     assert any(site["function"] == LEAK for site in seen["sites"])
+
+
+class Between:
+    """`whyoom why --for` of a target that does things meanwhile."""
+
+    def __init__(self, target, seconds, tmp_path):
+        self.target, self.path = target, tmp_path / "numbers"
+        self.process = subprocess.Popen(
+            [WHYOOM, "why", str(target.pid), "--for", f"{seconds}s", "--facts", "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def do(self, *commands):
+        """The last collection was seen. What the program says of itself then."""
+        for command in [*commands, "collect"]:
+            self.target.say(command)
+        time.sleep(0.3)
+        return self.target.ask_json("numbers", self.path)
+
+    def numbers(self):
+        out, err = self.process.communicate(timeout=60)
+        assert self.process.returncode == OK, err
+        return json.loads(out)["numbers"]
+
+
+def test_between_two_looks(start, tmp_path):
+    target = start("grow", VERSION)
+    target.say("keep 10")
+    target.say("goroutines 60")
+    target.say("collect")
+    between = Between(target, 12, tmp_path)
+    time.sleep(1.5)
+    between.do("keep 40", "goroutines 300")
+    low_first = between.do("forget", "keep 5", "end", "goroutines 20")
+    between.do("keep 30", "goroutines 60")
+    time.sleep(5)
+    high = between.do("keep 80", "goroutines 700")
+    low = between.do("forget", "keep 9", "end", "goroutines 44")
+    between.do("keep 20", "goroutines 100")
+    numbers = between.numbers()
+    for name, own in [("heap", "heap_live"), ("goroutines", "goroutines")]:
+        assert numbers[f"{name}.low"]["value"] == low[own]
+        assert numbers[f"{name}.low_grown"]["value"] == low[own] - low_first[own]
+        assert numbers[f"{name}.high"]["value"] == high[own]
+
+
+def test_too_few_collections_between(start, tmp_path):
+    target = start("grow", VERSION)
+    between = Between(target, 4, tmp_path)
+    time.sleep(1)
+    between.do("keep 40")
+    numbers = between.numbers()
+    assert "heap.low" not in numbers and numbers["goroutines.low"]["value"] == 1
+
+
+def test_a_collection_is_waited_for(start, tmp_path):
+    target = start("grow", VERSION)
+    for command in ("keep 200", "collect", "collect"):
+        target.say(command)
+    between = Between(target, 3, tmp_path)
+    time.sleep(1)
+    target.say("keep 30")
+    time.sleep(2.7)
+    assert between.process.poll() is None
+    target.say("collect")
+    numbers = between.numbers()
+    assert numbers["gc.cycles"]["value"] == numbers["gc.cycles"]["before"] + 1
+
+
+def test_the_end_between_two_looks(start, tmp_path):
+    target = start("grow", VERSION)
+    between = Between(target, 30, tmp_path)
+    time.sleep(1)
+    target.stop()
+    _, err = between.process.communicate(timeout=20)
+    assert between.process.returncode == TARGET_ERROR
+    assert "ended before it was looked at again" in err and "whyoom watch" in err
 
 
 def test_descriptors_are_counted(whyoom, start):

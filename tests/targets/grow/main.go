@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Grow gets more of one thing when told: goroutines, threads, open files, live heap, or memory that it
-// works on without end. What it has it keeps.
+// Grow gets more of one thing when told: goroutines, threads, open files or live heap. Heap and
+// goroutines it lets go of when told, the rest it keeps.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	_ "net/http/pprof"
 	"os"
 	"runtime"
+	"runtime/metrics"
 	"strconv"
 	"syscall"
 
@@ -88,6 +89,21 @@ func keep(argument string) error {
 	return err
 }
 
+func forget(string) error {
+	heap = nil
+	return nil
+}
+
+// end of the goroutines.
+func end(string) error {
+	close(never)
+	never = make(chan int)
+	for runtime.NumGoroutine() > 1 {
+		runtime.Gosched()
+	}
+	return nil
+}
+
 func collect(string) error {
 	runtime.GC()
 	return nil
@@ -98,7 +114,10 @@ func numbers(path string) error {
 	var stats runtime.MemStats
 	n := runtime.NumGoroutine()
 	runtime.ReadMemStats(&stats)
-	text := fmt.Sprintf(`{"goroutines": %d, "heap_alloc": %d}`, n, stats.HeapAlloc)
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	text := fmt.Sprintf(`{"goroutines": %d, "heap_alloc": %d, "heap_live": %d}`, n,
+		stats.HeapAlloc, live[0].Value.Uint64())
 	return os.WriteFile(path, []byte(text), 0o644)
 }
 
@@ -108,6 +127,8 @@ func main() {
 		"threads":    threads,
 		"fds":        fds,
 		"keep":       keep,
+		"forget":     forget,
+		"end":        end,
 		"collect":    collect,
 		"numbers":    numbers,
 	}, nil)
