@@ -86,8 +86,10 @@ bool cli_open_capture(const struct cli_arguments *arguments, const char *target,
 // The memory cgroup of a running container, by its id, name or the beginning of an id.
 bool cli_find_container(const char *wanted, char *cgroup_path, size_t capacity,
 			struct error *error) must_check;
-// Closes it. Where something of us is left in the target, says so and returns the code for it
+// The target runs on. Where something of us is left in it, says so and returns the code for it
 // instead of `code`, if that was EXIT_OK.
+int cli_let_go(const struct cli_arguments *arguments, struct capture *capture, int code);
+// Closes it as well.
 int cli_close_capture(const struct cli_arguments *arguments, struct capture *capture, int code);
 
 int cli_why(const struct cli_arguments *arguments);

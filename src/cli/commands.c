@@ -23,7 +23,7 @@ const struct cli_option no_options[] = {{0}};
 
 const struct cli_option why_options[] = {
 	{"for", 0, "TIME",
-	 N_("look twice, so far apart, and say what grew: 30s (or longer, up to twice, until something was collected)")},
+	 N_("look twice, so far apart, and say what grew: 30s; waits as long again at most while nothing was collected")},
 	{"facts", 0, NULL, N_("print the facts that the rules see instead of the report")},
 	{"json", 0, NULL, N_("print the whole report as JSON")},
 	{"html", 0, "FILE", N_("write it as one HTML file, with charts, that needs no network")},

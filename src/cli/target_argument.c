@@ -85,13 +85,18 @@ bool cli_find_container(const char *wanted, char *cgroup_path, size_t capacity, 
 	return true;
 }
 
-int cli_close_capture(const struct cli_arguments *arguments, struct capture *capture, int code)
+int cli_let_go(const struct cli_arguments *arguments, struct capture *capture, int code)
 {
 	struct error error = {0};
-	if (!capture_let_go(capture, &error)) {
-		int left = cli_fail(arguments, &error);
-		code = code == EXIT_OK ? left : code;
-	}
+	if (capture_let_go(capture, &error))
+		return code;
+	int left = cli_fail(arguments, &error);
+	return code == EXIT_OK ? left : code;
+}
+
+int cli_close_capture(const struct cli_arguments *arguments, struct capture *capture, int code)
+{
+	code = cli_let_go(arguments, capture, code);
 	capture_close(capture);
 	return code;
 }

@@ -228,8 +228,7 @@ static int look_before(struct why *why, const char *target)
 	if (!cli_open_capture(why->arguments, target, &why->capture, &error))
 		return cli_fail(why->arguments, &error);
 	int code = cli_run_sandboxed(look_first, why, why->arguments);
-	if (!capture_let_go(why->capture, &error) && code == EXIT_OK)
-		code = cli_fail(why->arguments, &error);
+	code = cli_let_go(why->arguments, why->capture, code);
 	if (code == EXIT_OK)
 		code = cli_run_sandboxed(look_between, why, why->arguments);
 	capture_close(why->capture);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// In: gauges, many times between two looks. Out: what they came down to, and from where.
+// In: gauges, many times between two looks. Out: the least and the most of each half of the time.
 #include "snapshot/swings.h"
 
 void swings_begin(struct swings *swings, int64_t from_ns, int64_t to_ns)
@@ -7,28 +7,37 @@ void swings_begin(struct swings *swings, int64_t from_ns, int64_t to_ns)
 	*swings = (struct swings){.from_ns = from_ns, .to_ns = to_ns};
 }
 
-static void add(struct swing *swing, uint64_t value, bool last_half)
+// `low` and `high`: the value, or a bound of it that is safe.
+static void add(struct swing *swing, uint64_t value, uint64_t low, uint64_t high, bool last_half)
 {
 	struct swing_half *half = &swing->halves[last_half];
 	bool first = !swing->halves[0].samples && !swing->halves[1].samples;
 	half->changes += !first && value != swing->last;
-	if (value > swing->most)
-		swing->most = value;
-	if (!half->samples || value <= half->low) {
-		half->low = value;
-		swing->high = swing->most;
-	}
+	if (!half->samples || low < half->low)
+		half->low = low;
+	if (!half->samples || high > half->high)
+		half->high = high;
 	half->samples++;
 	swing->last = value;
+}
+
+// The number of goroutines is a sum of several words that move while they are read: a reading may
+// be wrong by some, so what only one of two in a row shows does not count.
+static void add_twice_seen(struct swing *swing, uint64_t value, bool last_half)
+{
+	bool first = !swing->halves[0].samples && !swing->halves[1].samples;
+	uint64_t last = first ? value : swing->last;
+	add(swing, value, value > last ? value : last, value < last ? value : last, last_half);
 }
 
 void swings_add(struct swings *swings, const struct go_gauges *gauges, int64_t now_ns)
 {
 	bool last_half = now_ns - swings->from_ns > (swings->to_ns - swings->from_ns) / 2;
 	if (gauges->has_heap && gauges->heap_marked) // else nothing was collected yet
-		add(&swings->marked, gauges->heap_marked, last_half);
+		add(&swings->marked, gauges->heap_marked, gauges->heap_marked, gauges->heap_marked,
+		    last_half);
 	if (gauges->has_goroutines)
-		add(&swings->goroutines, gauges->goroutines, last_half);
+		add_twice_seen(&swings->goroutines, gauges->goroutines, last_half);
 }
 
 bool swing_tells(const struct swing *swing, uint64_t changes)

@@ -10,13 +10,12 @@
 
 struct swing_half {
 	uint64_t samples, changes; // how often it was seen, and was another than the time before
-	uint64_t low;              // the least
+	uint64_t low, high;
 };
 
 struct swing {
 	struct swing_half halves[2]; // of the time
-	uint64_t last, most;         // seen so far
-	uint64_t high;               // the most before it came down to the second half's low
+	uint64_t last;
 };
 
 struct swings {

@@ -91,7 +91,7 @@ static bool heap_matters(const struct evidence *evidence, struct strbuf *why_not
 	double counted = evidence->estimated ? number(evidence, "heap.marked", alloc) : alloc;
 	double untouched = number(evidence, "go.heap.untouched", 0);
 	double covered = share_of((double)evidence->heap.total, counted - untouched);
-	if (evidence->swings) // of which only what stays is in the sum
+	if (evidence->lowered) // of which only what stays is in the sum
 		covered = fmax(covered, number(evidence, "heap.coverage", 0));
 	if (alloc >= 0 && alloc - untouched < (double)SMALL_HEAP_BYTES)
 		strbuf_addf(why_not,
@@ -247,16 +247,17 @@ static bool find_blamed(const struct evidence *evidence, const struct rule *rule
 	return false;
 }
 
-// As many as now were there between the two looks, and then they ended.
-static bool goroutines_came_back(const struct evidence *evidence)
+// As many as now were there between the two looks, and then they ended: a rise that stayed would
+// show in the least of them, too.
+static bool goroutines_came_back(const struct evidence *evidence, uint64_t rise)
 {
 	const struct facts *now = evidence->now;
 	double low, grown, high, count;
-	return facts_get(now, "goroutines.low", &low) &&
-	       facts_get(now, "goroutines.low_grown", &grown) &&
-	       facts_get(now, "goroutines.high", &high) && facts_get(now, "goroutines", &count) &&
-	       high >= 2 * low && grown < CAME_BACK_MAX * low &&
-	       count - high < CAME_BACK_MAX * high;
+	return evidence->watched && facts_get(now, "between.goroutines.low", &low) &&
+	       facts_get(now, "between.goroutines.low_grown", &grown) &&
+	       facts_get(now, "between.goroutines.high", &high) &&
+	       facts_get(now, "goroutines", &count) && high >= 2 * low &&
+	       grown < CAME_BACK_MAX * (double)rise && count - high < CAME_BACK_MAX * high;
 }
 
 // A burst is no leak: none has waited for long, and they have come and gone before. Where nobody
@@ -269,7 +270,7 @@ static bool is_burst(const struct evidence *evidence, const struct wait_group *g
 	if (evidence->kill || !evidence->groups_by_growth ||
 	    group->waited_ns >= evidence->interval_ns / 2)
 		return false;
-	return goroutines_came_back(evidence) ||
+	return goroutines_came_back(evidence, rise) ||
 	       ((double)group->before < BURST_BEFORE_MAX * (double)group->count &&
 		facts_get(evidence->before, "goroutines.dead", &ended) && ended >= (double)rise);
 }

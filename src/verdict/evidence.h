@@ -87,7 +87,9 @@ struct evidence {
 	bool estimated;
 	bool uncollected; // nothing was ever collected: growth may be garbage
 	bool stopped;     // likewise: it grew, and then hardly anything was allocated any more
-	bool swings; // collections between the two looks found far more live, and then less again
+	bool watched;     // all the time between the two looks: the facts "between." are about it
+	bool swings;      // collections found far more live meanwhile, and then less again
+	bool lowered;     // what comes and goes is not in the sums of the heap
 
 	struct map group_map;
 	VEC(struct wait_group) groups;

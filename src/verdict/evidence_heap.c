@@ -55,7 +55,7 @@ static bool bound_by_last(const struct evidence *evidence, double marked_rise, d
 int64_t evidence_bound_by_marked(const struct evidence *evidence, int64_t rise)
 {
 	double now, before, marked_rise = 0, most = (double)rise, last;
-	if (evidence->swings && facts_get(evidence->now, "heap.low_grown", &marked_rise))
+	if (evidence->swings && facts_get(evidence->now, "between.heap.low_grown", &marked_rise))
 		return (int64_t)fmin(most, LAG * above_zero(marked_rise) + ROUNDED_BYTES);
 	if (evidence->heap.collected && facts_get(evidence->now, "heap.marked", &now) &&
 	    facts_get(evidence->before, "heap.marked", &before)) {
@@ -104,12 +104,6 @@ struct stack_sums {
 	VEC(struct stack_sum) list;
 };
 
-static void add_up(int64_t *sum, int64_t value)
-{
-	if (__builtin_add_overflow(*sum, value, sum))
-		*sum = value < 0 ? INT64_MIN / 4 : INT64_MAX / 4;
-}
-
 // Equal stacks have equal frames.
 static struct stack_sum *sum_of(struct stack_sums *sums, const struct profile_stack_row *row)
 {
@@ -125,10 +119,10 @@ static void sum_stacks(const struct heap_view *view, struct stack_sums *sums)
 {
 	VEC_FOREACH (row, &view->stacks->rows) {
 		struct stack_sum *sum = sum_of(sums, row);
-		add_up(&sum->objects, value_of(row, view->objects));
-		add_up(&sum->now, value_of(row, view->now));
-		add_up(&sum->published, value_of(row, view->published));
-		add_up(&sum->allocated, value_of(row, view->allocated));
+		evidence_add_up(&sum->objects, value_of(row, view->objects));
+		evidence_add_up(&sum->now, value_of(row, view->now));
+		evidence_add_up(&sum->published, value_of(row, view->published));
+		evidence_add_up(&sum->allocated, value_of(row, view->allocated));
 	}
 }
 
@@ -210,7 +204,7 @@ static void view_heap(const struct facts *turnover, const struct facts *ledgers,
 		int64_t kept = view->published != PROFILE_NONE
 				       ? estimate(view, turnover, row, sum, own)
 				       : row->value;
-		add_up(&sum->estimated, kept);
+		evidence_add_up(&sum->estimated, kept);
 		vec_push(&view->list, {row, kept, row->value, own, false, sum->objects});
 	}
 	VEC_FOREACH (stack, &view->list) {
@@ -220,7 +214,7 @@ static void view_heap(const struct facts *turnover, const struct facts *ledgers,
 		kept = (int64_t)((double)kept * there);
 		view->kept += kept / 2; // no sum of a file's values may overflow
 		stack->value = estimated ? kept : (int64_t)((double)stack->row->value * there);
-		add_up(&view->total, stack->value);
+		evidence_add_up(&view->total, stack->value);
 	}
 	map_deinit(&sums.by_stack);
 	vec_deinit(&sums.list);

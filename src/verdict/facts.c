@@ -123,9 +123,9 @@ void facts_add_kind(struct facts *facts, const char *function, int kind, double 
 					 : NULL;
 	if (!slot)
 		return;
-	slot->bytes[kind] += bytes;
+	slot->bytes[kind] = fmin(slot->bytes[kind] + fmin(bytes, FACT_MOST), FACT_MOST);
 	if (isfinite(object_bytes) && object_bytes > slot->largest[kind])
-		slot->largest[kind] = object_bytes;
+		slot->largest[kind] = fmin(object_bytes, FACT_MOST);
 }
 
 void facts_add_turnover(struct facts *facts, const char *function, double allocated, double freed)

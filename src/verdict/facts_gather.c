@@ -17,7 +17,7 @@
 	"gopkg.in/yaml.v3...|github.com/vmihailenco/msgpack..."
 enum {
 	G_STRUCT_BYTES = 448, // runtime.g
-	COLLECTIONS_MIN = 2,  // in each half of the time, for their least to tell
+	COLLECTIONS_MIN = 4,  // in each half of the time, for their least to tell
 };
 static const double HEAP_MINIMUM_BYTES = 4 << 20; // runtime.defaultHeapMinimum
 
@@ -510,23 +510,42 @@ static void gather_course(struct facts *facts, const struct course *course)
 	facts_set_onsets(facts, &onsets);
 }
 
-static void gather_swing(struct facts *facts, const char *of, const struct swing *swing)
+// What a low has to grow by, of itself and at least, to be more than chance.
+struct rises {
+	double share, least;
+};
+
+static void gather_swing(struct facts *facts, const char *of, const struct swing *swing,
+			 struct rises rises)
 {
+	const struct swing_half *first = &swing->halves[0], *last = &swing->halves[1];
+	double low = (double)last->low, grown = low - (double)first->low;
+	const struct {
+		const char *name;
+		double value;
+	} numbers[] = {
+		{"low", low},
+		{"low_grown", grown},
+		{"low_rises", grown >= rises.share * low && grown >= rises.least},
+		{"high", (double)(first->high < last->high ? first->high : last->high)},
+	};
 	char name[FACT_NAME_MAX];
-	snprintf(name, sizeof name, "%s.low", of);
-	facts_set(facts, name, (double)swing->halves[1].low);
-	snprintf(name, sizeof name, "%s.low_grown", of);
-	facts_set(facts, name, (double)swing->halves[1].low - (double)swing->halves[0].low);
-	snprintf(name, sizeof name, "%s.high", of);
-	facts_set(facts, name, (double)swing->high);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		snprintf(name, sizeof name, "between.%s.%s", of, numbers[i].name);
+		facts_set(facts, name, numbers[i].value);
+	}
 }
 
 static void gather_swings(struct facts *facts, const struct swings *swings)
 {
-	if (swings && swing_tells(&swings->marked, COLLECTIONS_MIN))
-		gather_swing(facts, "heap", &swings->marked);
-	if (swings && swing_tells(&swings->goroutines, 0))
-		gather_swing(facts, "goroutines", &swings->goroutines);
+	static const struct rises heap = {0.15, 8 << 20}, goroutines = {0.3, 100};
+	if (!swings)
+		return;
+	facts_set(facts, "between", (double)(swings->to_ns - swings->from_ns));
+	if (swing_tells(&swings->marked, COLLECTIONS_MIN))
+		gather_swing(facts, "heap", &swings->marked, heap);
+	if (swing_tells(&swings->goroutines, 0))
+		gather_swing(facts, "goroutines", &swings->goroutines, goroutines);
 }
 
 void facts_gather(const struct snapshot *snapshot, const struct kill_facts *kill,

@@ -6,7 +6,7 @@
 #define HEALTHY .subject = RULE_PROCESS, .status = VERDICT_HEALTHY
 #define LIVES   "killed == 0", "killed.other == 0"
 // What is left when a wave is over became no more.
-#define LOW_STAYS "?heap.low_grown < 0.15 heap.low"
+#define LOW_STAYS "?between.heap.low_rises == 0"
 
 #define PLATEAU         N_("Healthy: what is kept did not grow in {interval}; the memory is {memory}.")
 #define PLATEAU_REFUTED N_("growth over a longer time: whyoom why --for 10m")
@@ -101,12 +101,14 @@ static const struct rule rules[] = {
 		HEALTHY,
 		.classes = CLASS_BIT(CLASS_HEAP) | CLASS_BIT(CLASS_STACKS),
 		.when = {LIVES, "?limit.used < 70%", "?anon.grown < 8MiB",
-			 "heap.low_grown < 0.1 heap.low", "heap.low_grown < 0.05 heap.high",
-			 "heap.high >= 1.3 heap.low", "heap.marked < 1.2 heap.high",
-			 "?goroutines.low_grown < 0.3 goroutines.low"},
+			 "between.heap.low_grown < 0.1 between.heap.low",
+			 "between.heap.low_grown < 0.05 between.heap.high",
+			 "between.heap.high >= 1.3 between.heap.low",
+			 "heap.marked < 1.2 between.heap.high",
+			 "?between.goroutines.low_rises == 0"},
 		.sentence = N_(
 			"Healthy: what is kept comes and goes. In {interval} collections found up to "
-			"{heap.high} live, and then {heap.low} again."),
+			"{between.heap.high} live, and then {between.heap.low} again."),
 		.refuted_by = N_("a low that rises over a longer time: whyoom why --for 10m"),
 	},
 	PLATEAU_IF("gc.cycles.grown >= 1", "heap.marked.grown < 0.3 heap.marked"),

@@ -317,6 +317,8 @@ static bool cpu_now(const struct scope *scope, double *value)
 
 static bool plain_number(const struct scope *scope, const char *name, double *value)
 {
+	if (strncmp(name, "between.", strlen("between.")) == 0 && !scope->evidence->watched)
+		return false;
 	if (strcmp(name, "interval") == 0) {
 		*value = (double)scope->evidence->interval_ns;
 		return scope->evidence->interval_ns > 0;

@@ -19,19 +19,18 @@ static void prove_keeper(struct speech *speech)
 	    !keeper_find(speech->evidence, &speech->finding->site, &keeper))
 		return;
 	const char *place = speech_place(verdict, &keeper.frame);
-	struct human bytes = human_bytes((int64_t)keeper.map_bytes);
+	struct human bytes = human_bytes((int64_t)keeper.table_bytes);
+	const char *table = keeper.slice ? _("a slice") : _("a map");
 	const char *line =
 		keeper.caller[0]
 			? verdict_text(verdict,
-				       _("%s, which calls it, also calls %s, which fills a map "
-					 "(its tables are %s): probably that keeps it, and is what "
-					 "to bound"),
-				       keeper.caller, place, bytes.text)
+				       _("%s, which calls it, also calls %s, which fills %s (%s): "
+					 "probably that keeps it, and is what to bound"),
+				       keeper.caller, place, table, bytes.text)
 			: verdict_text(verdict,
-				       _("it is called by way of %s, which has a map that grows "
-					 "(its tables are %s): probably that keeps it, and is what "
-					 "to bound"),
-				       place, bytes.text);
+				       _("it is called by way of %s, which has %s that grows (%s): "
+					 "probably that keeps it, and is what to bound"),
+				       place, table, bytes.text);
 	vec_push(&verdict->evidence, line);
 }
 
@@ -71,12 +70,16 @@ static void prove_site_growth(struct speech *speech, const struct snapshot_basel
 				      human_bytes(evidence->following_bytes).text));
 	if (!baseline || !evidence->heap_before.stacks || evidence->mismatch)
 		return;
-	if (evidence->swings)
+	double grown;
+	if (evidence->swings && speech_fact(evidence, "between.heap.low_grown", &grown) &&
+	    grown > 0)
 		prove(speech,
-		      _("collections in between found up to {heap.high} live; the least that "
-			"they found in the last half of the time, {heap.low}, is by "
-			"{heap.low_grown} more than in the first; what comes and goes is "
-			"left out here"));
+		      _("collections in between found up to {between.heap.high} live; the "
+			"least that they found in the last half of the time, "
+			"{between.heap.low}, is by {between.heap.low_grown} more than in the "
+			"first"));
+	if (evidence->lowered)
+		prove(speech, _("what came and went in between is left out here"));
 	int64_t charge =
 		baseline->usage_bytes > 0 ? baseline->usage_bytes : evidence->memory_before;
 	vec_push(&verdict->evidence,

@@ -79,23 +79,24 @@ class Between:
 
 def test_between_two_looks(start, tmp_path):
     target = start("grow", VERSION)
-    target.say("keep 10")
-    target.say("goroutines 60")
-    target.say("collect")
-    between = Between(target, 12, tmp_path)
+    for command in ("keep 10", "goroutines 60", "collect"):
+        target.say(command)
+    between = Between(target, 14, tmp_path)
     time.sleep(1.5)
-    between.do("keep 40", "goroutines 300")
-    low_first = between.do("forget", "keep 5", "end", "goroutines 20")
-    between.do("keep 30", "goroutines 60")
-    time.sleep(5)
-    high = between.do("keep 80", "goroutines 700")
-    low = between.do("forget", "keep 9", "end", "goroutines 44")
-    between.do("keep 20", "goroutines 100")
+    first = [between.do("keep 40", "goroutines 300"),
+             between.do("forget", "keep 5", "end", "goroutines 20"),
+             between.do("keep 15", "goroutines 30"), between.do("keep 15", "goroutines 30")]
+    time.sleep(6)
+    last = [between.do("keep 80", "goroutines 700"),
+            between.do("forget", "keep 9", "end", "goroutines 44"),
+            between.do("keep 10", "goroutines 10"), between.do("keep 10", "goroutines 10")]
     numbers = between.numbers()
     for name, own in [("heap", "heap_live"), ("goroutines", "goroutines")]:
-        assert numbers[f"{name}.low"]["value"] == low[own]
-        assert numbers[f"{name}.low_grown"]["value"] == low[own] - low_first[own]
-        assert numbers[f"{name}.high"]["value"] == high[own]
+        lows, highs = [[end(row[own] for row in half) for half in (first, last)] for end in (min, max)]
+        assert numbers[f"between.{name}.low"]["value"] == lows[1]
+        assert numbers[f"between.{name}.low_grown"]["value"] == lows[1] - lows[0]
+        assert numbers[f"between.{name}.low_rises"]["value"] == 0
+        assert numbers[f"between.{name}.high"]["value"] == min(highs)
 
 
 def test_too_few_collections_between(start, tmp_path):
@@ -104,7 +105,8 @@ def test_too_few_collections_between(start, tmp_path):
     time.sleep(1)
     between.do("keep 40")
     numbers = between.numbers()
-    assert "heap.low" not in numbers and numbers["goroutines.low"]["value"] == 1
+    assert "between.heap.low" not in numbers and numbers["between.goroutines.low"]["value"] == 1
+    assert numbers["between"]["value"] == pytest.approx(4e9, rel=0.01)
 
 
 def test_a_collection_is_waited_for(start, tmp_path):

@@ -43,6 +43,12 @@ static uint64_t higher_at_the_end(int i)
 	return i < 380 ? wave(i) : 500;
 }
 
+// A reading in the midst of a change.
+static uint64_t torn(int i)
+{
+	return i % 50 == 7 ? 28 : i % 50 == 30 ? 92 : 60;
+}
+
 static uint64_t one_step(int i)
 {
 	return i < 100 ? 20 : 50;
@@ -55,8 +61,11 @@ static void test_waves(void **state)
 	assert_true(swing_tells(&swings.marked, 2));
 	assert_int_equal(swings.marked.halves[0].low, 20);
 	assert_int_equal(swings.marked.halves[1].low, 20);
-	assert_int_equal(swings.marked.high, 119);
-	assert_int_equal(swings.goroutines.high, 119);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(swings.marked.halves[i].high, 119);
+		assert_in_range(swings.goroutines.halves[i].high, 116, 119);
+		assert_in_range(swings.goroutines.halves[i].low, 20, 23);
+	}
 }
 
 static void test_a_leak_in_waves(void **state)
@@ -71,8 +80,18 @@ static void test_what_was_not_seen_to_come_down(void **state)
 {
 	(void)state;
 	struct swings swings = watch(higher_at_the_end);
-	assert_int_equal(swings.marked.most, 500);
-	assert_int_equal(swings.marked.high, 119);
+	assert_int_equal(swings.marked.halves[0].high, 119);
+	assert_int_equal(swings.marked.halves[1].high, 500);
+}
+
+static void test_torn_sums(void **state)
+{
+	(void)state;
+	struct swings swings = watch(torn);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(swings.goroutines.halves[i].low, 60);
+		assert_int_equal(swings.goroutines.halves[i].high, 60);
+	}
 }
 
 static void test_too_few(void **state)
@@ -95,6 +114,7 @@ int main(void)
 		cmocka_unit_test(test_waves),
 		cmocka_unit_test(test_a_leak_in_waves),
 		cmocka_unit_test(test_what_was_not_seen_to_come_down),
+		cmocka_unit_test(test_torn_sums),
 		cmocka_unit_test(test_too_few),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
