@@ -443,6 +443,7 @@ static const struct rule rules[] = {
 		.subject = RULE_PROCESS,
 		.classes = CLASS_BIT(CLASS_HEAP),
 		.status = VERDICT_CAUSE,
+		.even_flat = true,
 		.stack = {"runtime.runfinq|runtime.runFinalizers"},
 		.when = {"finalizers.running == 1", "finalizers.waiting.grown >= 500"},
 		.surer = {"finalizers.waiting.grown >= 5000"},
