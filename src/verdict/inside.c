@@ -132,24 +132,35 @@ static bool is_starter(const struct rule *rule, const char *creator, const char 
 	return starter;
 }
 
-bool inside_find_starter(const struct evidence *evidence, const struct rule *rule,
-			 const struct wait_group *group, struct site *out)
+static bool find_starter(const struct facts *facts, const struct rule *rule, const char *creator,
+			 struct site *out)
 {
-	const struct snapshot_identity *identity = evidence->now->identity;
-	VEC_FOREACH (other, &evidence->now->goroutines->groups) {
+	const struct snapshot_identity *identity = facts->identity;
+	if (!identity || !facts->goroutines)
+		return false;
+	VEC_FOREACH (group, &facts->goroutines->groups) {
 		bool inside = false;
-		for (size_t i = 0; identity && i < other->depth; i++) {
-			const struct goroutine_frame *frame = &other->frames[i];
+		for (size_t i = 0; i < group->depth; i++) {
+			const struct goroutine_frame *frame = &group->frames[i];
 			if (inside && code_owner_of(identity, frame->function) == CODE_OWN) {
 				*out = (struct site){
 					.frame = {frame->function, frame->file, frame->line},
-					.callee = other->frames[i - 1].function,
+					.callee = group->frames[i - 1].function,
 					.entry = ""};
 				return true;
 			}
-			inside |= is_starter(rule, group->example->created_by.function,
-					     frame->function);
+			inside |= is_starter(rule, creator, frame->function);
 		}
 	}
 	return false;
+}
+
+// One that runs just now has no stack to be seen; it may have waited at the baseline.
+bool inside_find_starter(const struct evidence *evidence, const struct rule *rule,
+			 const struct wait_group *group, struct site *out)
+{
+	const char *creator = group->example->created_by.function;
+	bool has_before = evidence->before && !evidence->mismatch;
+	return find_starter(evidence->now, rule, creator, out) ||
+	       (has_before && find_starter(evidence->before, rule, creator, out));
 }
