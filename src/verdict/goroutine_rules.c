@@ -463,7 +463,9 @@ static const struct rule rules[] = {
 			CLASS_BIT(CLASS_HEAP) | CLASS_BIT(CLASS_STACKS) | CLASS_BIT(CLASS_RUNTIME),
 		.status = VERDICT_CAUSE,
 		.explains = "goroutines.dead_bytes",
-		.when = {"goroutines.dead >= 20000", "goroutines.dead >= 10 goroutines"},
+		// not one that comes again: then they are used
+		.when = {"goroutines.dead >= 20000", "goroutines.dead >= 10 goroutines",
+			 "?between.goroutines.high < 0.5 goroutines.dead"},
 		.surer = {"goroutines.dead >= 0"},
 		.sentence = N_("A burst of goroutines is over, and what it needed stays: "
 			       "{goroutines.dead} that ended keep {goroutines.dead_bytes}, "
