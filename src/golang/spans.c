@@ -40,11 +40,11 @@ static void find_marks(const struct reading *reading, const struct go_record *re
 		       struct go_span *span)
 {
 	uint32_t sweepgen = record_u32(record, GO_MSPAN_SWEEPGEN);
-	span->unswept = sweepgen == reading->sweepgen - 2;
-	bool has_marks = span->unswept || sweepgen == reading->sweepgen + 1; // cached, not swept
+	// One that a P has cached since before the collection is swept when the P lets go of it.
+	span->unswept = sweepgen == reading->sweepgen - 2 || sweepgen == reading->sweepgen + 1;
 	span->mark_bits =
-		record_u64(record, has_marks ? GO_MSPAN_GC_MARK_BITS : GO_MSPAN_ALLOC_BITS);
-	span->marks_in_span = has_marks && reading->inline_marks &&
+		record_u64(record, span->unswept ? GO_MSPAN_GC_MARK_BITS : GO_MSPAN_ALLOC_BITS);
+	span->marks_in_span = span->unswept && reading->inline_marks &&
 			      span->object_size >= INLINE_MARKS_MIN &&
 			      span->object_size <= INLINE_MARKS_MAX;
 }
