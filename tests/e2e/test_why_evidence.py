@@ -3,6 +3,8 @@
 crash logs; pairs that do not belong together; files that anybody may have written."""
 
 import json
+import os
+import pty
 import random
 import re
 import shutil
@@ -121,6 +123,19 @@ def test_a_collection_is_waited_for(start, tmp_path):
     target.say("collect")
     numbers = between.numbers()
     assert numbers["gc.cycles"]["value"] == numbers["gc.cycles"]["before"] + 1
+
+
+def test_a_person_sees_the_time_between(start):
+    target = start("grow", VERSION)
+    leader, terminal = pty.openpty()
+    done = subprocess.run([WHYOOM, "why", str(target.pid), "--for", "3s"], stdout=subprocess.PIPE,
+                          stderr=terminal, check=True, timeout=60)
+    os.close(terminal)
+    shown = os.read(leader, 1 << 16).decode()
+    os.close(leader)
+    assert re.search(r"\r\x1b\[K[12]\.0 s of 3\.0 s: heap \S+ \S+, \S+ \S+ live, 1 goroutines",
+                     shown), shown
+    assert shown.endswith("\r\x1b[K") and b"of 3.0 s" not in done.stdout
 
 
 def test_the_end_between_two_looks(start, tmp_path):
