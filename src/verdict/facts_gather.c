@@ -527,7 +527,8 @@ static void gather_swing(struct facts *facts, const char *of, const struct swing
 		{"low", low},
 		{"low_grown", grown},
 		{"low_rises", grown >= rises.share * low && grown >= rises.least},
-		{"high", (double)(first->high < last->high ? first->high : last->high)},
+		{"high", fmin((double)first->high, (double)last->high)},
+		{"most", fmax((double)first->high, (double)last->high)},
 	};
 	char name[FACT_NAME_MAX];
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {

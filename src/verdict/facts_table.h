@@ -61,11 +61,13 @@ FACT("between.heap.low", BYTES, "the least that collections found live, in the l
 FACT("between.heap.low_grown", BYTES, "by how much it is above the least of the first half")
 FACT("between.heap.low_rises", YES, "1: by more than chance")
 FACT("between.heap.high", BYTES, "the most that they found live, of the half where it is less")
+FACT("between.heap.most", BYTES, "of all the time")
 FACT("between.goroutines.low", COUNT, "the fewest goroutines, in the last half")
 FACT("between.goroutines.low_grown", COUNT,
      "by how many they are above the fewest of the first half")
 FACT("between.goroutines.low_rises", YES, "1: by more than chance")
 FACT("between.goroutines.high", COUNT, "the most, of the half where they are fewer")
+FACT("between.goroutines.most", COUNT, "of all the time")
 
 FACT("gc.percent", COUNT, "GOGC in force; -1: off")
 FACT("gc.memory_limit", BYTES, "GOMEMLIMIT in force; absent: none")

@@ -108,7 +108,8 @@ static const struct rule rules[] = {
 			 "?between.goroutines.low_rises == 0"},
 		.sentence = N_(
 			"Healthy: what is kept comes and goes. In {interval} collections found up to "
-			"{between.heap.high} live, and then {between.heap.low} again."),
+			"{between.heap.most} live; the least, {between.heap.low} in the last half of "
+			"it, does not become more."),
 		.refuted_by = N_("a low that rises over a longer time: whyoom why --for 10m"),
 	},
 	PLATEAU_IF("gc.cycles.grown >= 1", "heap.marked.grown < 0.3 heap.marked"),

@@ -74,7 +74,7 @@ static void prove_site_growth(struct speech *speech, const struct snapshot_basel
 	if (evidence->swings && speech_fact(evidence, "between.heap.low_grown", &grown) &&
 	    grown > 0)
 		prove(speech,
-		      _("collections in between found up to {between.heap.high} live; the "
+		      _("collections in between found up to {between.heap.most} live; the "
 			"least that they found in the last half of the time, "
 			"{between.heap.low}, is by {between.heap.low_grown} more than in the "
 			"first"));

@@ -99,6 +99,7 @@ def test_between_two_looks(start, tmp_path):
         assert numbers[f"between.{name}.low_grown"]["value"] == lows[1] - lows[0]
         assert numbers[f"between.{name}.low_rises"]["value"] == 0
         assert numbers[f"between.{name}.high"]["value"] == min(highs)
+        assert numbers[f"between.{name}.most"]["value"] == max(highs)
 
 
 def test_too_few_collections_between(start, tmp_path):
@@ -115,10 +116,10 @@ def test_a_collection_is_waited_for(start, tmp_path):
     target = start("grow", VERSION)
     for command in ("keep 200", "collect", "collect"):
         target.say(command)
-    between = Between(target, 3, tmp_path)
-    time.sleep(1)
+    between = Between(target, 4, tmp_path)
+    time.sleep(1.5)
     target.say("keep 30")
-    time.sleep(2.7)
+    time.sleep(3.2)
     assert between.process.poll() is None
     target.say("collect")
     numbers = between.numbers()
